@@ -1,0 +1,383 @@
+"""The channel contract: what a plugin implements, and what the host gives it.
+
+A channel authenticates and parses what customers write, sends what the company answers, and knows
+nothing of storage, order or retries: those are the host's.
+"""
+
+from __future__ import annotations
+
+import hmac
+from abc import ABC, abstractmethod
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from omnigate.errors import BadPayload
+from omnigate.model.attachment import Attachment, AttachmentRef
+from omnigate.model.event import Event, Message
+from omnigate.model.inbound import Ephemeral, Inbound
+from omnigate.model.outbound import OutboundPart, Sent, Signal
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession, web
+    from structlog.typing import FilteringBoundLogger
+
+PayloadT = TypeVar("PayloadT", bound=BaseModel)
+
+HealthState = Literal["starting", "up", "degraded", "down", "stopped"]
+
+
+class PluginConfig(BaseModel):
+    """The base of every channel's and backend's configuration: frozen, unknown keys are errors.
+
+    Describe every field: documentation, the example file and the schema are made of it. Units stand
+    in the names (``_seconds``, ``_bytes``). Secrets are ``SecretStr``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    enabled: bool = Field(True, description="Set to false to keep the section without starting it.")
+    labels: list[str] = Field([], description="Free words for your own use in listings and routes.")
+
+
+class ChannelConfig(PluginConfig):
+    """What every channel can be told."""
+
+    priority: int = Field(
+        100,
+        ge=0,
+        le=1000,
+        description="Lower is served first when a destination cannot keep up (chat before mail).",
+    )
+    fetch_attachments: Literal["eager", "lazy"] = Field(
+        "eager",
+        description="Fetch files as soon as the message is stored, or when somebody asks for them.",
+    )
+
+
+TextUnits = Literal["characters", "utf16", "bytes", "gsm"]
+
+OnUncertain = Literal["resend", "native", "hold"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What one outbound part may carry; the host renders messages to fit and records every loss."""
+
+    text_limit: int | None = None
+    """Longest text of one part, in ``text_units``; None: no limit."""
+    text_units: TextUnits = "characters"
+    buttons: frozenset[str] = frozenset()
+    """Kinds of buttons it shows (``reply``, ``url`` …); others become numbered lines of text."""
+    attachments: int = 0
+    """How many files one part may carry; 0: files become signed links in the text."""
+    attachment_kinds: frozenset[str] = frozenset(
+        {"image", "video", "audio", "voice", "file", "sticker"}
+    )
+    attachment_limit_bytes: int | None = None
+    """Largest file it takes; larger ones become signed links."""
+    caption_limit: int | None = None
+    """Longest text beside files, in ``text_units``; None: as ``text_limit``."""
+    subject: bool = False
+    author: bool = False
+    """It can show who answers (name, picture)."""
+    typing: bool = False
+    """It can show that an agent is typing."""
+    on_uncertain: OnUncertain = "resend"
+    """What to do when a send may have happened: ``native`` send again with the same id, which the
+    platform recognises; ``resend`` send once more after 30 s, flagged ``possible_duplicate``;
+    ``hold`` keep as ``unknown`` because a duplicate costs money."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a channel or backend is, for the operator."""
+
+    state: HealthState
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of one item that was put: stored now, or known before (``duplicate``)."""
+
+    event_id: str | None
+    """None for what changed nothing, such as a late receipt."""
+    sequence: int | None
+    message_id: str | None
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationInfo:
+    """What the store knows of a conversation of this channel."""
+
+    id: str
+    external_id: str
+    status: Literal["open", "closed"]
+    last_sequence: int
+    contact_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An inbound HTTP request in full, for the pure methods of a `WebhookChannel`."""
+
+    method: str
+    path: str
+    """Below the channel's own prefix, for example ``/hook``."""
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """Names compare without case."""
+    body: bytes
+    remote: str | None = None
+    """The caller's network address, after trusted proxies."""
+    received_at_seconds: float = 0.0
+    """POSIX time of arrival, for checks of freshness."""
+
+    def json(self, model: type[PayloadT]) -> PayloadT:
+        """Return the body parsed as JSON into the model; raises `BadPayload`."""
+        try:
+            return model.model_validate_json(self.body)
+        except ValidationError as error:
+            raise BadPayload(describe(error)) from None
+
+    def form(self, model: type[PayloadT]) -> PayloadT:
+        """Return the url-encoded form fields as the model; raises `BadPayload`."""
+        try:
+            fields = dict(parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=200))
+            return model.model_validate(fields)
+        except ValidationError as error:
+            raise BadPayload(describe(error)) from None
+        except ValueError as error:
+            raise BadPayload(f"not a form: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer that a platform wants to read."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+if TYPE_CHECKING:
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint below ``/channels/{name}``. The handler may raise any of Omnigate's errors.
+
+    The host reads bodies under a deadline and a size cap before the handler sees the request, except
+    when ``stream`` is set: then the handler reads, and the deadline still holds.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    max_body_bytes: int = 1024 * 1024
+    stream: bool = False
+
+
+class Limiter(Protocol):
+    """A token bucket: waits until one more call is within the platform's rate."""
+
+    async def acquire(self) -> None:
+        """Take one token, waiting for it if need be."""
+
+    def try_acquire(self) -> bool:
+        """Take one token if there is one; never waits."""
+
+
+class ChannelHost(Protocol):
+    """All that a channel ever sees of the daemon."""
+
+    name: str
+    """The channel's configured name."""
+    log: FilteringBoundLogger
+
+    @property
+    def http(self) -> ClientSession:
+        """One client session with the egress guard, time-outs and no redirects."""
+
+    async def put(self, *items: Inbound, cursor: str | None = None) -> Sequence[Recorded]:
+        """Store items, all or none, and return once they are on disk.
+
+        Order is kept. What was stored before is reported as duplicate. The cursor, if given, is
+        committed in the same transaction. Raises `Overloaded` or `StoreError` when nothing was stored.
+        """
+
+    async def cursor(self) -> str | None:
+        """Return the cursor last committed, or None."""
+
+    def emit(self, item: Ephemeral) -> None:
+        """Forward something fleeting, at most once, never stored; drops it under load."""
+
+    async def conversation(self, external_id: str) -> ConversationInfo | None:
+        """Return what is known of a conversation of this channel, or None."""
+
+    async def history(
+        self, conversation: str, *, after: int = 0, before: int | None = None, limit: int = 100
+    ) -> Sequence[Event]:
+        """Return stored events of a conversation in order of sequence.
+
+        ``after`` and ``before`` are sequence numbers, exclusive; with ``before`` the latest ``limit``
+        events are meant, without it the earliest. Attachment URLs in them are fresh.
+        """
+
+    async def messages(self, message_ids: Sequence[str]) -> Mapping[str, Message]:
+        """Return messages of this channel as they are now, by id; unknown ids are left out."""
+
+    async def save_file(
+        self, chunks: AsyncIterable[bytes], *, name: str | None, mime: str, limit_bytes: int
+    ) -> Attachment:
+        """Store a file durably (its bytes are synced to disk) and return it, state ``ready``.
+
+        Hand its id to an `AttachmentRef`. Raises `BadPayload` when it is larger than the limit.
+        """
+
+    def open_file(self, attachment: Attachment) -> AsyncIterator[bytes]:
+        """Return the bytes of an attachment of an outbound part, fetching it first if need be."""
+
+    def public_url(self, path: str = "") -> str:
+        """Return the address under which the world reaches ``path`` of this channel."""
+
+    def secret(self, purpose: str) -> bytes:
+        """Return 32 bytes that only this installation knows, stable for a purpose and channel."""
+
+    def limiter(self, rate: float, *, per_seconds: float = 1.0, burst: int = 1) -> Limiter:
+        """Return a token bucket of ``rate`` calls per ``per_seconds``."""
+
+    def status(self, state: HealthState, message: str = "") -> None:
+        """Tell the operator how the channel is; said once per change."""
+
+
+class Channel(ABC):
+    """A way to reach customers. One instance serves one configured section."""
+
+    kind: ClassVar[str]
+    """The entry-point name, for example ``telegram``."""
+    summary: ClassVar[str] = ""
+    """One line for listings."""
+    capabilities: ClassVar[Capabilities]
+
+    class Config(ChannelConfig):
+        """What this kind can be told; derive your own."""
+
+    def __init__(self, config: ChannelConfig, host: ChannelHost) -> None:
+        self.config = config
+        self.host = host
+
+    async def run(self) -> None:
+        """Do long-lived work (poll, hold a socket) until cancelled.
+
+        Returning means there is none. Raising means: start again with back-off (`NotReady`: said
+        once; `CredentialsRejected`: not again until reload).
+        """
+
+    def routes(self) -> Iterable[Route]:
+        """Return the endpoints below ``/channels/{name}``; asked once, before ``run``."""
+        return ()
+
+    @abstractmethod
+    async def send(self, part: OutboundPart) -> Sent:
+        """Send exactly one part.
+
+        Called in order within a conversation, one at a time; conversations run in parallel. Raise
+        what happened: `Refused`, `RetryLater`, `DestinationUnavailable`, `Uncertain`. May be called
+        again for the same ``part.id``.
+        """
+
+    def fetch(self, attachment: AttachmentRef) -> AsyncIterator[bytes]:
+        """Return the bytes of a file that was handed in with ``ref``.
+
+        Called after the message is stored, perhaps much later, perhaps again. Raise `Refused` when
+        the platform no longer has it.
+        """
+        raise NotImplementedError(f"{self.kind} hands in no files by ref")
+
+    async def check(self) -> Health:
+        """Ask the platform whether our credentials are good; no side effects."""
+        return Health("up", "nothing to check")
+
+    async def signal(self, conversation: str, signal: Signal) -> None:
+        """Show something fleeting (an agent is typing, has read) to the customer; at most once."""
+
+    def recorded(self, conversation: str, events: Sequence[Event]) -> None:
+        """Hear that events of a conversation of this channel are on disk.
+
+        Only called for classes that override it. At most once, in order, from the event loop; must
+        not block. What was missed (a restart) is in `ChannelHost.history`.
+        """
+
+    def handover_link(self, token: str) -> str | None:
+        """Return a link that brings a customer here with the token, or None."""
+        return None
+
+
+class WebhookChannel(Channel):
+    """A channel whose platform calls us: three pure methods, no I/O in any of them.
+
+    The host serves ``POST /channels/{name}/hook`` (GET too, for platforms that verify so):
+    ``authenticate`` → ``parse`` → store → ``reply``. The success answer goes out only after the
+    items are on disk.
+    """
+
+    max_body_bytes: ClassVar[int] = 1024 * 1024
+
+    @abstractmethod
+    def authenticate(self, request: Request) -> None:
+        """Raise `Unauthorized` unless the request is proven to come from the platform."""
+
+    @abstractmethod
+    def parse(self, request: Request) -> Sequence[Inbound]:
+        """Return what the request says; raise `BadPayload` when it cannot be understood."""
+
+    def reply(self, request: Request) -> Response:
+        """Return the answer that the platform wants on success."""
+        return Response()
+
+
+def secrets_match(given: str | bytes | None, *expected: SecretStr | str | bytes | None) -> bool:
+    """Tell in constant time whether what was given equals one of the expected secrets.
+
+    None and empty secrets never match. Compares bytes, so any text is accepted.
+    """
+    if not given:
+        return False
+    given_bytes = given.encode("utf-8", "surrogatepass") if isinstance(given, str) else given
+    matched = False
+    for secret in expected:
+        if isinstance(secret, SecretStr):
+            secret = secret.get_secret_value()  # unwrapped for the comparison
+        if not secret:
+            continue
+        secret_bytes = (
+            secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
+        )
+        matched |= hmac.compare_digest(given_bytes, secret_bytes)
+    return matched
+
+
+def describe(error: ValidationError) -> str:
+    """Return the mistakes of a payload as one line, without the payload itself."""
+    return "; ".join(
+        f"{'.'.join(str(step) for step in mistake['loc']) or 'body'}: {mistake['msg']}"
+        for mistake in error.errors(include_input=False, include_url=False, include_context=False)[
+            :10
+        ]
+    )

@@ -1,0 +1,1 @@
+"""What is said: addresses, inbound kinds, outbound messages, attachments, events. No I/O."""

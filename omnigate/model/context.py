@@ -1,0 +1,65 @@
+"""Where a customer comes from: what a channel knows around the message itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from omnigate.model.attachment import Location
+from omnigate.model.text import Model, ShortText, Timestamp
+
+Link = Annotated[str, Field(max_length=2000)]
+Scalar = str | int | float | bool
+
+
+class Utm(Model):
+    """Campaign parameters of a landing page."""
+
+    source: ShortText | None = None
+    medium: ShortText | None = None
+    campaign: ShortText | None = None
+    term: ShortText | None = None
+    content: ShortText | None = None
+
+
+class PageVisit(Model):
+    """One page of the visitor's trail."""
+
+    url: Link
+    title: ShortText | None = None
+    at: Timestamp | None = None
+
+
+class Geo(Model):
+    """A coarse place found by network address."""
+
+    country: ShortText | None = None
+    region: ShortText | None = None
+    city: ShortText | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+class Context(Model):
+    """The visit around a conversation. Newer values replace older ones field by field."""
+
+    page: Link | None = None
+    title: ShortText | None = None
+    referrer: Link | None = None
+    landing_page: Link | None = None
+    utm_first: Utm | None = None
+    utm_last: Utm | None = None
+    trail: list[PageVisit] = Field(default=[], max_length=20)
+    language: ShortText | None = None
+    time_zone: ShortText | None = None
+    viewport: ShortText | None = None
+    visits: int | None = Field(None, ge=0)
+    ip: ShortText | None = None
+    user_agent: ShortText | None = None
+    geo: Geo | None = None
+    location: Location | None = None
+    custom: dict[Annotated[str, Field(max_length=100)], Scalar | None] = Field(
+        default={}, max_length=50
+    )
+    """Fields of the company's own site or form."""

@@ -1,0 +1,298 @@
+"""Events: the closed list of types, the envelope a backend receives, and its JSON Schemas.
+
+Consumers must ignore unknown fields. Within ``/v1`` a field is never removed or retyped, and a field
+with no value is ``null`` or ``[]``, never missing.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from omnigate.model.address import Address
+from omnigate.model.attachment import Attachment, Location, SharedContact
+from omnigate.model.context import Context
+from omnigate.model.outbound import Author, Button, MessageState
+from omnigate.model.text import Timestamp
+
+
+class EventType(StrEnum):
+    """Every type of event this version emits."""
+
+    MESSAGE_RECEIVED = "message.received"
+    MESSAGE_EDITED = "message.edited"
+    MESSAGE_DELETED = "message.deleted"
+    MESSAGE_SENT = "message.sent"
+    MESSAGE_DELIVERED = "message.delivered"
+    MESSAGE_READ = "message.read"
+    MESSAGE_FAILED = "message.failed"
+    MESSAGE_UNKNOWN = "message.unknown"
+    REACTION_CHANGED = "reaction.changed"
+    BUTTON_PRESSED = "button.pressed"
+    CONVERSATION_STARTED = "conversation.started"
+    CONVERSATION_TRANSFERRED = "conversation.transferred"
+    CONVERSATION_CLOSED = "conversation.closed"
+    CONVERSATION_REOPENED = "conversation.reopened"
+    CONVERSATION_RATED = "conversation.rated"
+    CONTACT_UPDATED = "contact.updated"
+    CONTACT_MERGED = "contact.merged"
+    CONTACT_BLOCKED = "contact.blocked"
+    CONTACT_UNBLOCKED = "contact.unblocked"
+    TYPING = "typing"
+    PRESENCE = "presence"
+    PAGE_VIEWED = "page.viewed"
+
+
+EPHEMERAL: Final = frozenset({EventType.TYPING, EventType.PRESENCE, EventType.PAGE_VIEWED})
+"""Never stored, delivered at most once, ``sequence`` is null."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Part(_Frozen):
+    """One send that an outbound message needed."""
+
+    index: int
+    state: MessageState
+    external_id: str | None = None
+    error: str | None = None
+
+
+class Message(_Frozen):
+    """A message as events and the API show it."""
+
+    id: str
+    direction: Literal["inbound", "outbound"]
+    state: Literal["received", "edited", "deleted"] | MessageState
+    created_at: Timestamp
+    text: str | None = None
+    html: str | None = None
+    subject: str | None = None
+    attachments: list[Attachment] = []
+    buttons: list[list[Button]] = []
+    location: Location | None = None
+    shared_contact: SharedContact | None = None
+    reply_to: str | None = None
+    """The id of the message this one answers, as far as it is known here."""
+    forwarded_from: str | None = None
+    album: str | None = None
+    button: str | None = None
+    author: Author | None = None
+    automatic: bool = False
+    external_ids: list[str] = []
+    """The platform's ids: one for an inbound message, one a part for an outbound one."""
+    client_ref: str | None = None
+    degraded: list[str] = []
+    """What the channel could not carry and how it was sent instead."""
+    parts: list[Part] = []
+    error: str | None = None
+    """Why it failed, or what is unknown about it."""
+    extensions: dict[str, Any] = {}
+
+
+class ReactionChanged(_Frozen):
+    """The customer's reactions to one message, all of them; empty when taken back."""
+
+    message: str | None
+    external_id: str
+    emoji: list[str] = []
+
+
+class ButtonData(_Frozen):
+    """A button that the customer pressed."""
+
+    payload: str
+    label: str | None = None
+    message: str | None = None
+    external_id: str | None = None
+
+
+class RatingData(_Frozen):
+    """The customer's judgement, 1 (bad) to 5 (good)."""
+
+    score: int
+    comment: str | None = None
+
+
+class StatusData(_Frozen):
+    """A change of the conversation's status."""
+
+    status: Literal["open", "closed"]
+    by: Literal["customer", "api", "system"]
+    note: str | None = None
+
+
+class TransferData(_Frozen):
+    """The conversation was handed to another backend."""
+
+    to_backend: str
+    from_backend: str | None = None
+    note: str | None = None
+
+
+class ContactChange(_Frozen):
+    """What happened to a contact."""
+
+    id: str
+    changed: list[str] = []
+    """Names of the fields that changed."""
+    merged: str | None = None
+    """The contact that was taken up into this one."""
+    reason: str | None = None
+
+
+class TypingData(_Frozen):
+    """The customer is typing."""
+
+    draft: str | None = None
+
+
+class PresenceData(_Frozen):
+    """The customer came or went."""
+
+    online: bool
+
+
+class PageData(_Frozen):
+    """The page the customer looks at."""
+
+    url: str
+    title: str | None = None
+
+
+class EventChannel(_Frozen):
+    """The channel it happened on."""
+
+    name: str
+    kind: str
+
+
+class EventConversation(_Frozen):
+    """The conversation it belongs to, as it was then."""
+
+    id: str
+    external_id: str
+    subject: str | None = None
+    status: Literal["open", "closed"] = "open"
+    context: Context = Context()
+
+
+class EventAddress(_Frozen):
+    """One identity of the contact."""
+
+    address: Address
+    username: str | None = None
+    verified: bool = False
+
+
+class EventContact(_Frozen):
+    """The customer, as known then."""
+
+    id: str
+    display_name: str | None = None
+    locale: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    avatar_url: str | None = None
+    addresses: list[EventAddress] = []
+
+
+class Envelope(_Frozen):
+    """What a backend receives, whatever the channel."""
+
+    id: str
+    type: EventType
+    timestamp: Timestamp
+    """When it happened, by the provider's clock."""
+    recorded_at: Timestamp
+    sequence: int | None
+    """Per conversation, from 1, without gaps; null for events that belong to no conversation."""
+    gap: list[int] = []
+    """Sequence numbers before this one that this destination will not get: they are dead letters."""
+    channel: EventChannel | None
+    conversation: EventConversation | None
+    contact: EventContact | None
+    data: dict[str, Any]
+    """Exactly one object, named after the type's noun."""
+
+
+DATA: Final[dict[EventType, tuple[str, type[BaseModel]]]] = {
+    EventType.MESSAGE_RECEIVED: ("message", Message),
+    EventType.MESSAGE_EDITED: ("message", Message),
+    EventType.MESSAGE_DELETED: ("message", Message),
+    EventType.MESSAGE_SENT: ("message", Message),
+    EventType.MESSAGE_DELIVERED: ("message", Message),
+    EventType.MESSAGE_READ: ("message", Message),
+    EventType.MESSAGE_FAILED: ("message", Message),
+    EventType.MESSAGE_UNKNOWN: ("message", Message),
+    EventType.REACTION_CHANGED: ("reaction", ReactionChanged),
+    EventType.BUTTON_PRESSED: ("button", ButtonData),
+    EventType.CONVERSATION_STARTED: ("status", StatusData),
+    EventType.CONVERSATION_CLOSED: ("status", StatusData),
+    EventType.CONVERSATION_REOPENED: ("status", StatusData),
+    EventType.CONVERSATION_TRANSFERRED: ("transfer", TransferData),
+    EventType.CONVERSATION_RATED: ("rating", RatingData),
+    EventType.CONTACT_UPDATED: ("contact", ContactChange),
+    EventType.CONTACT_MERGED: ("contact", ContactChange),
+    EventType.CONTACT_BLOCKED: ("contact", ContactChange),
+    EventType.CONTACT_UNBLOCKED: ("contact", ContactChange),
+    EventType.TYPING: ("typing", TypingData),
+    EventType.PRESENCE: ("presence", PresenceData),
+    EventType.PAGE_VIEWED: ("page", PageData),
+}
+"""Type of event → the noun under ``data`` and the shape of what stands there."""
+
+
+def envelope_model(event_type: EventType) -> type[Envelope]:
+    """Return the envelope narrowed to one type of event: the source of its JSON Schema."""
+    noun, data = DATA[event_type]
+    name = "".join(word.capitalize() for word in event_type.replace(".", "_").split("_"))
+    holder = create_model(f"{name}Data", __base__=_Frozen, **{noun: (data, ...)})  # type: ignore[call-overload]  # the noun is known only at run time
+    kind: Any = Literal[event_type]
+    fields: dict[str, Any] = {"type": (kind, ...), "data": (holder, ...)}
+    doc = f"The envelope of {event_type}."
+    model: type[Envelope] = create_model(name, __base__=Envelope, __doc__=doc, **fields)
+    return model
+
+
+def json_schema(event_type: EventType) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of one type of event."""
+    schema = envelope_model(event_type).model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+class Event:
+    """An event on its way to a backend: the envelope as bytes, and what the attempt adds.
+
+    The bytes are the same on every attempt. `envelope` parses them when a backend wants the model.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002  # the envelope's own word
+        type: EventType,  # noqa: A002  # the envelope's own word
+        body: bytes,
+        sequence: int | None = None,
+        attempt: int = 1,
+        replay: bool = False,
+    ) -> None:
+        self.id = id
+        self.type = type
+        self.body = body
+        """The envelope as UTF-8 JSON."""
+        self.sequence = sequence
+        self.attempt = attempt
+        """1 on the first try; 0 for ephemeral events, which have one."""
+        self.replay = replay
+        """Sent again on an operator's request."""
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """The envelope as a frozen model."""
+        return Envelope.model_validate_json(self.body)

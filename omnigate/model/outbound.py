@@ -1,0 +1,167 @@
+"""What a CRM wants sent, and the parts that a channel is asked to send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from omnigate.model.address import Address
+from omnigate.model.attachment import Attachment, AttachmentKind
+from omnigate.model.text import Model, ShortText, Text, Timestamp
+
+MessageState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown"]
+
+HttpsUrl = Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://[^\s\x00-\x1f]+$")]
+
+
+class ToConversation(Model):
+    """Answer in a conversation that exists."""
+
+    conversation: Annotated[str, StringConstraints(pattern=r"^cnv_[0-9a-v]{26}$")]
+
+
+class ToAddress(Model):
+    """Write to an address; the conversation is found or begun."""
+
+    channel: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    address: Address
+
+
+class Button(Model):
+    """One button under a message; ``value`` is the reply's payload, the link or the number."""
+
+    label: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    kind: Literal["reply", "url", "phone", "contact", "location"] = "reply"
+    value: Annotated[str, StringConstraints(max_length=2048)] | None = None
+
+    @model_validator(mode="after")
+    def _needs_value(self) -> Self:
+        if self.kind in ("url", "phone") and not self.value:
+            raise ValueError(f"a button of kind {self.kind} needs a value")
+        if self.kind == "url" and not (self.value or "").startswith(("https://", "http://")):
+            raise ValueError("a url button's value is an http or https address")
+        return self
+
+
+class Author(Model):
+    """The agent or bot that the customer sees as the writer."""
+
+    name: ShortText | None = None
+    avatar_url: HttpsUrl | None = None
+    kind: Literal["agent", "bot", "system"] = "agent"
+
+
+class OutboundAttachment(Model):
+    """A file to send: an uploaded one by ``id``, or one to be fetched from ``url``."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^att_[0-9a-v]{26}$")] | None = None
+    url: HttpsUrl | None = None
+    kind: AttachmentKind | None = None
+    name: ShortText | None = None
+    mime: ShortText | None = None
+    caption: Text | None = Field(None, max_length=4096)
+
+    @model_validator(mode="after")
+    def _id_or_url(self) -> Self:
+        if (self.id is None) == (self.url is None):
+            raise ValueError("give either the id of an uploaded file or a url")
+        return self
+
+
+class Content(Model):
+    """What is to be said, wherever it goes."""
+
+    text: Text | None = Field(None, max_length=100_000)
+    subject: ShortText | None = None
+    attachments: list[OutboundAttachment] = Field(default=[], max_length=10)
+    buttons: list[list[Button]] = Field(default=[], max_length=20)
+    """Rows of buttons."""
+    author: Author | None = None
+    reply_to: Annotated[str, StringConstraints(pattern=r"^msg_[0-9a-v]{26}$")] | None = None
+    client_ref: Annotated[str, StringConstraints(max_length=100)] | None = None
+    """The CRM's own reference; comes back in every event about the message."""
+    expires_at: Timestamp | None = None
+    """Not sent after this moment; the message then fails with the reason ``expired``."""
+    extensions: dict[str, Any] = {}
+    """What only this channel understands."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.text and self.text.strip()) and not self.attachments:
+            raise ValueError("a message needs text or attachments")
+        return self
+
+
+class OutboundMessage(Content):
+    """The body of ``POST /v1/messages``."""
+
+    to: ToConversation | ToAddress
+
+
+class Reply(Model):
+    """What a backend may answer to an event: messages to send back to its conversation."""
+
+    messages: list[Content] = Field(default=[], max_length=10)
+
+
+class OutboundPart(Model):
+    """Exactly what a channel is asked to send in one go.
+
+    ``id`` is the same on every attempt: hand it to the platform where it knows idempotency keys.
+    """
+
+    id: str
+    """``<message id>.<index>``, stable over retries."""
+    message: str
+    index: int
+    """From 0."""
+    parts: int
+    conversation: str
+    """The platform's id of the conversation, as the channel handed it in."""
+    address: Address
+    """Whom it goes to."""
+    text: str | None = None
+    subject: str | None = None
+    attachments: list[Attachment] = []
+    buttons: list[list[Button]] = []
+    author: Author | None = None
+    reply_to: str | None = None
+    """The platform's id of the message this one answers."""
+    extensions: dict[str, Any] = {}
+    attempt: int = 1
+    possible_duplicate: bool = False
+    """An earlier attempt may have gone through."""
+
+
+class Sent(Model):
+    """The platform took the part and calls it ``external_id`` (receipts name it so)."""
+
+    external_id: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class AgentTyping(Model):
+    """The company's side is typing; ephemeral."""
+
+    author: Author | None = None
+    active: bool = True
+
+
+class AgentRead(Model):
+    """The company's side has read the conversation up to ``message_id`` (all, when it is None)."""
+
+    message_id: str | None = None
+
+
+Signal = AgentTyping | AgentRead
+
+
+def plain_text(rows: Sequence[Sequence[Button]]) -> str:
+    """Return buttons as numbered lines, for channels that have none."""
+    numbered = enumerate((button for row in rows for button in row), start=1)
+    return "\n".join(
+        f"{number}. {button.label}"
+        + (f": {button.value}" if button.kind in ("url", "phone") else "")
+        for number, button in numbered
+    )

@@ -1,0 +1,72 @@
+"""The frozen bases of all data, and text that is safe to store and to forward."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+)
+
+
+class Model(BaseModel):
+    """Frozen data that Omnigate defines: unknown fields are errors, errors never print the input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Payload(BaseModel):
+    """Frozen data that somebody else defines: unknown fields are ignored, errors never print them.
+
+    The base for what a platform posts: name the fields as the platform names them.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, populate_by_name=True
+    )
+
+
+def clean_text(value: Any) -> Any:
+    """Return text without NUL and with lone surrogates replaced; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    if not value.isascii():
+        # UTF-16 joins surrogates that stand in pairs and shows the lone ones.
+        value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return value.replace("\0", "")
+
+
+Text = Annotated[str, BeforeValidator(clean_text)]
+"""Valid Unicode without NUL: what a plugin hands in is cleaned, never refused."""
+
+ShortText = Annotated[str, BeforeValidator(clean_text), StringConstraints(max_length=1000)]
+"""A name, a title, an identifier of a platform: at most 1 000 characters."""
+
+ExternalId = Annotated[
+    str, BeforeValidator(clean_text), StringConstraints(min_length=1, max_length=500)
+]
+"""An identifier made by the platform: opaque, at most 500 characters."""
+
+
+def _milliseconds(moment: datetime) -> datetime:
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return an aware time as the envelope writes it: UTC, milliseconds, ``Z``."""
+    moment = moment.astimezone(UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+Timestamp = Annotated[
+    AwareDatetime, AfterValidator(_milliseconds), PlainSerializer(rfc3339, return_type=str)
+]
+"""An aware time, kept in UTC to the millisecond."""
