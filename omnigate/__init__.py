@@ -4,6 +4,8 @@ A channel derives from `Channel` or `WebhookChannel`, a backend from `Backend`; 
 with `hookimpl` returns the classes. See docs/plugins.md.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from omnigate.backend import Backend, BackendConfig, BackendHost
 from omnigate.channel import (
     Capabilities,
@@ -70,7 +72,17 @@ from omnigate.model.outbound import (
     Sent,
     Signal,
 )
-from omnigate.model.text import Model, Payload, rfc3339
+from omnigate.model.text import Model, Payload, Timestamp, rfc3339
+from omnigate.receiver import (
+    ExtraHeaders,
+    PrivateNetwork,
+    ReceiverConfig,
+    ReceiverUrl,
+)
+from omnigate.signing import Signer, SigningSecret, new_secret
+
+if TYPE_CHECKING:
+    from omnigate.exchange import Receiver
 
 __all__ = [
     "Address",
@@ -103,6 +115,7 @@ __all__ = [
     "Ephemeral",
     "Event",
     "EventType",
+    "ExtraHeaders",
     "Geo",
     "Health",
     "Inbound",
@@ -121,10 +134,14 @@ __all__ = [
     "PageVisit",
     "Payload",
     "Presence",
+    "PrivateNetwork",
     "Profile",
     "Rating",
     "Reaction",
     "Receipt",
+    "Receiver",
+    "ReceiverConfig",
+    "ReceiverUrl",
     "Recorded",
     "Refused",
     "Reply",
@@ -135,7 +152,10 @@ __all__ = [
     "Sent",
     "SharedContact",
     "Signal",
+    "Signer",
+    "SigningSecret",
     "StoreError",
+    "Timestamp",
     "Typing",
     "Unauthorized",
     "Uncertain",
@@ -144,7 +164,17 @@ __all__ = [
     "describe",
     "hookimpl",
     "mailto",
+    "new_secret",
     "rfc3339",
     "secrets_match",
     "tel",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The HTTP client doubles the time the command line takes to start, so it comes when asked for.
+    if name == "Receiver":
+        from omnigate.exchange import Receiver  # noqa: PLC0415
+
+        return Receiver
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -212,7 +212,11 @@ class ChannelHost(Protocol):
 
     @property
     def http(self) -> ClientSession:
-        """One client session with the egress guard, time-outs and no redirects."""
+        """One client session with the egress guard, time-outs and no redirects.
+
+        Where the channel's configuration has ``allow_private`` or ``ca_file`` (see `ReceiverConfig`),
+        they hold for this session.
+        """
 
     async def put(self, *items: Inbound, cursor: str | None = None) -> Sequence[Recorded]:
         """Store items, all or none, and return once they are on disk.
