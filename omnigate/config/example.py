@@ -1,0 +1,145 @@
+"""The example file, made of the models: every key with its description and default.
+
+Keys that have a default are commented out, so that the file says nothing it need not say; keys
+without one show the first of their examples.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Final
+
+import tomli_w
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+from omnigate.config.annotations import alternatives, is_secret, key_of, models
+from omnigate.config.sections import Catalogue
+from omnigate.config.settings import Route, Settings
+
+_WIDTH: Final = 96
+_HEADER: Final = """\
+# Every key of omnigate.toml, with its default. Written by: omnigate config example
+#
+# A line without # has to be there; all others may be left out. A secret is written as itself, as
+# { env = "NAME" } or as { file = "/path" }. Check yours with: omnigate check
+"""
+
+
+def example(catalogue: Catalogue) -> str:
+    """Return a valid file with all settings and one section for each kind of the catalogue.
+
+    Its secrets are taken from environment variables named ``OMNIGATE_<SECTION>_<KEY>``.
+    """
+    blocks = [_HEADER]
+    blocks.append("\n".join(_field("include", Settings.model_fields["include"], "")))
+    for key, field in Settings.model_fields.items():
+        if key not in ("include", "channels", "backends", "routes"):
+            blocks.extend(_table(key, _only_model(field), title=_doc(_only_model(field))))
+    for kind, channel in sorted(catalogue.channels.items()):
+        blocks.extend(_table(f"channels.{kind}", channel.Config, kind=kind, title=channel.summary))
+    for kind, backend in sorted(catalogue.backends.items()):
+        blocks.extend(_table(f"backends.{kind}", backend.Config, kind=kind, title=backend.summary))
+    if catalogue.channels and catalogue.backends:
+        blocks.append(_routes(sorted(catalogue.backends)))
+    return "\n".join(f"{block.rstrip()}\n" for block in blocks)
+
+
+def _table(
+    name: str,
+    model: type[BaseModel],
+    *,
+    kind: str = "",
+    title: str = "",
+    mark: str = "",
+) -> Iterator[str]:
+    """Return a table and after it the tables inside it; ``mark`` comments all of it out."""
+    lines = [*_comment(title), f"{mark}[{name}]"]
+    if kind:
+        lines.append(f'{mark}kind = "{kind}"')
+    nested: list[tuple[str, type[BaseModel], FieldInfo]] = []
+    for field_name, field in model.model_fields.items():
+        key = key_of(field_name, field)
+        inner = next(models(field.annotation), None)
+        if inner is not None and any(item is inner for item in alternatives(field.annotation)):
+            nested.append((f"{name}.{key}", inner, field))
+        else:
+            lines += _field(key, field, name, mark)
+    yield "\n".join(lines)
+    for inner_name, inner, field in nested:
+        inner_mark = "" if field.is_required() and not mark else "# "
+        yield from _table(
+            inner_name, inner, title=field.description or _doc(inner), mark=inner_mark
+        )
+
+
+def _field(key: str, field: FieldInfo, table: str, mark: str = "") -> list[str]:
+    required = field.is_required()
+    value = None if required else field.get_default(call_default_factory=True)
+    lines = _comment(field.description or "")
+    unset = value is None or value in ([], {})
+    if unset and field.examples:
+        value = field.examples[0]
+    elif required or unset:
+        if is_secret(field.annotation):
+            variable = f"OMNIGATE_{table}_{key}".replace(".", "_").replace("-", "_").upper()
+            for plural in ("CHANNELS_", "BACKENDS_"):
+                variable = variable.replace(plural, "")
+            value = {"env": variable}
+        elif value is None:
+            value = _placeholder(field.annotation)
+    mark = mark if required else "# "
+    return [*lines, f"{mark}{key} = {_toml(value)}"]
+
+
+def _placeholder(annotation: Any) -> Any:
+    """Return something of the right shape for a key that names no example."""
+    for member in alternatives(annotation):
+        if member in (bool, int, float):
+            return {bool: False, int: 0, float: 0.0}[member]
+        if getattr(member, "__origin__", member) in (list, tuple, set, frozenset):
+            return []
+        if getattr(member, "__origin__", member) is dict:
+            return {}
+    return ""
+
+
+def _toml(value: Any) -> str:
+    """Return one value on one line."""
+    plain = to_jsonable_python(value)
+    if isinstance(plain, dict):
+        inner = ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in plain.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(plain, list):
+        return f"[{', '.join(_toml(item) for item in plain)}]"
+    if isinstance(plain, float) and plain.is_integer():
+        plain = int(plain)
+    return tomli_w.dumps({"x": plain}).removeprefix("x = ").rstrip("\n")
+
+
+def _key(key: str) -> str:
+    return tomli_w.dumps({key: 0}).partition(" =")[0]
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {line}" for line in textwrap.wrap(text, _WIDTH, break_long_words=False)]
+
+
+def _doc(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().partition("\n")[0]
+
+
+def _only_model(field: FieldInfo) -> type[BaseModel]:
+    return next(models(field.annotation))
+
+
+def _routes(backends: list[str]) -> str:
+    lines = [*_comment(_doc(Route)), "[[routes]]"]
+    for key, field in Route.model_fields.items():
+        if key == "backends":
+            lines += [*_comment(field.description or ""), f"backends = {_toml(backends)}"]
+        else:
+            lines += _field(key, field, "routes")
+    return "\n".join(lines)

@@ -1,0 +1,297 @@
+"""What an operator can set, as frozen models: one class for each table of the file.
+
+Descriptions stand here once; the example file, the JSON Schema and the hints of error messages are
+made of them.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+"""Names of channels and backends: they stand in addresses, in the store and in listings."""
+
+DEFAULT_URL: Final = "sqlite:///omnigate.db"
+
+_MEBIBYTE: Final = 1024 * 1024
+_LISTEN: Final = re.compile(r"(?P<host>\[[0-9a-fA-F:.%]+\]|[^:\[\]\s/]+):(?P<port>\d{1,5})")
+_SQLITE: Final = "sqlite:///"
+
+
+def _listen(text: str) -> str:
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError("expected host:port, for example 127.0.0.1:8080 or [::1]:8080")
+    return text
+
+
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected an address such as https://chat.example.org")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("expected scheme, host and perhaps a path, nothing else")
+    return text.rstrip("/")
+
+
+def _store_url(text: str) -> str:
+    if not text.startswith(_SQLITE) or len(text) == len(_SQLITE) or "?" in text:
+        raise ValueError(
+            "expected sqlite:///file.db (beside this file) or sqlite:////var/lib/omnigate/omnigate.db"
+        )
+    return text
+
+
+class Section(BaseModel):
+    """The base of all tables: frozen, unknown keys are errors, errors never print the input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Server(Section):
+    """The public listener: channel endpoints, the API and signed files."""
+
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        "127.0.0.1:8080",
+        description="Address and port to listen on. Loopback by default: a TLS proxy stands before it.",
+    )
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+        None,
+        description="Address under which the world reaches this daemon; http://<listen> when not set.",
+        examples=["https://chat.example.org"],
+    )
+    trusted_proxies: list[IPv4Network | IPv6Network] = Field(
+        [],
+        description="Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+        examples=[["127.0.0.1/32"]],
+    )
+    tls_cert: Path | None = Field(
+        None,
+        description="Certificate chain (PEM) to serve TLS without a proxy; needs tls_key.",
+        examples=["/etc/omnigate/fullchain.pem"],
+    )
+    tls_key: Path | None = Field(
+        None,
+        description="Private key (PEM) of tls_cert.",
+        examples=["/etc/omnigate/privkey.pem"],
+    )
+    max_connections: int = Field(
+        10_000, ge=1, description="Open connections at once; more are turned away."
+    )
+    body_timeout_seconds: float = Field(
+        30.0, gt=0, description="A request's body must be complete within this time."
+    )
+    keepalive_timeout_seconds: float = Field(
+        15.0, gt=0, description="An idle connection is closed after this time."
+    )
+    shutdown_seconds: float = Field(
+        25.0,
+        ge=0,
+        le=300,
+        description="How long a stop waits for attempts in flight; less than your service manager waits.",
+    )
+
+    @model_validator(mode="after")
+    def _tls_in_pairs(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together: set both or none")
+        return self
+
+    @property
+    def host(self) -> str:
+        """The host of ``listen``, without the brackets of IPv6."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port of ``listen``; 0 lets the system choose."""
+        return int(self.listen.rpartition(":")[2])
+
+
+class Admin(Section):
+    """The socket of the command line: whoever may open it may do everything."""
+
+    socket: Path | None = Field(
+        None,
+        description="Unix socket of the command line; omnigate.sock beside the store when not set.",
+        examples=["/run/omnigate/omnigate.sock"],
+    )
+
+
+class Store(Section):
+    """Where messages are kept."""
+
+    url: Annotated[str, AfterValidator(_store_url)] = Field(
+        DEFAULT_URL,
+        description=(
+            "sqlite:///file.db is relative to this file; four slashes make it absolute, for example "
+            "sqlite:////var/lib/omnigate/omnigate.db."
+        ),
+    )
+    files: Path | None = Field(
+        None,
+        description="Directory of attachments; files/ beside the store when not set.",
+        examples=["/var/lib/omnigate/files"],
+    )
+    min_free_bytes: int = Field(
+        512 * _MEBIBYTE,
+        ge=0,
+        description="With less room on the disk nothing new is accepted; deliveries go on.",
+    )
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return Path(self.url.removeprefix(_SQLITE))
+
+
+class Media(Section):
+    """Files that travel with messages."""
+
+    max_file_bytes: int = Field(20 * _MEBIBYTE, ge=1, description="Largest file that is taken in.")
+    conversation_daily_bytes: int = Field(
+        200 * _MEBIBYTE, ge=1, description="Files one conversation may bring in within 24 hours."
+    )
+    url_ttl_seconds: int = Field(
+        604_800,
+        ge=60,
+        description=(
+            "Life of a signed file address; longer than retries go on, so that a late event's still works."
+        ),
+    )
+    fetch_timeout_seconds: float = Field(
+        60.0, gt=0, description="Fetching one file from a platform or a CRM may take this long."
+    )
+
+
+class Retry(Section):
+    """How failed deliveries are tried again, to backends and to channels alike."""
+
+    schedule_seconds: list[Annotated[float, Field(ge=0)]] = Field(
+        [5, 30, 120, 300, 900, 1800, 3600, 7200, 14400],
+        min_length=1,
+        description="Waits between attempts; the last one repeats.",
+    )
+    jitter: float = Field(
+        0.2, ge=0, le=1, description="Every wait is made longer by up to this share, never shorter."
+    )
+    expiry_seconds: float = Field(
+        432_000,
+        gt=0,
+        description="After this time (5 days) an undelivered item is given up, loudly.",
+    )
+
+
+class Retention(Section):
+    """How long what has been done with is kept."""
+
+    bodies_days: int = Field(90, ge=1, description="Texts and files of messages.")
+    attempts_days: int = Field(14, ge=1, description="Outcomes of delivery attempts.")
+    exchange_days: int = Field(7, ge=1, description="The redacted log of HTTP exchanges.")
+    dead_days: int = Field(30, ge=1, description="Dead letters, for inspection and replay.")
+
+
+class Log(Section):
+    """What the daemon says on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important lines that are still written."
+    )
+    format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: for people on a terminal, JSON lines elsewhere."
+    )
+
+
+class Route(Section):
+    """Which backends get a conversation's events: the first route that matches decides."""
+
+    channels: list[str] = Field(
+        ["*"], description="Names of channels; patterns such as shop-* are understood."
+    )
+    kinds: list[str] = Field(
+        [], description="Only channels of these kinds; any when empty.", examples=[["webchat"]]
+    )
+    labels: list[str] = Field(
+        [],
+        description="Only channels with one of these labels; any when empty.",
+        examples=[["sales"]],
+    )
+    backends: list[str] = Field(description="Names of the backends; each gets every event.")
+
+    def matches(self, name: str, kind: str, labels: list[str]) -> bool:
+        """Tell whether a channel of this name, kind and labels takes this route."""
+        return (
+            any(fnmatchcase(name, pattern) for pattern in self.channels)
+            and (not self.kinds or kind in self.kinds)
+            and (not self.labels or not set(self.labels).isdisjoint(labels))
+        )
+
+
+class Settings(Section):
+    """The whole file; paths are absolute once `omnigate.config.load` has returned it."""
+
+    include: list[str] = Field(
+        [],
+        description="Further files to read, relative to this one; patterns are understood.",
+        examples=[["omnigate.d/*.toml"]],
+    )
+    server: Server = Server()
+    admin: Admin = Admin()
+    store: Store = Store()
+    media: Media = Media()
+    retry: Retry = Retry()
+    retention: Retention = Retention()
+    log: Log = Log()
+    channels: dict[str, dict[str, Any]] = Field(
+        {}, description="Ways to reach customers, each with its kind and the keys of that kind."
+    )
+    backends: dict[str, dict[str, Any]] = Field(
+        {}, description="Receivers of events, each with its kind and the keys of that kind."
+    )
+    routes: list[Route] = Field([], description="Tried in order; the first that matches decides.")
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket of the command line."""
+        return self.admin.socket or self.store.path.parent / "omnigate.sock"
+
+    @property
+    def files(self) -> Path:
+        """The directory of attachments."""
+        return self.store.files or self.store.path.parent / "files"
+
+    @property
+    def public_url(self) -> str:
+        """Where the world reaches this daemon, without a slash at the end."""
+        scheme = "https" if self.server.tls_cert else "http"
+        return self.server.public_url or f"{scheme}://{self.server.listen}"
+
+    def anchored(self, directory: Path) -> Settings:
+        """Return the same settings with every relative path taken from this directory."""
+        server, admin, store = self.server, self.admin, self.store
+        return self.model_copy(
+            update={
+                "server": server.model_copy(
+                    update={
+                        "tls_cert": server.tls_cert and directory / server.tls_cert,
+                        "tls_key": server.tls_key and directory / server.tls_key,
+                    }
+                ),
+                "admin": admin.model_copy(
+                    update={"socket": admin.socket and directory / admin.socket}
+                ),
+                "store": store.model_copy(
+                    update={
+                        "url": f"{_SQLITE}{directory / store.path}",
+                        "files": store.files and directory / store.files,
+                    }
+                ),
+            }
+        )
