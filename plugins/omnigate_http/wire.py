@@ -1,0 +1,141 @@
+"""What the application and the channel say to each other. Pure: no I/O.
+
+Every function takes a whole body and raises ``ValidationError``, which the host answers as 422 with
+the path of each mistake; nothing of a body with a mistake is used.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import Field, StringConstraints, TypeAdapter
+
+import omnigate
+
+BATCH_LIMIT: Final = 1000
+
+ItemT = TypeVar("ItemT", bound=omnigate.Model)
+
+WebAddress = Annotated[
+    str, StringConstraints(max_length=4096, pattern=r"^https?://[^\s\x00-\x1f]+$")
+]
+
+
+def _now() -> datetime:
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class File(omnigate.AttachmentRef):
+    """A file that Omnigate fetches from the application; ids and refs are not its to give."""
+
+    url: WebAddress
+    id: None = None
+    ref: None = None
+
+
+class Message(omnigate.InboundMessage):
+    """One message of a customer; without a time it was said now."""
+
+    occurred_at: omnigate.Timestamp = Field(default_factory=_now)
+    attachments: list[File] = Field(default=[], max_length=100)  # type: ignore[assignment]  # narrower, and frozen
+
+    def inbound(self) -> omnigate.InboundMessage:
+        """Return it in the host's terms; what was checked once is not checked again."""
+        return omnigate.InboundMessage.model_construct(**dict(self))
+
+
+class Receipt(omnigate.Model):
+    """What became of an answer, named by the external id that the application gave it."""
+
+    external_id: Annotated[str, StringConstraints(min_length=1, max_length=400)]
+    state: Literal["sent", "delivered", "read", "failed"]
+    error: str | None = Field(None, max_length=1000)
+    conversation: str | None = Field(None, min_length=1, max_length=500)
+    occurred_at: omnigate.Timestamp = Field(default_factory=_now)
+
+    def inbound(self) -> omnigate.Receipt:
+        """Return it in the host's terms; the same state of the same answer counts once."""
+        return omnigate.Receipt(
+            external_id=f"receipt:{self.state}:{self.external_id}",
+            conversation=self.conversation or self.external_id,
+            occurred_at=self.occurred_at,
+            message_id=self.external_id,
+            state=self.state,
+            error=self.error,
+        )
+
+
+class Answer(omnigate.Model):
+    """One part of a message to a customer, as the application receives it."""
+
+    id: str
+    message: str
+    part: int
+    """From 1 to ``parts``."""
+    parts: int
+    conversation: str
+    address: omnigate.Address
+    text: str | None
+    subject: str | None
+    attachments: list[omnigate.Attachment]
+    buttons: list[list[omnigate.Button]]
+    author: omnigate.Author | None
+    reply_to: str | None
+    extensions: dict[str, Any]
+
+    @classmethod
+    def of(cls, part: omnigate.OutboundPart) -> Answer:
+        """Return the part in the application's terms."""
+        return cls(
+            id=part.id,
+            message=part.message,
+            part=part.index + 1,
+            parts=part.parts,
+            conversation=part.conversation,
+            address=part.address,
+            text=part.text,
+            subject=part.subject,
+            attachments=part.attachments,
+            buttons=part.buttons,
+            author=part.author,
+            reply_to=part.reply_to,
+            extensions=part.extensions,
+        )
+
+
+class Taken(omnigate.Payload):
+    """The application's 2xx answer: what it calls the part, if it calls it anything."""
+
+    external_id: str | None = Field(None, min_length=1, max_length=400)
+
+
+_MESSAGES: Final = TypeAdapter(
+    Annotated[list[Message], Field(min_length=1, max_length=BATCH_LIMIT)]
+)
+_RECEIPTS: Final = TypeAdapter(
+    Annotated[list[Receipt], Field(min_length=1, max_length=BATCH_LIMIT)]
+)
+
+
+def messages(body: bytes) -> list[Message]:
+    """Return the messages of a body: one object, or a list of up to a thousand."""
+    return _one_or_many(body, Message, _MESSAGES)
+
+
+def receipts(body: bytes) -> list[Receipt]:
+    """Return the receipts of a body: one object, or a list of up to a thousand."""
+    return _one_or_many(body, Receipt, _RECEIPTS)
+
+
+def typing(body: bytes) -> omnigate.Typing:
+    """Return who is typing, and what, if the application tells."""
+    return omnigate.Typing.model_validate_json(body)
+
+
+def _one_or_many(body: bytes, one: type[ItemT], many: TypeAdapter[list[ItemT]]) -> list[ItemT]:
+    # Told apart by hand, so that the path of a mistake does not name both possibilities.
+    if body.lstrip().startswith(b"["):
+        return many.validate_json(body)
+    return [one.model_validate_json(body)]
