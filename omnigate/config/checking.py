@@ -16,7 +16,7 @@ from omnigate.errors import Problem
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _MAX_SHOWN: Final = 60
-_PREFIXES: Final = ("Value error, ", "Assertion failed, ", "Input should be ")
+_PREFIXES: Final = ("Value error, ", "Assertion failed, ")
 _TYPES: Final = {
     "string_type": "a text in quotes",
     "int_type": "a whole number",
@@ -78,31 +78,43 @@ def _written(model: type[BaseModel], location: Place, value: Any) -> Place:
 def _problem(
     document: Document, where: Place, place: Place, model: type[BaseModel], mistake: ErrorDetails
 ) -> Problem:
-    own: Place = where[len(place) :]
-    annotation: Any = model
-    for step in own[:-1]:
-        annotation = below(annotation, step)
-    known = fields(annotation)
-    field = known.get(str(own[-1])) if own else None
+    parent, target, description = _expectation(model, where[len(place) :])
     kind, given = mistake["type"], mistake["input"]
     if kind == "extra_forbidden":
-        hint = did_you_mean(str(own[-1]), known) or f"known here: {', '.join(known)}"
+        known = fields(parent)
+        hint = did_you_mean(str(where[-1]), known) or f"known here: {', '.join(known)}"
         return document.problem(where, "unknown key", hint)
-    description = (field.description or "") if field else ""
     if kind == "missing":
         return document.problem(where, "is missing", description)
-    message = _TYPES.get(kind)
-    if message is None:
-        message = mistake["msg"]
-        for prefix in _PREFIXES:
-            message = message.removeprefix(prefix)
-    if kind in _TYPES or mistake["msg"].startswith("Input should be"):
-        message = f"expected {message}"
-    target = field.annotation if field else below(annotation, own[-1]) if own else None
-    if kind in ("literal_error", "enum") and isinstance(given, str):
-        description = did_you_mean(given, choices(target)) or description
-    if not is_secret(target) and isinstance(given, (int, float, bool)):
-        message += f", got {str(given).lower()}"
-    elif kind in ("literal_error", "enum") and isinstance(given, str):
+    message = _message(mistake)
+    words = choices(target) if isinstance(given, str) else []
+    if words and isinstance(given, str):
         message += f", got {given[:_MAX_SHOWN]!r}"
-    return document.problem(where, message[:1].lower() + message[1:], description)
+        description = did_you_mean(given, words) or description
+    elif not is_secret(target) and isinstance(given, int | float):
+        message += f", got {str(given).lower()}"
+    return document.problem(where, message, description)
+
+
+def _expectation(model: type[BaseModel], own: Place) -> tuple[Any, Any, str]:
+    """Return the type around a place, the type of the place, and the nearest description."""
+    around: Any = None
+    here: Any = model
+    description = ""
+    for step in own:
+        around, here, field = here, below(here, step), fields(here).get(str(step))
+        if field is not None:
+            description = field.description or ""
+    return around, here, description
+
+
+def _message(mistake: ErrorDetails) -> str:
+    text = mistake["msg"]
+    expected = _TYPES.get(mistake["type"])
+    if expected is None and text.startswith("Input should be "):
+        expected = text.removeprefix("Input should be ")
+    if expected is not None:
+        return f"expected {expected}"
+    for prefix in _PREFIXES:
+        text = text.removeprefix(prefix)
+    return text[:1].lower() + text[1:]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """Names of channels and backends: they stand in addresses, in the store and in listings."""
@@ -49,6 +49,19 @@ def _store_url(text: str) -> str:
     return text
 
 
+def _network(value: Any) -> Any:
+    try:
+        return ip_network(value)
+    except ValueError as error:
+        reason = "has bits set beyond its prefix" if "host bits" in str(error) else "is none"
+        raise ValueError(
+            f"expected a network such as 10.0.0.0/8 or ::1/128: this {reason}"
+        ) from None
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+
+
 class Section(BaseModel):
     """The base of all tables: frozen, unknown keys are errors, errors never print the input."""
 
@@ -67,7 +80,7 @@ class Server(Section):
         description="Address under which the world reaches this daemon; http://<listen> when not set.",
         examples=["https://chat.example.org"],
     )
-    trusted_proxies: list[IPv4Network | IPv6Network] = Field(
+    trusted_proxies: list[Network] = Field(
         [],
         description="Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed.",
         examples=[["127.0.0.1/32"]],
@@ -215,9 +228,7 @@ class Route(Section):
     channels: list[str] = Field(
         ["*"], description="Names of channels; patterns such as shop-* are understood."
     )
-    kinds: list[str] = Field(
-        [], description="Only channels of these kinds; any when empty.", examples=[["webchat"]]
-    )
+    kinds: list[str] = Field([], description="Only channels of these kinds; any when empty.")
     labels: list[str] = Field(
         [],
         description="Only channels with one of these labels; any when empty.",
