@@ -1,0 +1,20 @@
+"""The kit for plugin authors: hosts without a daemon, a loopback server and receiver, conformance suites.
+
+See docs/plugins.md. Needs pytest; its coroutines run under the pytest plugin of anyio.
+"""
+
+from omnigate.testing.hosts import FakeBackendHost, FakeHost
+from omnigate.testing.memory import MemoryStore
+from omnigate.testing.receiver import LoopbackReceiver, Received, loopback_receiver
+from omnigate.testing.server import serve, serve_app
+
+__all__ = [
+    "FakeBackendHost",
+    "FakeHost",
+    "LoopbackReceiver",
+    "MemoryStore",
+    "Received",
+    "loopback_receiver",
+    "serve",
+    "serve_app",
+]
