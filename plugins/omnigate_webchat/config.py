@@ -1,0 +1,285 @@
+"""What a web chat can be told in the configuration file."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+
+import omnigate
+from omnigate_webchat.filetype import KNOWN
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+_KINDS: Final = {"email": "email", "phone": "phone", "message": "textarea"}
+_SPAN: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)")
+
+
+def _origin(text: str) -> str:
+    """Check that the text is exactly what a browser sends as ``Origin``. Source: RFC 6454."""
+    parts = urlsplit(text)
+    plain = f"{parts.scheme}://{parts.netloc}"
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("write an origin such as https://shop.example.org")
+    if text != plain:
+        raise ValueError(f"an origin has no path and no slash at the end: write {plain}")
+    if text != text.lower() or not text.isascii():
+        raise ValueError("browsers send origins in lower case and punycode: write it so")
+    if (parts.scheme, parts.port) in (("https", 443), ("http", 80)):
+        raise ValueError("browsers leave out the usual port: leave it out here too")
+    return text
+
+
+def _span(text: str) -> str:
+    match = _SPAN.fullmatch(text)
+    if match is None or text[:5] >= text[6:]:
+        raise ValueError("write opening hours as 09:00-18:00, the end after the beginning")
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, KeyError):
+        raise ValueError("write a time zone of the IANA list, for example Europe/Moscow") from None
+    return text
+
+
+def _file_type(text: str) -> str:
+    if text not in KNOWN:
+        raise ValueError(f"types that can be told apart are {', '.join(sorted(KNOWN))}")
+    return text
+
+
+FileType = Annotated[str, AfterValidator(_file_type)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Span = Annotated[str, AfterValidator(_span)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Words = Label | dict[str, Label]
+"""One text for everybody, or one a language: ``{ru = "…", en = "…"}``."""
+
+
+class Theme(omnigate.Model):
+    """How the widget looks."""
+
+    color: str = Field(
+        "#2563eb",
+        pattern=r"^#[0-9a-fA-F]{6}$",
+        description="Main colour as #rrggbb; the text on it is chosen by contrast.",
+    )
+    dark: Literal["auto", "light", "dark"] = Field(
+        "auto", description="Colours: as the visitor's system says, always light or always dark."
+    )
+    position: Literal["right", "left"] = Field(
+        "right", description="Corner at the bottom of the page."
+    )
+
+
+class FormField(omnigate.Model):
+    """One field of a form."""
+
+    name: Key = Field(
+        description="name, email and phone go to the contact; any other name arrives in context.custom."
+    )
+    kind: Literal["text", "textarea", "email", "phone", "select"] = Field(
+        "text",
+        description="What is asked for; email and phone are checked. Fields named email, phone and message "
+        "have their kind without it.",
+    )
+    label: Words | None = Field(
+        None, description="Text beside the field, one or one a language; known names have theirs."
+    )
+    required: bool = Field(False, description="The form is not accepted without it.")
+    options: list[Label] = Field([], max_length=50, description="Choices of a select.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_name(cls, value: Any) -> Any:
+        """Let a bare name stand for a field, and known names bring their kind."""
+        if isinstance(value, str):
+            value = {"name": value}
+        if isinstance(value, dict) and "kind" not in value:
+            value = {**value, "kind": _KINDS.get(str(value.get("name")), "text")}
+        return value
+
+    @model_validator(mode="after")
+    def _options_of_a_select(self) -> Self:
+        if (self.kind == "select") != bool(self.options):
+            raise ValueError("options belong to a field of kind select, and it needs some")
+        return self
+
+
+class Form(omnigate.Model):
+    """A form that is shown before the conversation or outside hours."""
+
+    enabled: bool = Field(True, description="Set to false to keep the form without showing it.")
+    title: Words | None = Field(None, description="Heading, one or one a language.")
+    text: Words | None = Field(None, description="Text above the fields, one or one a language.")
+    fields: list[FormField] = Field(
+        [
+            FormField(name="name", kind="text", required=True),
+            FormField(name="email", kind="email"),
+        ],
+        min_length=1,
+        max_length=20,
+        description='The fields, in order; a bare name stands for an optional field: ["name", "email"].',
+    )
+    consent: Words | None = Field(
+        None, description="Text of a box that must be ticked; never ticked beforehand."
+    )
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        names = [field.name for field in self.fields]
+        if len(names) != len(set(names)):
+            raise ValueError("two fields have the same name")
+        return self
+
+
+class Hours(omnigate.Model):
+    """When somebody is there to answer."""
+
+    time_zone: Annotated[str, AfterValidator(_zone)] = Field(
+        description="IANA name of the zone the hours are in, for example Europe/Moscow."
+    )
+    days: dict[Weekday, list[Span]] = Field(
+        description='Opening hours a day: mon = ["09:00-13:00", "14:00-18:00"]; days left out are closed.'
+    )
+    closed_on: list[date] = Field([], description="Dates that are closed as a whole: holidays.")
+
+
+class Invitation(omnigate.Model):
+    """A rule that invites a visitor to write; all its conditions must hold."""
+
+    name: Key = Field(description="Name of the rule; arrives in context.custom.invitation.")
+    text: Words = Field(description="What the invitation says, one or one a language.")
+    url: str | None = Field(
+        None, max_length=500, description="Pattern of the page's address; * stands for anything."
+    )
+    after_seconds: float = Field(15, ge=0, le=3600, description="Time on the page before it shows.")
+    returning: bool | None = Field(
+        None, description="true: only who was here before; false: only who was not; unset: all."
+    )
+    once_per: Literal["page", "session", "day", "visitor"] = Field(
+        "day", description="How often one visitor may see it."
+    )
+
+
+class Uploads(omnigate.Model):
+    """Files that visitors send."""
+
+    enabled: bool = Field(True, description="Let visitors send files.")
+    max_bytes: int = Field(
+        20 * 1024 * 1024, ge=1024, le=20 * 1024 * 1024, description="Largest file."
+    )
+    types: list[FileType] = Field(
+        [
+            "image/jpeg",
+            "image/png",
+            "image/gif",
+            "image/webp",
+            "application/pdf",
+            "text/plain",
+            "audio/mpeg",
+            "audio/ogg",
+            "video/mp4",
+            "application/zip",
+        ],
+        description="MIME types accepted; the type is told by the file's first bytes, never by its name. "
+        "application/zip covers office documents.",
+    )
+    daily_bytes: int = Field(
+        100 * 1024 * 1024, ge=1024, description="Most that one visitor may send in 24 hours."
+    )
+    daily_bytes_per_ip: int = Field(
+        1024 * 1024 * 1024,
+        ge=1024,
+        description="Most that one network address may send in 24 hours; an office shares one.",
+    )
+
+
+class Limits(omnigate.Model):
+    """How much one visitor or one network address may ask for."""
+
+    messages_per_10_seconds: int = Field(
+        20, ge=1, le=1000, description="Messages and forms of one visitor."
+    )
+    sessions_per_minute: int = Field(
+        30,
+        ge=1,
+        le=100_000,
+        description="Sessions of one network address; generous, because an office shares one.",
+    )
+    connections_per_visitor: int = Field(
+        20, ge=1, le=1000, description="Open connections of one visitor, one a tab."
+    )
+    text_characters: int = Field(4000, ge=100, le=16_000, description="Longest message.")
+
+
+class WebchatConfig(omnigate.ChannelConfig):
+    """What a web chat can be told."""
+
+    allowed_origins: list[Origin] = Field(
+        min_length=1,
+        description="Sites that may show the chat, each exactly as browsers name it: https://shop.example.org.",
+    )
+    identity_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Key of the HMAC that proves who a signed-in customer is; unset: nobody can prove it.",
+    )
+    title: Words | None = Field(
+        None, description="Name in the widget's head, one or one a language."
+    )
+    languages: list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]] = Field(
+        ["ru", "en"],
+        min_length=1,
+        description="Languages of the widget; the first is used when the visitor's is not among them.",
+    )
+    theme: Theme = Field(Theme(), description="Colours and position.")
+    texts: dict[str, dict[str, Label]] = Field(
+        {}, description="Texts of the widget to replace: language, then key."
+    )
+    prechat: Form | None = Field(None, description="Form to fill in before the first message.")
+    offline: Form | None = Field(
+        None,
+        description="Form shown outside hours instead of the chat; a field named message is its text.",
+    )
+    hours: Hours | None = Field(None, description="Working hours; unset: always there.")
+    proactive: list[Invitation] = Field(
+        [], max_length=50, description="Rules that invite a visitor to write; the first that holds."
+    )
+    peek: bool = Field(
+        False,
+        description="Show agents what the visitor types before it is sent; say so in your privacy note. "
+        "Never stored; numbers that look like bank cards are masked.",
+    )
+    location: bool = Field(False, description="Offer visitors to share where they are.")
+    uploads: Uploads = Field(Uploads(), description="Files that visitors send.")
+    limits: Limits = Field(Limits(), description="How much one visitor may ask for.")
+    geo_file: str | None = Field(
+        None,
+        description="Path of a MaxMind-format city database: tells the visitor's city from the address.",
+    )
+    record_ip: bool = Field(
+        True, description="Keep the visitor's network address in the conversation's context."
+    )
+    default_region: str = Field(
+        "RU",
+        pattern=r"^[A-Z]{2}$",
+        description="Country of phone numbers written without one, as two letters.",
+    )
+    privacy_note: Words | None = Field(
+        None, description="Short note under the input, one or one a language."
+    )
+
+    @model_validator(mode="after")
+    def _offline_form_says_something(self) -> Self:
+        if self.offline and "message" not in {field.name for field in self.offline.fields}:
+            raise ValueError("the offline form needs a field named message")
+        return self
