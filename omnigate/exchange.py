@@ -189,5 +189,7 @@ def _reason(error: Exception, timeout_seconds: float) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"the certificate is not trusted: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, ConnectionRefusedError):
+            return "connection refused; is the receiver running there?"
         return error.os_error.strerror or str(error.os_error)
     return str(error) or type(error).__name__
