@@ -63,6 +63,14 @@ class Part(_Frozen):
     error: str | None = None
 
 
+class Sender(_Frozen):
+    """Who said it: in a group, not always the conversation's contact."""
+
+    address: Address
+    display_name: str | None = None
+    username: str | None = None
+
+
 class Message(_Frozen):
     """A message as events and the API show it."""
 
@@ -70,6 +78,8 @@ class Message(_Frozen):
     direction: Literal["inbound", "outbound"]
     state: Literal["received", "edited", "deleted"] | MessageState
     created_at: Timestamp
+    sender: Sender | None = None
+    """Null for outbound messages: see ``author``."""
     text: str | None = None
     html: str | None = None
     subject: str | None = None

@@ -1,0 +1,120 @@
+"""Destinations: the rows behind configured backends and channels, and their health."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+
+from omnigate.store.schema import DUE, LEASED, dead, destination, lane, outbox
+from omnigate.store.transaction import Transaction
+
+Direction = Literal["backend", "channel"]
+BreakerState = Literal["closed", "open", "probing"]
+
+
+@dataclass(slots=True)
+class Health:
+    """The part of a destination's row that the dispatcher keeps: it survives a restart."""
+
+    destination_id: int
+    breaker: BreakerState = "closed"
+    failures: int = 0
+    """Destination-level failures in a row."""
+    opened_for_ms: int = 0
+    """How long the breaker was opened last."""
+    retry_at: int | None = None
+    """Until when nothing is claimed."""
+    paused: str | None = None
+    """Why the operator or the destination stopped it; None: it runs."""
+    first_failure_at: int | None = None
+    last_success_at: int | None = None
+    last_error: str | None = None
+
+
+class Name(NamedTuple):
+    """What a destination is called in the configuration."""
+
+    direction: Direction
+    name: str
+
+
+def register(transaction: Transaction, items: Sequence[Name]) -> list[Health]:
+    """Return the rows of destinations, made if they are new."""
+    found = []
+    for item in items:
+        query = select(destination).where(
+            destination.c.direction == item.direction, destination.c.name == item.name
+        )
+        row = transaction.connection.execute(query).first()
+        if row is None:
+            transaction.connection.execute(
+                insert(destination).values(
+                    direction=item.direction,
+                    name=item.name,
+                    breaker="closed",
+                    failures=0,
+                    opened_for_ms=0,
+                )
+            )
+            row = transaction.connection.execute(query).one()
+        found.append(Health(row.id, *(getattr(row, name) for name in _KEPT)))
+    return found
+
+
+def note(transaction: Transaction, items: Sequence[Health]) -> list[None]:
+    """Write down the health of destinations."""
+    rows = [
+        {"key": item.destination_id, **{name: getattr(item, name) for name in _KEPT}}
+        for item in items
+    ]
+    transaction.connection.execute(_NOTE, rows)
+    return [None] * len(items)
+
+
+def backlog(connection: Connection) -> dict[int, dict[str, Any]]:
+    """Return per destination: items pending, lanes due and leased, the oldest item's time, dead."""
+    found: dict[int, dict[str, Any]] = {}
+    for row in connection.execute(_BACKLOG):
+        found[row.destination_id] = {
+            "pending": row.pending,
+            "due": row.due,
+            "leased": row.leased,
+            "oldest_pending_at": None,
+            "dead": 0,
+        }
+    for row in connection.execute(_DEAD):
+        known = found.setdefault(
+            row.destination_id, {"pending": 0, "due": 0, "leased": 0, "oldest_pending_at": None}
+        )
+        known["dead"] = row.count
+    for destination_id, known in found.items():
+        if known["pending"]:
+            known["oldest_pending_at"] = connection.scalar(_OLDEST, {"id": destination_id})
+    return found
+
+
+_KEPT: Final = tuple(name for name in Health.__dataclass_fields__ if name != "destination_id")
+_NOTE: Final = (
+    update(destination)
+    .where(destination.c.id == bindparam("key"))
+    .values({name: bindparam(name) for name in _KEPT})
+)
+_BACKLOG: Final = (
+    select(
+        lane.c.destination_id,
+        func.sum(lane.c.pending).label("pending"),
+        func.sum(case((lane.c.state == DUE, 1), else_=0)).label("due"),
+        func.sum(case((lane.c.state == LEASED, 1), else_=0)).label("leased"),
+    )
+    .where(lane.c.pending > 0)
+    .group_by(lane.c.destination_id)
+)
+_DEAD: Final = select(dead.c.destination_id, func.count().label("count")).group_by(
+    dead.c.destination_id
+)
+_OLDEST: Final = select(func.min(outbox.c.created_at)).where(
+    outbox.c.destination_id == bindparam("id")
+)

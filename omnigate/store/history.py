@@ -1,0 +1,219 @@
+"""Reading the log and the conversations: what the API, the channels and the operator look at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final, Literal, NamedTuple
+
+from pydantic_core import from_json
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
+
+from omnigate.channel import ConversationInfo
+from omnigate.model.event import EventType
+from omnigate.store.record import time_text
+from omnigate.store.schema import conversation, dead, event, event_body, message, outbox
+from omnigate.store.transaction import RecordedEvent
+
+
+class ConversationRow(NamedTuple):
+    """A conversation as it is stored."""
+
+    id: str
+    channel: str
+    kind: str
+    external_id: str
+    contact_id: str
+    address: str
+    subject: str | None
+    status: str
+    owner: str | None
+    last_sequence: int
+    context: dict[str, Any]
+    created_at: str
+    updated_at: str
+
+
+def find_conversation(
+    connection: Connection, channel: str, external_id: str
+) -> ConversationInfo | None:
+    """Return a channel's conversation by the platform's id."""
+    row = connection.execute(_BY_KEY, {"channel": channel, "external_id": external_id}).first()
+    if row is None:
+        return None
+    return ConversationInfo(
+        row.id, row.external_id, row.status, row.next_sequence - 1, row.contact_id
+    )
+
+
+def read_conversation(connection: Connection, conversation_id: str) -> ConversationRow | None:
+    """Return a conversation by our id."""
+    query = select(conversation).where(conversation.c.id == conversation_id)
+    row = connection.execute(query).first()
+    return _conversation(row) if row is not None else None
+
+
+def list_conversations(
+    connection: Connection,
+    *,
+    channels: Collection[str] | None = None,
+    contact_id: str | None = None,
+    status: Literal["open", "closed"] | None = None,
+    before: tuple[int, str] | None = None,
+    limit: int = 50,
+) -> list[tuple[ConversationRow, tuple[int, str]]]:
+    """Return conversations with their place in the list, the latest change first."""
+    query = select(conversation)
+    if channels is not None:
+        query = query.where(conversation.c.channel.in_(list(channels)))
+    if contact_id is not None:
+        query = query.where(conversation.c.contact_id == contact_id)
+    if status is not None:
+        query = query.where(conversation.c.status == status)
+    if before is not None:
+        changed_at, last_id = before
+        query = query.where(
+            or_(
+                conversation.c.updated_at < changed_at,
+                and_(conversation.c.updated_at == changed_at, conversation.c.id < last_id),
+            )
+        )
+    query = query.order_by(conversation.c.updated_at.desc(), conversation.c.id.desc()).limit(limit)
+    rows = connection.execute(query).all()
+    return [(_conversation(row), (row.updated_at, row.id)) for row in rows]
+
+
+def read_history(
+    connection: Connection,
+    conversation_id: str,
+    *,
+    after: int = 0,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[RecordedEvent]:
+    """Return events of a conversation in order of sequence: the earliest after, or latest before."""
+    query = _EVENTS.where(event.c.conversation_id == conversation_id, event.c.sequence > after)
+    if before is None:
+        rows = connection.execute(query.order_by(event.c.sequence).limit(limit)).all()
+    else:
+        latest = query.where(event.c.sequence < before).order_by(event.c.sequence.desc())
+        rows = connection.execute(latest.limit(limit)).all()[::-1]
+    return [_recorded(row) for row in rows]
+
+
+def read_log(
+    connection: Connection,
+    *,
+    after: int,
+    limit: int,
+    types: Collection[str] | None = None,
+    channels: Collection[str] | None = None,
+) -> list[RecordedEvent]:
+    """Return events of all conversations after a position of the log, in order."""
+    query = _EVENTS.where(event.c.position > after)
+    if types is not None:
+        query = query.where(event.c.type.in_(list(types)))
+    if channels is not None:
+        query = query.where(event.c.channel.in_(list(channels)))
+    rows = connection.execute(query.order_by(event.c.position).limit(limit)).all()
+    return [_recorded(row) for row in rows]
+
+
+def log_end(connection: Connection) -> int:
+    """Return the position of the last event, 0 for an empty log."""
+    return connection.scalar(select(func.coalesce(func.max(event.c.position), 0))) or 0
+
+
+def position_of(connection: Connection, event_id: str) -> int | None:
+    """Return where an event stands in the log."""
+    position: int | None = connection.scalar(select(event.c.position).where(event.c.id == event_id))
+    return position
+
+
+def read_timeline(
+    connection: Connection, contact_id: str, *, before: int | None, limit: int
+) -> list[RecordedEvent]:
+    """Return the latest events of all conversations of a contact, newest first."""
+    owned = connection.scalars(
+        select(conversation.c.id).where(conversation.c.contact_id == contact_id)
+    ).all()
+    found: list[RecordedEvent] = []
+    for conversation_id in owned:
+        query = _EVENTS.where(event.c.conversation_id == conversation_id)
+        if before is not None:
+            query = query.where(event.c.position < before)
+        rows = connection.execute(query.order_by(event.c.sequence.desc()).limit(limit)).all()
+        found += [_recorded(row) for row in rows]
+    return sorted(found, key=lambda row: row.position, reverse=True)[:limit]
+
+
+def totals(connection: Connection) -> dict[str, int]:
+    """Return how many events, messages, pending items and dead letters there are."""
+    counts = {
+        "events": select(func.count()).select_from(event),
+        "messages": select(func.count()).select_from(message),
+        "conversations": select(func.count()).select_from(conversation),
+        "pending": select(func.count()).select_from(outbox),
+        "dead": select(func.count()).select_from(dead),
+    }
+    return {name: connection.scalar(query) or 0 for name, query in counts.items()}
+
+
+def external_id_of(connection: Connection, message_id: str) -> tuple[str, str] | None:
+    """Return conversation and platform's id of a message, for a reply; None if there is none."""
+    row = connection.execute(
+        select(message.c.conversation_id, message.c.external_id).where(message.c.id == message_id)
+    ).first()
+    return (row.conversation_id, row.external_id or message_id) if row is not None else None
+
+
+def _conversation(row: Any) -> ConversationRow:
+    return ConversationRow(
+        id=row.id,
+        channel=row.channel,
+        kind=row.kind,
+        external_id=row.external_id,
+        contact_id=row.contact_id,
+        address=row.address,
+        subject=row.subject,
+        status=row.status,
+        owner=row.owner,
+        last_sequence=row.next_sequence - 1,
+        context=from_json(row.context),
+        created_at=time_text(row.created_at),
+        updated_at=time_text(row.updated_at),
+    )
+
+
+def _recorded(row: Any) -> RecordedEvent:
+    return RecordedEvent(
+        row.position,
+        row.id,
+        EventType(row.type),
+        row.channel,
+        row.external_id,
+        row.conversation_id,
+        row.sequence,
+        row.body,
+        row.media,
+    )
+
+
+_BY_KEY: Final = select(conversation).where(
+    conversation.c.channel == bindparam("channel"),
+    conversation.c.external_id == bindparam("external_id"),
+)
+_EVENTS: Final[Select[Any]] = select(
+    event.c.position,
+    event.c.id,
+    event.c.type,
+    event.c.channel,
+    event.c.conversation_id,
+    event.c.sequence,
+    event_body.c.body,
+    event_body.c.media,
+    conversation.c.external_id,
+).select_from(
+    event.join(event_body, event_body.c.position == event.c.position).outerjoin(
+        conversation, conversation.c.id == event.c.conversation_id
+    )
+)

@@ -1,0 +1,381 @@
+"""What each kind of inbound item means: rows of messages and attachments, and events.
+
+`Interpreter.prepare` loads all that the items of a batch refer to, `interpret` works in memory, and
+`flush` writes it down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import insert
+
+from omnigate import ids
+from omnigate.model.event import (
+    ButtonData,
+    ContactChange,
+    EventType,
+    Message,
+    RatingData,
+    ReactionChanged,
+    Sender,
+    StatusData,
+)
+from omnigate.model.inbound import (
+    ButtonPressed,
+    ContactBlocked,
+    ContactUnblocked,
+    ContactUpdated,
+    EchoMessage,
+    Inbound,
+    InboundMessage,
+    MessageDeleted,
+    MessageEdited,
+    Profile,
+    Rating,
+    Reaction,
+    Receipt,
+)
+from omnigate.model.outbound import Author
+from omnigate.store import contacts
+from omnigate.store.attachments import AttachmentShelf
+from omnigate.store.ledger import ChannelKey, Ledger, Person, Thread
+from omnigate.store.messages import MessageIndex, message_row
+from omnigate.store.receipts import Receipts
+from omnigate.store.record import Draft, Recorder
+from omnigate.store.schema import message as message_table
+from omnigate.store.transaction import RecordedEvent, Transaction
+
+
+class Meaning(NamedTuple):
+    """The event that an item came down to."""
+
+    position: int
+    event_id: str
+    sequence: int | None
+    message_id: str | None
+
+
+class Interpreter:
+    """Interprets the items of one batch."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._ledger = Ledger(transaction)
+        self._recorder = Recorder(transaction)
+        self._shelf = AttachmentShelf(transaction)
+        self._index = MessageIndex(transaction)
+        self._receipts = Receipts(transaction, self._recorder, self._ledger)
+        self._new_messages: list[dict[str, Any]] = []
+        self._meanings: Sequence[
+            tuple[type[Inbound], Callable[[ChannelKey, Any], Meaning | None]]
+        ] = (
+            (InboundMessage, self._message),
+            (Receipt, self._receipt),
+            (MessageEdited, self._edited),
+            (MessageDeleted, self._deleted),
+            (EchoMessage, self._echo),
+            (Reaction, self._reaction),
+            (ButtonPressed, self._button),
+            (ContactBlocked, self._blocked),
+            (ContactUnblocked, self._unblocked),
+            (ContactUpdated, self._updated),
+            (Rating, self._rating),
+        )
+
+    def prepare(self, items: Iterable[tuple[ChannelKey, Inbound]]) -> None:
+        """Load the conversations, contacts, messages and files that the items refer to."""
+        items = list(items)
+        self._ledger.load((channel, item.conversation) for channel, item in items)
+        self._ledger.know(profile for _, item in items if (profile := _profile(item)) is not None)
+        for channel, item in items:
+            self._index.want(channel.name, *_references(item))
+            if isinstance(item, Receipt):
+                self._receipts.want(channel.name, item.message_id)
+            for attachment in getattr(item, "attachments", ()):
+                if attachment.id is not None:
+                    self._shelf.want(attachment.id)
+        self._index.load()
+        self._shelf.load()
+        self._receipts.load()
+
+    def interpret(self, channel: ChannelKey, item: Inbound) -> Meaning | None:
+        """Record what the item says; None when it changes nothing."""
+        for kind, meaning in self._meanings:
+            if isinstance(item, kind):
+                return meaning(channel, item)
+        raise TypeError(f"{type(item).__name__} is no kind of inbound item")
+
+    def flush(self) -> None:
+        """Write everything down."""
+        self._ledger.flush()
+        if self._new_messages:
+            self._transaction.connection.execute(insert(message_table), self._new_messages)
+            self._new_messages = []
+        self._index.flush()
+        self._shelf.flush()
+        self._receipts.flush()
+        self._recorder.flush()
+
+    def _message(self, channel: ChannelKey, item: InboundMessage) -> Meaning:
+        thread = self._thread(channel, item, item.sender)
+        if item.context is not None:
+            thread.merge_context(item.context)
+        if item.subject and thread.subject is None:
+            thread.subject = item.subject
+        message_id = ids.message_id()
+        attachments = self._shelf.take(channel.name, message_id, item.attachments)
+        own_id = item.message_id or item.external_id
+        message = Message(
+            id=message_id,
+            direction="inbound",
+            state="received",
+            created_at=item.occurred_at,
+            sender=_sender(item.sender),
+            text=item.text,
+            html=item.html,
+            subject=item.subject,
+            attachments=attachments,
+            location=item.location,
+            shared_contact=item.shared_contact,
+            reply_to=self._index.id_of(channel.name, item.reply_to),
+            forwarded_from=item.forwarded_from,
+            album=item.album,
+            button=item.button,
+            automatic=item.automatic,
+            external_ids=[own_id],
+            extensions=item.extensions,
+        )
+        event_type = EventType.MESSAGE_RECEIVED
+        recorded = self._record(event_type, thread, channel, item, message, media=bool(attachments))
+        self._add_message(thread, message, own_id, recorded.position)
+        return _meaning(recorded, message_id)
+
+    def _edited(self, channel: ChannelKey, item: MessageEdited) -> Meaning | None:
+        return self._changed(channel, item, EventType.MESSAGE_EDITED)
+
+    def _deleted(self, channel: ChannelKey, item: MessageDeleted) -> Meaning | None:
+        return self._changed(channel, item, EventType.MESSAGE_DELETED)
+
+    def _changed(
+        self, channel: ChannelKey, item: MessageEdited | MessageDeleted, event_type: EventType
+    ) -> Meaning | None:
+        """Change a message that is known; one that is not (it is older than we are) is left alone."""
+        thread = self._ledger.thread(channel, item.conversation)
+        known = self._index.find(channel.name, item.message_id)
+        if thread is None or known is None or known.conversation_id != thread.id:
+            return None
+        before = self._index.content(known)
+        if isinstance(item, MessageEdited):
+            attachments = self._shelf.take(channel.name, known.id, item.attachments)
+            news: dict[str, Any] = {"state": "edited", "text": item.text, "html": item.html}
+            if attachments:
+                news["attachments"] = attachments
+        else:
+            news = {"state": "deleted", "text": None, "html": None, "attachments": []}
+        message = before.model_copy(update=news)
+        media = bool(message.attachments)
+        recorded = self._record(event_type, thread, channel, item, message, media=media)
+        self._index.change(known, str(news["state"]), recorded.position)
+        return _meaning(recorded, known.id)
+
+    def _echo(self, channel: ChannelKey, item: EchoMessage) -> Meaning:
+        thread = self._thread(channel, item, item.recipient)
+        message_id = ids.message_id()
+        own_id = item.message_id or item.external_id
+        message = Message(
+            id=message_id,
+            direction="outbound",
+            state="sent",
+            created_at=item.occurred_at,
+            text=item.text,
+            attachments=self._shelf.take(channel.name, message_id, item.attachments),
+            author=Author(name=item.author) if item.author else None,
+            external_ids=[own_id],
+        )
+        media = bool(message.attachments)
+        recorded = self._record(EventType.MESSAGE_SENT, thread, channel, item, message, media=media)
+        self._add_message(thread, message, own_id, recorded.position)
+        return _meaning(recorded, message_id)
+
+    def _reaction(self, channel: ChannelKey, item: Reaction) -> Meaning:
+        thread = self._thread(channel, item, item.sender)
+        message_id = self._index.id_of(channel.name, item.message_id)
+        data = ReactionChanged(message=message_id, external_id=item.message_id, emoji=item.emoji)
+        return _meaning(self._record(EventType.REACTION_CHANGED, thread, channel, item, data))
+
+    def _button(self, channel: ChannelKey, item: ButtonPressed) -> Meaning:
+        thread = self._thread(channel, item, item.sender)
+        data = ButtonData(
+            payload=item.payload,
+            label=item.label,
+            message=self._index.id_of(channel.name, item.message_id),
+            external_id=item.message_id,
+        )
+        return _meaning(self._record(EventType.BUTTON_PRESSED, thread, channel, item, data))
+
+    def _blocked(self, channel: ChannelKey, item: ContactBlocked) -> Meaning | None:
+        return self._block(channel, item, item.sender, item.reason, blocked=True)
+
+    def _unblocked(self, channel: ChannelKey, item: ContactUnblocked) -> Meaning | None:
+        return self._block(channel, item, item.sender, None, blocked=False)
+
+    def _block(
+        self,
+        channel: ChannelKey,
+        item: Inbound,
+        sender: Profile,
+        reason: str | None,
+        *,
+        blocked: bool,
+    ) -> Meaning | None:
+        person = self._thread(channel, item, sender).person
+        if (person.blocked_at is not None) == blocked:
+            return None
+        person.blocked_at = self._transaction.now if blocked else None
+        person.touch()
+        event_type = EventType.CONTACT_BLOCKED if blocked else EventType.CONTACT_UNBLOCKED
+        change = ContactChange(id=person.id, changed=["blocked"], reason=reason)
+        return _meaning(self._record_contact(event_type, person, channel, item, change))
+
+    def _updated(self, channel: ChannelKey, item: ContactUpdated) -> Meaning | None:
+        thread = self._ledger.thread(channel, item.conversation)
+        if thread is None:
+            thread = self._thread(channel, item, item.sender)
+            changed = ["addresses"]
+        else:
+            changed = self._learn(channel, item, thread, item.sender)
+        if item.context is not None and thread.merge_context(item.context):
+            changed.append("context")
+        if not changed:
+            return None
+        change = ContactChange(id=thread.person.id, changed=changed)
+        return _meaning(
+            self._record_contact(EventType.CONTACT_UPDATED, thread.person, channel, item, change)
+        )
+
+    def _rating(self, channel: ChannelKey, item: Rating) -> Meaning:
+        thread = self._thread(channel, item, item.sender)
+        data = RatingData(score=item.score, comment=item.comment)
+        return _meaning(self._record(EventType.CONVERSATION_RATED, thread, channel, item, data))
+
+    def _receipt(self, channel: ChannelKey, item: Receipt) -> Meaning | None:
+        recorded = self._receipts.take(channel, item)
+        return _meaning(recorded[0], recorded[1]) if recorded else None
+
+    def _thread(self, channel: ChannelKey, item: Inbound, profile: Profile) -> Thread:
+        """Return the item's conversation, begun or reopened if need be, and learn who is in it."""
+        thread = self._ledger.thread(channel, item.conversation)
+        if thread is None:
+            thread = self._ledger.open_thread(channel, item.conversation, profile)
+            self._take_over(channel, item, thread, profile)
+            self._ledger.learn(thread.person, profile)
+            status = StatusData(status="open", by="customer")
+            self._record(EventType.CONVERSATION_STARTED, thread, channel, item, status)
+            return thread
+        if changed := self._learn(channel, item, thread, profile):
+            change = ContactChange(id=thread.person.id, changed=changed)
+            self._record_contact(EventType.CONTACT_UPDATED, thread.person, channel, item, change)
+        if thread.status == "closed" and isinstance(item, InboundMessage):
+            thread.status = "open"
+            status = StatusData(status="open", by="customer")
+            self._record(EventType.CONVERSATION_REOPENED, thread, channel, item, status)
+        return thread
+
+    def _learn(
+        self, channel: ChannelKey, item: Inbound, thread: Thread, profile: Profile
+    ) -> list[str]:
+        """Take over what a profile tells; somebody else in the same conversation is left apart."""
+        if profile.address != thread.address and not any(
+            identity.address == profile.address for identity in thread.person.identities
+        ):
+            return []
+        self._take_over(channel, item, thread, profile)
+        return self._ledger.learn(thread.person, profile)
+
+    def _take_over(
+        self, channel: ChannelKey, item: Inbound, thread: Thread, profile: Profile
+    ) -> None:
+        """Make contacts that are proven to be this one part of it."""
+        for rival in self._ledger.rivals(thread.person, profile):
+            winner, loser = sorted((rival, thread.person), key=lambda person: person.id)
+            contacts.merge_rows(self._transaction, self._ledger, winner, loser)
+            change = ContactChange(id=winner.id, merged=loser.id, reason="proven the same")
+            self._record_contact(EventType.CONTACT_MERGED, winner, channel, item, change)
+
+    def _record(
+        self,
+        event_type: EventType,
+        thread: Thread,
+        channel: ChannelKey,
+        item: Inbound,
+        data: Any,
+        *,
+        media: bool = False,
+    ) -> RecordedEvent:
+        draft = Draft(
+            type=event_type,
+            person=thread.person,
+            thread=thread,
+            channel=channel,
+            occurred_at=_milliseconds(item),
+            data=data.model_dump_json(),
+            message_id=data.id if isinstance(data, Message) else None,
+            media=media,
+        )
+        return self._recorder.record(draft)
+
+    def _record_contact(
+        self,
+        event_type: EventType,
+        person: Person,
+        channel: ChannelKey,
+        item: Inbound,
+        change: ContactChange,
+    ) -> RecordedEvent:
+        draft = Draft(
+            type=event_type,
+            person=person,
+            thread=None,
+            channel=channel,
+            occurred_at=_milliseconds(item),
+            data=change.model_dump_json(),
+        )
+        return self._recorder.record(draft)
+
+    def _add_message(self, thread: Thread, message: Message, own_id: str, position: int) -> None:
+        now = self._transaction.now
+        row = message_row(thread, message, external_id=own_id, now=now, position=position)
+        self._new_messages.append(row)
+        self._index.learn(row)
+
+
+def _profile(item: Inbound) -> Profile | None:
+    profile = getattr(item, "sender", None) or getattr(item, "recipient", None)
+    return profile if isinstance(profile, Profile) else None
+
+
+def _sender(profile: Profile) -> Sender:
+    return Sender(
+        address=profile.address, display_name=profile.display_name, username=profile.username
+    )
+
+
+def _references(item: Inbound) -> Iterable[str]:
+    """Return the platform's ids of messages that an item speaks of."""
+    if isinstance(item, InboundMessage):
+        return (item.reply_to,) if item.reply_to else ()
+    if isinstance(item, (MessageEdited, MessageDeleted, Reaction)):
+        return (item.message_id,)
+    if isinstance(item, ButtonPressed) and item.message_id:
+        return (item.message_id,)
+    return ()
+
+
+def _milliseconds(item: Inbound) -> int:
+    return int(item.occurred_at.timestamp() * 1000)
+
+
+def _meaning(recorded: RecordedEvent, message_id: str | None = None) -> Meaning:
+    return Meaning(recorded.position, recorded.id, recorded.sequence, message_id)

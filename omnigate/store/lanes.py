@@ -1,0 +1,512 @@
+"""Lanes: claiming what is due, settling what was tried.
+
+A claim leases whole lanes, never items: of a destination's due lanes, first those without failures by
+priority and age, then the retrying ones as far as they may. What a lane owes next comes with it. A
+settlement is fenced by the lease's token: if the lane was leased anew meanwhile, the result is thrown
+away and reported as lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+
+from omnigate.store.parts import PartJob, start_next
+from omnigate.store.schema import (
+    DUE,
+    IDLE,
+    LEASED,
+    attempt,
+    dead,
+    delivery_done,
+    event,
+    event_body,
+    lane,
+    outbox,
+)
+from omnigate.store.transaction import Transaction, chunks
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How many lanes of a destination somebody is ready to work on."""
+
+    destination_id: int
+    lanes: int
+    retrying: int
+    """How many of them may be lanes that failed before."""
+    depth: int
+    """How many items of each lane come along at most."""
+    lease_ms: int
+
+
+@dataclass(slots=True)
+class Item:
+    """One thing a lane owes: an event with its text, or an outbound message by id."""
+
+    id: int
+    attempts: int
+    """How many attempts were made already."""
+    created_at: int
+    expires_at: int
+    replay: bool
+    message_id: str | None = None
+    position: int | None = None
+    event_id: str = ""
+    event_type: str = ""
+    sequence: int | None = None
+    body: str = ""
+    media: bool = False
+    job: PartJob | None = None
+    """The part of the message that is to be sent; None when all are."""
+
+
+@dataclass(slots=True)
+class Lease:
+    """A lane that is being worked on."""
+
+    destination_id: int
+    stream: str
+    token: int
+    failures: int
+    first_failure_at: int | None
+    gap: list[int]
+    pending: int
+    items: list[Item] = field(default_factory=list)
+
+
+class Claimed(NamedTuple):
+    """What a claim brought."""
+
+    leases: list[Lease]
+    next_due_at: int | None
+    """When the destination's next lane is due, if there are more."""
+
+
+Outcome = Literal["delivered", "retry", "dead", "release"]
+
+
+@dataclass(slots=True)
+class Settlement:
+    """How an attempt ended, and what becomes of the item and its lane."""
+
+    lease: Lease
+    item: Item
+    outcome: Outcome
+    last: bool
+    """Nothing more will be done under this lease."""
+    run_at: int | None = None
+    """When to try again; for ``retry``."""
+    error: str = ""
+    status: int | None = None
+    reason: str = ""
+    """Why it is dead."""
+    counts: bool = True
+    """It was an attempt (False while the breaker keeps the destination closed)."""
+
+
+def claim(transaction: Transaction, items: Sequence[Claim]) -> list[Claimed]:
+    """Lease due lanes for each claim, with the items they owe next."""
+    return [_claim(transaction, item) for item in items]
+
+
+def _claim(transaction: Transaction, wanted: Claim) -> Claimed:
+    connection, now = transaction.connection, transaction.now
+    rows: list[Any] = []
+    for retrying, limit in ((False, wanted.lanes), (True, wanted.retrying)):
+        free = min(limit, wanted.lanes - len(rows))
+        if free > 0:
+            rows += connection.execute(
+                _LEASE,
+                {
+                    "destination": wanted.destination_id,
+                    "retry": retrying,
+                    "now": now,
+                    "free": free,
+                    "until": now + wanted.lease_ms,
+                },
+            ).all()
+    leases = {
+        row.stream: Lease(
+            wanted.destination_id,
+            row.stream,
+            row.lease_token,
+            row.failures,
+            row.first_failure_at,
+            [int(number) for number in row.gap.split(",")] if row.gap else [],
+            row.pending,
+        )
+        for row in rows
+    }
+    if leases:
+        _fill(transaction, wanted, leases)
+    next_due_at = None
+    if len(leases) < wanted.lanes:
+        next_due_at = connection.scalar(_NEXT_DUE, {"destination": wanted.destination_id})
+    return Claimed(list(leases.values()), next_due_at)
+
+
+def _fill(transaction: Transaction, wanted: Claim, leases: dict[str, Lease]) -> None:
+    connection = transaction.connection
+    for some in chunks(list(leases)):
+        rows = connection.execute(
+            _HEADS, {"destination": wanted.destination_id, "streams": some, "depth": wanted.depth}
+        )
+        for row in rows:
+            leases[row.stream].items.append(Item(*row[1:]))
+    heads = [lease.items[0] for lease in leases.values() if lease.items]
+    if messages := {item.message_id: item for item in heads if item.message_id is not None}:
+        jobs = start_next(transaction, list(messages))
+        for message_id, job in jobs.items():
+            messages[message_id].job = job
+
+
+def settle(transaction: Transaction, items: Sequence[Settlement]) -> list[bool]:
+    """Apply outcomes; False for those whose lease was lost, which change nothing."""
+    lanes = _read_lanes(transaction.connection, items)
+    valid = [lanes[_key(item)].lease_token == item.lease.token for item in items]
+    rows = _Rows()
+    for item, held in zip(items, valid, strict=True):
+        if held:
+            _apply(transaction, item, lanes[_key(item)], rows)
+    rows.write(transaction.connection)
+    changed = {_key(item) for item, held in zip(items, valid, strict=True) if held}
+    _write_lanes(transaction, [lanes[key] for key in changed])
+    return valid
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A lane's row while settlements are applied to it."""
+
+    destination_id: int
+    stream: str
+    state: int
+    run_at: int
+    retrying: bool
+    pending: int
+    failures: int
+    first_failure_at: int | None
+    lease_token: int
+    gap: str | None
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What settlements add and remove, gathered for few statements."""
+
+    done: list[dict[str, Any]] = field(default_factory=list)
+    dead: list[dict[str, Any]] = field(default_factory=list)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    gone: list[dict[str, Any]] = field(default_factory=list)
+    counted: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self, connection: Connection) -> None:
+        for statement, rows in (
+            (_DELETE_OUTBOX, self.gone),
+            (insert(delivery_done), self.done),
+            (insert(dead), self.dead),
+            (insert(attempt), self.attempts),
+            (_COUNT_ATTEMPT, self.counted),
+        ):
+            if rows:
+                connection.execute(statement, rows)
+
+
+def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) -> None:
+    now, owed = transaction.now, item.item
+    attempts = owed.attempts + item.counts
+    if item.error:
+        rows.attempts.append(_attempt_row(transaction, item, attempts))
+    if item.outcome == "delivered":
+        _finish(row, rows, owed)
+        row.gap, row.failures, row.first_failure_at, row.retrying = None, 0, None, False
+        rows.done.append({**_done_row(item, attempts), "finished_at": now, "outcome": "delivered"})
+    elif item.outcome == "dead":
+        _finish(row, rows, owed)
+        row.failures, row.first_failure_at, row.retrying = 0, None, False
+        if owed.sequence is not None:
+            row.gap = f"{row.gap},{owed.sequence}" if row.gap else str(owed.sequence)
+        rows.dead.append(_dead_row(item, attempts, now))
+    elif item.outcome == "retry":
+        row.run_at = item.run_at or now
+        row.retrying = True
+        row.failures += item.counts
+        row.first_failure_at = row.first_failure_at or now
+        rows.counted.append({"key": owed.id, "attempts": attempts})
+    if item.last:
+        row.state = DUE if row.pending > 0 else IDLE
+        if item.outcome in ("delivered", "dead"):
+            row.run_at = now
+        if row.state == DUE:
+            transaction.due.add(row.destination_id)
+
+
+def _finish(row: _Lane, rows: _Rows, owed: Item) -> None:
+    row.pending -= 1
+    rows.gone.append({"key": owed.id})
+
+
+def _read_lanes(
+    connection: Connection, items: Sequence[Settlement]
+) -> dict[tuple[int, str], _Lane]:
+    streams: dict[int, dict[str, None]] = {}
+    for item in items:
+        streams.setdefault(item.lease.destination_id, {})[item.lease.stream] = None
+    lanes = {}
+    for destination_id, names in streams.items():
+        for some in chunks(list(names)):
+            rows = connection.execute(_LANES, {"destination": destination_id, "streams": some})
+            for row in rows:
+                lanes[row.destination_id, row.stream] = _Lane(*row)
+    return lanes
+
+
+def _write_lanes(transaction: Transaction, rows: Iterable[_Lane]) -> None:
+    changes = [
+        {
+            "destination": row.destination_id,
+            "name": row.stream,
+            "state": row.state,
+            "run_at": row.run_at,
+            "retrying": row.retrying,
+            "pending": row.pending,
+            "failures": row.failures,
+            "first_failure_at": row.first_failure_at,
+            "gap": row.gap,
+            "updated_at": transaction.now,
+        }
+        for row in rows
+    ]
+    if changes:
+        transaction.connection.execute(_UPDATE_LANE, changes)
+
+
+def void_leases(transaction: Transaction, items: Sequence[None]) -> list[int]:
+    """Make every leased lane due at once: nobody else can hold a lease when the daemon starts."""
+    count = transaction.connection.execute(
+        update(lane)
+        .where(lane.c.state == LEASED)
+        .values(state=DUE, lease_token=lane.c.lease_token + 1, lease_until=None)
+    ).rowcount
+    return [count] * len(items)
+
+
+def renew(transaction: Transaction, items: Sequence[tuple[Lease, int]]) -> list[bool]:
+    """Extend leases to the given time; False for those that were lost."""
+    return [
+        transaction.connection.execute(
+            update(lane)
+            .where(
+                lane.c.destination_id == lease.destination_id,
+                lane.c.stream == lease.stream,
+                lane.c.lease_token == lease.token,
+                lane.c.state == LEASED,
+            )
+            .values(lease_until=until)
+        ).rowcount
+        == 1
+        for lease, until in items
+    ]
+
+
+def expire_leases(transaction: Transaction, items: Sequence[None]) -> list[int]:
+    """Make lanes due again whose lease ran out."""
+    rows = transaction.connection.execute(
+        update(lane)
+        .where(lane.c.state == LEASED, lane.c.lease_until < transaction.now)
+        .values(state=DUE, lease_until=None, lease_token=lane.c.lease_token + 1)
+        .returning(lane.c.destination_id)
+    ).all()
+    transaction.due.update(row.destination_id for row in rows)
+    return [len(rows)] * len(items)
+
+
+class Waken(NamedTuple):
+    """Make up to ``limit`` waiting lanes of a destination due now: it works again."""
+
+    destination_id: int
+    limit: int
+
+
+def waken(transaction: Transaction, items: Sequence[Waken]) -> list[int]:
+    """Make waiting lanes due; return how many were."""
+    counts = []
+    for item in items:
+        chosen = (
+            select(lane.c.stream)
+            .where(
+                lane.c.destination_id == item.destination_id,
+                lane.c.state == DUE,
+                lane.c.retrying,
+            )
+            .order_by(lane.c.priority, lane.c.run_at)
+            .limit(item.limit)
+        )
+        changed = transaction.connection.execute(
+            update(lane)
+            .where(lane.c.destination_id == item.destination_id, lane.c.stream.in_(chosen))
+            .values(run_at=transaction.now, retrying=False)
+        ).rowcount
+        if changed:
+            transaction.due.add(item.destination_id)
+        counts.append(changed)
+    return counts
+
+
+def prune_idle(transaction: Transaction, items: Sequence[int]) -> list[int]:
+    """Delete lanes that have been idle since before the given times; an upsert recreates them."""
+    return [
+        transaction.connection.execute(
+            delete(lane).where(
+                lane.c.state == IDLE, lane.c.pending == 0, lane.c.updated_at < before
+            )
+        ).rowcount
+        for before in items
+    ]
+
+
+def _key(item: Settlement) -> tuple[int, str]:
+    return item.lease.destination_id, item.lease.stream
+
+
+def _done_row(item: Settlement, attempts: int) -> dict[str, Any]:
+    owed = item.item
+    return {
+        "outbox_id": owed.id,
+        "destination_id": item.lease.destination_id,
+        "position": owed.position,
+        "message_id": owed.message_id,
+        "attempts": attempts,
+        "created_at": owed.created_at,
+    }
+
+
+def _dead_row(item: Settlement, attempts: int, now: int) -> dict[str, Any]:
+    return {
+        **_done_row(item, attempts),
+        "stream": item.lease.stream,
+        "reason": item.reason,
+        "error": item.error,
+        "died_at": now,
+    }
+
+
+def _attempt_row(transaction: Transaction, item: Settlement, number: int) -> dict[str, Any]:
+    return {
+        "id": transaction.numbers.take("attempt"),
+        "outbox_id": item.item.id,
+        "destination_id": item.lease.destination_id,
+        "number": number,
+        "at": transaction.now,
+        "outcome": item.outcome,
+        "status": item.status,
+        "error": item.error[:2048],
+    }
+
+
+_DUE_LANES = (
+    select(lane.c.stream)
+    .where(
+        lane.c.destination_id == bindparam("destination"),
+        lane.c.state == DUE,
+        lane.c.retrying == bindparam("retry"),
+        lane.c.run_at <= bindparam("now"),
+    )
+    .order_by(lane.c.priority, lane.c.run_at)
+    .limit(bindparam("free"))
+)
+_LEASE: Final = (
+    update(lane)
+    .where(lane.c.destination_id == bindparam("destination"), lane.c.stream.in_(_DUE_LANES))
+    .values(
+        state=LEASED,
+        lease_until=bindparam("until"),
+        lease_token=lane.c.lease_token + 1,
+    )
+    .returning(
+        lane.c.stream,
+        lane.c.lease_token,
+        lane.c.failures,
+        lane.c.first_failure_at,
+        lane.c.gap,
+        lane.c.pending,
+    )
+)
+_OWED = outbox.alias("owed")
+_HEADS: Final = (
+    select(
+        lane.c.stream,
+        outbox.c.id,
+        outbox.c.attempts,
+        outbox.c.created_at,
+        outbox.c.expires_at,
+        outbox.c.replay,
+        outbox.c.message_id,
+        outbox.c.position,
+        event.c.id,
+        event.c.type,
+        event.c.sequence,
+        event_body.c.body,
+        event_body.c.media,
+    )
+    .select_from(
+        lane.join(
+            outbox,
+            and_(
+                outbox.c.destination_id == lane.c.destination_id,
+                outbox.c.stream == lane.c.stream,
+            ),
+        )
+        .outerjoin(event, event.c.position == outbox.c.position)
+        .outerjoin(event_body, event_body.c.position == outbox.c.position)
+    )
+    .where(
+        lane.c.destination_id == bindparam("destination"),
+        lane.c.stream.in_(bindparam("streams", expanding=True)),
+        outbox.c.id.in_(
+            select(_OWED.c.id)
+            .where(
+                _OWED.c.destination_id == lane.c.destination_id,
+                _OWED.c.stream == lane.c.stream,
+            )
+            .order_by(_OWED.c.id)
+            .limit(bindparam("depth"))
+            .correlate(lane)
+        ),
+    )
+    .order_by(outbox.c.id)
+)
+_NEXT_DUE: Final = select(func.min(lane.c.run_at)).where(
+    lane.c.destination_id == bindparam("destination"), lane.c.state == DUE
+)
+_LANES: Final = select(*(getattr(lane.c, name) for name in _Lane.__dataclass_fields__)).where(
+    lane.c.destination_id == bindparam("destination"),
+    lane.c.stream.in_(bindparam("streams", expanding=True)),
+)
+_UPDATE_LANE: Final = (
+    update(lane)
+    .where(lane.c.destination_id == bindparam("destination"), lane.c.stream == bindparam("name"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                "state",
+                "run_at",
+                "retrying",
+                "pending",
+                "failures",
+                "first_failure_at",
+                "gap",
+                "updated_at",
+            )
+        }
+    )
+)
+_DELETE_OUTBOX: Final = delete(outbox).where(outbox.c.id == bindparam("key"))
+_COUNT_ATTEMPT: Final = (
+    update(outbox).where(outbox.c.id == bindparam("key")).values(attempts=bindparam("attempts"))
+)

@@ -1,0 +1,466 @@
+"""Contacts and conversations that an operation works on: loaded together, written back together.
+
+An operation first says which conversations it needs, gets them all with a few statements, changes
+them in memory, records events through `omnigate.store.record` and at the end flushes once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+from pydantic_core import to_json
+from sqlalchemy import bindparam, insert, select, update
+
+from omnigate import ids
+from omnigate.model.context import Context
+from omnigate.model.inbound import Profile
+from omnigate.store.schema import address as address_table
+from omnigate.store.schema import contact as contact_table
+from omnigate.store.schema import conversation as conversation_table
+from omnigate.store.transaction import Transaction, chunks
+
+NO_CONTEXT: Final = Context().model_dump_json()
+_PROFILE_FIELDS: Final = ("display_name", "locale", "phone", "email", "avatar_url")
+
+
+class ChannelKey(NamedTuple):
+    """A configured channel, as far as the store is concerned."""
+
+    name: str
+    kind: str
+    priority: int = 100
+
+
+@dataclass(slots=True)
+class Identity:
+    """One address of a person."""
+
+    address: str
+    username: str | None
+    verified_at: int | None
+    new: bool = False
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class Person:
+    """A contact in memory."""
+
+    id: str
+    display_name: str | None = None
+    locale: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    avatar_url: str | None = None
+    blocked_at: int | None = None
+    identities: list[Identity] = field(default_factory=list)
+    new: bool = False
+    changed: bool = False
+    _json: str | None = None
+
+    def learn(self, profile: Profile) -> list[str]:
+        """Take over what a profile tells but its addresses; return the fields that changed."""
+        changed = [name for name in _PROFILE_FIELDS if self._differs(name, getattr(profile, name))]
+        for name in changed:
+            setattr(self, name, getattr(profile, name))
+        if changed:
+            self.touch()
+        return changed
+
+    def know(self, address: str, username: str | None, verified_at: int | None) -> bool:
+        """Take over an address that is this person's; tell whether that changed anything."""
+        for known in self.identities:
+            if known.address == address:
+                fresher = username is not None and username != known.username
+                proven = verified_at is not None and known.verified_at is None
+                if fresher:
+                    known.username = username
+                if proven:
+                    known.verified_at = verified_at
+                if fresher or proven:
+                    known.changed = True
+                    self.touch()
+                return fresher or proven
+        self.identities.append(Identity(address, username, verified_at, new=True))
+        self.touch()
+        return True
+
+    def learn_gaps(self, other: Person) -> None:
+        """Take over what the other knows and this one does not."""
+        for name in _PROFILE_FIELDS:
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(other, name))
+        self.touch()
+
+    def touch(self) -> None:
+        """Note that there is something to write."""
+        self.changed = True
+        self._json = None
+
+    def as_json(self) -> str:
+        """Return the contact as the envelope shows it."""
+        if self._json is None:
+            shown: dict[str, Any] = {"id": self.id}
+            shown.update((name, getattr(self, name)) for name in _PROFILE_FIELDS)
+            shown["addresses"] = [
+                {
+                    "address": known.address,
+                    "username": known.username,
+                    "verified": known.verified_at is not None,
+                }
+                for known in self.identities
+            ]
+            self._json = to_json(shown).decode()
+        return self._json
+
+    def _differs(self, name: str, value: str | None) -> bool:
+        return value is not None and value != getattr(self, name)
+
+
+@dataclass(slots=True)
+class Thread:
+    """A conversation in memory."""
+
+    id: str
+    channel: ChannelKey
+    external_id: str
+    person: Person
+    address: str
+    subject: str | None = None
+    status: Literal["open", "closed"] = "open"
+    owner: str | None = None
+    next_sequence: int = 1
+    context: str = NO_CONTEXT
+    new: bool = False
+    changed: bool = False
+
+    def next(self) -> int:
+        """Take the next sequence number."""
+        number = self.next_sequence
+        self.next_sequence += 1
+        self.changed = True
+        return number
+
+    def merge_context(self, context: Context) -> bool:
+        """Replace the fields that the newer context names; tell whether anything changed."""
+        merged = Context.model_validate_json(self.context).model_dump()
+        news = context.model_dump(exclude_unset=True, exclude_none=True)
+        custom = {**merged["custom"], **news.pop("custom", {})}
+        merged.update(news)
+        merged["custom"] = dict(list(custom.items())[-50:])
+        text = Context.model_validate(merged).model_dump_json()
+        if text == self.context:
+            return False
+        self.context = text
+        self.changed = True
+        return True
+
+    def as_json(self) -> str:
+        """Return the conversation as the envelope shows it."""
+        head = to_json(
+            {
+                "id": self.id,
+                "external_id": self.external_id,
+                "subject": self.subject,
+                "status": self.status,
+            }
+        ).decode()
+        return f'{head[:-1]},"context":{self.context}}}'
+
+
+class Ledger:
+    """The conversations and contacts of one operation."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.by_key: dict[tuple[str, str], Thread] = {}
+        self.by_id: dict[str, Thread] = {}
+        self._people: dict[str, Person] = {}
+        self._by_address: dict[str, Person] = {}
+
+    def load(self, wanted: Iterable[tuple[ChannelKey, str]]) -> None:
+        """Load the conversations that exist, by channel and the platform's id."""
+        by_channel: dict[str, list[str]] = {}
+        for channel, external_id in wanted:
+            if (channel.name, external_id) not in self.by_key:
+                by_channel.setdefault(channel.name, []).append(external_id)
+        for name, external_ids in by_channel.items():
+            for some in chunks(list(dict.fromkeys(external_ids))):
+                self._read(
+                    conversation_table.c.channel == name,
+                    conversation_table.c.external_id.in_(bindparam("ids", expanding=True)),
+                    some,
+                )
+
+    def load_ids(self, conversation_ids: Iterable[str]) -> None:
+        """Load conversations by our own ids; unknown ones are left out of ``by_id``."""
+        missing = [known for known in dict.fromkeys(conversation_ids) if known not in self.by_id]
+        for some in chunks(missing):
+            self._read(conversation_table.c.id.in_(bindparam("ids", expanding=True)), None, some)
+
+    def thread(self, channel: ChannelKey, external_id: str) -> Thread | None:
+        """Return a loaded conversation, or None if there is none."""
+        return self.by_key.get((channel.name, external_id))
+
+    def open_thread(self, channel: ChannelKey, external_id: str, profile: Profile) -> Thread:
+        """Return the conversation, begun if it is new, with the profile's owner as its contact.
+
+        Call `know` for all the profiles of the operation first.
+        """
+        thread = self.by_key.get((channel.name, external_id))
+        if thread is None:
+            person = self._person(profile)
+            thread = Thread(
+                ids.conversation_id(), channel, external_id, person, profile.address, new=True
+            )
+            self.by_key[channel.name, external_id] = thread
+            self.by_id[thread.id] = thread
+        return thread
+
+    def know(self, profiles: Iterable[Profile]) -> None:
+        """Load the contacts behind the addresses of the profiles."""
+        wanted = [
+            address
+            for profile in profiles
+            for address in (profile.address, *profile.also)
+            if address not in self._by_address
+        ]
+        rows: list[tuple[str, str]] = []
+        for some in chunks(list(dict.fromkeys(wanted))):
+            rows += (
+                (row.address, row.contact_id)
+                for row in self._transaction.connection.execute(_OWNERS, {"ids": some})
+            )
+        self._read_people([contact_id for _, contact_id in rows])
+        for address, contact_id in rows:
+            self._by_address[address] = self._people[contact_id]
+
+    def learn(self, person: Person, profile: Profile) -> list[str]:
+        """Take over a profile; return the names of what changed.
+
+        An address that belongs to somebody else stays theirs: see `rivals`.
+        """
+        now = self._transaction.now
+        changed = person.learn(profile)
+        gained = False
+        if self._by_address.setdefault(profile.address, person) is person:
+            gained = person.know(
+                profile.address, profile.username, now if profile.verified else None
+            )
+        for also in profile.also:
+            if self._by_address.setdefault(also, person) is person:
+                gained = person.know(also, None, now) or gained
+        return [*changed, "addresses"] if gained else changed
+
+    def rivals(self, person: Person, profile: Profile) -> list[Person]:
+        """Return the other contacts that own an address proven to be this person's."""
+        owners = [self._by_address.get(address) for address in profile.also]
+        return list({rival.id: rival for rival in owners if rival and rival is not person}.values())
+
+    def absorb(self, winner: Person, loser: Person) -> None:
+        """Hand all of the loser's addresses and loaded conversations to the winner, in memory."""
+        for identity in loser.identities:
+            identity.changed = not identity.new
+            winner.identities.append(identity)
+            self._by_address[identity.address] = winner
+        loser.identities = []
+        winner.learn_gaps(loser)
+        for thread in self.by_id.values():
+            if thread.person is loser:
+                thread.person = winner
+                thread.changed = True
+
+    def people(self, contact_ids: Sequence[str]) -> dict[str, Person]:
+        """Load contacts by id; unknown ones are left out."""
+        self._read_people(contact_ids)
+        return {known: self._people[known] for known in contact_ids if known in self._people}
+
+    def owner_of(self, address: str) -> Person | None:
+        """Return the contact behind an address that `know` was asked for."""
+        return self._by_address.get(address)
+
+    def flush(self) -> None:
+        """Write everything that is new or changed."""
+        connection, now = self._transaction.connection, self._transaction.now
+        people = list(self._people.values())
+        if new := [_contact_row(person, now) for person in people if person.new]:
+            connection.execute(insert(contact_table), new)
+        if changed := [
+            _contact_row(person, now) for person in people if person.changed and not person.new
+        ]:
+            connection.execute(_UPDATE_CONTACT, [{"key": row.pop("id"), **row} for row in changed])
+        self._flush_identities(people)
+        threads = list(self.by_id.values())
+        if begun := [_thread_row(thread, now) for thread in threads if thread.new]:
+            connection.execute(insert(conversation_table), begun)
+        if moved := [
+            _thread_change(thread, now) for thread in threads if thread.changed and not thread.new
+        ]:
+            connection.execute(_UPDATE_CONVERSATION, moved)
+        for person in people:
+            person.new = person.changed = False
+        for thread in threads:
+            thread.new = thread.changed = False
+
+    def _flush_identities(self, people: Sequence[Person]) -> None:
+        connection, now = self._transaction.connection, self._transaction.now
+        known = [
+            (person, identity)
+            for person in people
+            for identity in person.identities
+            if identity.new or identity.changed
+        ]
+        if added := [
+            _address_row(person, identity, now) for person, identity in known if identity.new
+        ]:
+            connection.execute(insert(address_table), added)
+        if changed := [
+            {"key": identity.address, **_address_row(person, identity, now)}
+            for person, identity in known
+            if not identity.new
+        ]:
+            for row in changed:
+                del row["address"], row["created_at"]
+            connection.execute(_UPDATE_ADDRESS, changed)
+        for _, identity in known:
+            identity.new = identity.changed = False
+
+    def _person(self, profile: Profile) -> Person:
+        """Return the contact behind any of the proven addresses, or a new one."""
+        for address in (profile.address, *profile.also):
+            if (known := self._by_address.get(address)) is not None:
+                break
+        else:
+            known = Person(ids.contact_id(), new=True)
+            self._people[known.id] = known
+        for address in (profile.address, *profile.also):
+            self._by_address.setdefault(address, known)
+        return known
+
+    def _read(self, first: Any, second: Any, keys: Sequence[str]) -> None:
+        query = select(conversation_table).where(first)
+        if second is not None:
+            query = query.where(second)
+        rows = self._transaction.connection.execute(query, {"ids": keys}).all()
+        self._read_people([row.contact_id for row in rows])
+        for row in rows:
+            if row.id not in self.by_id:
+                thread = Thread(
+                    id=row.id,
+                    channel=ChannelKey(row.channel, row.kind),
+                    external_id=row.external_id,
+                    person=self._people[row.contact_id],
+                    address=row.address,
+                    subject=row.subject,
+                    status=row.status,
+                    owner=row.owner,
+                    next_sequence=row.next_sequence,
+                    context=row.context,
+                )
+                self.by_id[row.id] = thread
+                self.by_key[row.channel, row.external_id] = thread
+
+    def _read_people(self, contact_ids: Sequence[str]) -> None:
+        missing = [known for known in dict.fromkeys(contact_ids) if known not in self._people]
+        for some in chunks(missing):
+            for row in self._transaction.connection.execute(_CONTACTS, {"ids": some}):
+                self._people[row.id] = Person(
+                    row.id,
+                    row.display_name,
+                    row.locale,
+                    row.phone,
+                    row.email,
+                    row.avatar_url,
+                    row.blocked_at,
+                )
+            for row in self._transaction.connection.execute(_ADDRESSES, {"ids": some}):
+                person = self._people[row.contact_id]
+                person.identities.append(Identity(row.address, row.username, row.verified_at))
+                self._by_address[row.address] = person
+
+
+def _contact_row(person: Person, now: int) -> dict[str, Any]:
+    row = {name: getattr(person, name) for name in ("id", *_PROFILE_FIELDS, "blocked_at")}
+    row["updated_at"] = now
+    if person.new:
+        row["created_at"] = now
+    return row
+
+
+def _address_row(person: Person, identity: Identity, now: int) -> dict[str, Any]:
+    return {
+        "address": identity.address,
+        "contact_id": person.id,
+        "username": identity.username,
+        "verified_at": identity.verified_at,
+        "created_at": now,
+    }
+
+
+def _thread_change(thread: Thread, now: int) -> dict[str, Any]:
+    return {
+        "key": thread.id,
+        "contact_id": thread.person.id,
+        "subject": thread.subject,
+        "status": thread.status,
+        "owner": thread.owner,
+        "next_sequence": thread.next_sequence,
+        "context": thread.context,
+        "updated_at": now,
+    }
+
+
+def _thread_row(thread: Thread, now: int) -> dict[str, Any]:
+    row = _thread_change(thread, now)
+    row["id"] = row.pop("key")
+    row.update(
+        channel=thread.channel.name,
+        kind=thread.channel.kind,
+        external_id=thread.external_id,
+        address=thread.address,
+        created_at=now,
+    )
+    return row
+
+
+_OWNERS: Final = select(address_table.c.address, address_table.c.contact_id).where(
+    address_table.c.address.in_(bindparam("ids", expanding=True))
+)
+_CONTACTS: Final = select(contact_table).where(
+    contact_table.c.id.in_(bindparam("ids", expanding=True))
+)
+_ADDRESSES: Final = (
+    select(address_table)
+    .where(address_table.c.contact_id.in_(bindparam("ids", expanding=True)))
+    .order_by(address_table.c.created_at, address_table.c.address)
+)
+_UPDATE_CONTACT: Final = (
+    update(contact_table)
+    .where(contact_table.c.id == bindparam("key"))
+    .values({name: bindparam(name) for name in (*_PROFILE_FIELDS, "blocked_at", "updated_at")})
+)
+_UPDATE_ADDRESS: Final = (
+    update(address_table)
+    .where(address_table.c.address == bindparam("key"))
+    .values({name: bindparam(name) for name in ("contact_id", "username", "verified_at")})
+)
+_UPDATE_CONVERSATION: Final = (
+    update(conversation_table)
+    .where(conversation_table.c.id == bindparam("key"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                "contact_id",
+                "subject",
+                "status",
+                "owner",
+                "next_sequence",
+                "context",
+                "updated_at",
+            )
+        }
+    )
+)

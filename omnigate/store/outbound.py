@@ -1,0 +1,255 @@
+"""Queuing messages to customers: the message, its parts, its place in the channel's lane.
+
+An idempotency key is stored in the transaction that stores the message: the same key and body get
+the same answer, another body is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection, bindparam, insert, select
+
+from omnigate.errors import Refused
+from omnigate.model.address import Address
+from omnigate.model.attachment import Attachment
+from omnigate.model.event import EventType, Message, StatusData
+from omnigate.model.inbound import Profile
+from omnigate.model.outbound import Author, Button
+from omnigate.store.ledger import ChannelKey, Ledger, Thread
+from omnigate.store.messages import message_row
+from omnigate.store.record import Draft, Owed, Recorder, owe
+from omnigate.store.schema import (
+    attachment,
+    conversation,
+    idempotency,
+    message,
+    message_part,
+)
+from omnigate.store.transaction import Target, Transaction
+
+
+class IdempotencyKey(NamedTuple):
+    """A caller's promise that two requests are the same one."""
+
+    scope: str
+    key: str
+    fingerprint: str
+    """Of the body: the same key with another body is a mistake."""
+
+
+class KeyReused(Refused):
+    """The idempotency key was used before, for another body."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "idempotency_key_reused",
+            "this Idempotency-Key was used for another body; take a new one",
+        )
+
+
+@dataclass(slots=True)
+class PartContent:
+    """What one send will carry; whom it goes to is filled in when it is sent."""
+
+    text: str | None = None
+    subject: str | None = None
+    attachments: list[Attachment] = field(default_factory=list)
+    buttons: list[list[Button]] = field(default_factory=list)
+    author: Author | None = None
+    reply_to: str | None = None
+    extensions: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """One message to queue, rendered into the parts that its channel needs."""
+
+    channel: ChannelKey
+    destination_id: int
+    said: Message
+    parts: Sequence[PartContent]
+    conversation_id: str | None = None
+    address: Address | None = None
+    """Where to write to when there is no conversation yet."""
+    expires_at: int | None = None
+    key: IdempotencyKey | None = None
+    new_attachments: Sequence[dict[str, Any]] = ()
+    """Rows of files that are to be fetched from a URL."""
+
+
+class Accepted(NamedTuple):
+    """The answer to a queued message."""
+
+    id: str
+    conversation: str
+    state: str
+    degraded: list[str]
+
+
+def enqueue(transaction: Transaction, items: Sequence[Outgoing]) -> list[Accepted]:
+    """Queue messages; raises `Refused` (unknown conversation) or `KeyReused`."""
+    ledger, recorder = Ledger(transaction), Recorder(transaction)
+    ledger.load_ids(item.conversation_id for item in items if item.conversation_id)
+    ledger.know(Profile(address=item.address) for item in items if item.address)
+    batch = _Batch(transaction, ledger, recorder)
+    results = [batch.add(item) for item in items]
+    batch.flush()
+    return results
+
+
+class _Batch:
+    def __init__(self, transaction: Transaction, ledger: Ledger, recorder: Recorder) -> None:
+        self._transaction = transaction
+        self._ledger = ledger
+        self._recorder = recorder
+        self._answers: dict[tuple[str, str], tuple[str, Accepted]] = {}
+        self._rows: dict[Any, list[dict[str, Any]]] = {
+            message: [],
+            message_part: [],
+            attachment: [],
+            idempotency: [],
+        }
+        self._owed: list[Owed] = []
+
+    def add(self, item: Outgoing) -> Accepted:
+        if item.key is not None and (answer := self._answered(item.key)) is not None:
+            return answer
+        thread = self._thread(item)
+        said = item.said
+        self._rows[message].append(
+            message_row(
+                thread,
+                said,
+                external_id=None,
+                now=self._transaction.now,
+                expires_at=item.expires_at,
+            )
+        )
+        for index, part in enumerate(item.parts):
+            self._rows[message_part].append(_part_row(said.id, index, item.channel.name, part))
+        self._rows[attachment].extend(item.new_attachments)
+        target = Target(item.destination_id, ordered=True)
+        self._owed.append(
+            Owed(
+                target,
+                thread.id,
+                item.channel.priority,
+                message_id=said.id,
+                expires_at=item.expires_at,
+            )
+        )
+        accepted = Accepted(said.id, thread.id, "queued", said.degraded)
+        if item.key is not None:
+            self._remember(item.key, accepted)
+        return accepted
+
+    def flush(self) -> None:
+        self._ledger.flush()
+        for table, rows in self._rows.items():
+            if rows:
+                self._transaction.connection.execute(insert(table), rows)
+        if self._rows[attachment]:
+            self._transaction.attachments_due = True
+        self._recorder.flush()
+        owe(self._transaction, self._owed)
+
+    def _thread(self, item: Outgoing) -> Thread:
+        if item.conversation_id is not None:
+            thread = self._ledger.by_id.get(item.conversation_id)
+            if thread is None:
+                raise Refused("not_found", "there is no such conversation")
+            return thread
+        if item.address is None:
+            raise Refused("no_recipient", "a message needs a conversation or an address")
+        known = self._transaction.connection.scalar(
+            _LATEST, {"channel": item.channel.name, "address": str(item.address)}
+        )
+        if known is not None:
+            self._ledger.load_ids([known])
+            return self._ledger.by_id[known]
+        return self._begin_thread(item.channel, item.address)
+
+    def _begin_thread(self, channel: ChannelKey, address: Address) -> Thread:
+        profile = Profile(address=address)
+        begun = self._ledger.thread(channel, address.path)
+        if begun is not None:
+            return begun
+        thread = self._ledger.open_thread(channel, address.path, profile)
+        self._ledger.learn(thread.person, profile)
+        self._recorder.record(
+            Draft(
+                type=EventType.CONVERSATION_STARTED,
+                person=thread.person,
+                thread=thread,
+                channel=channel,
+                occurred_at=self._transaction.now,
+                data=StatusData(status="open", by="api").model_dump_json(),
+            )
+        )
+        return thread
+
+    def _answered(self, key: IdempotencyKey) -> Accepted | None:
+        """Return the answer that was given for the key before, or None."""
+        known = self._answers.get((key.scope, key.key))
+        if known is None:
+            row = self._transaction.connection.execute(
+                _ANSWER, {"scope": key.scope, "key": key.key}
+            ).first()
+            if row is None:
+                return None
+            known = (row.fingerprint, Accepted(*from_json(row.answer)))
+        fingerprint, answer = known
+        if fingerprint != key.fingerprint:
+            raise KeyReused
+        return answer
+
+    def _remember(self, key: IdempotencyKey, accepted: Accepted) -> None:
+        self._answers[key.scope, key.key] = (key.fingerprint, accepted)
+        self._rows[idempotency].append(
+            {
+                "scope": key.scope,
+                "key": key.key,
+                "fingerprint": key.fingerprint,
+                "answer": to_json(list(accepted)).decode(),
+                "created_at": self._transaction.now,
+            }
+        )
+
+
+def read_answer(connection: Connection, key: IdempotencyKey) -> Accepted | None:
+    """Return the answer given for an idempotency key; raises `KeyReused` for another body."""
+    row = connection.execute(_ANSWER, {"scope": key.scope, "key": key.key}).first()
+    if row is None:
+        return None
+    if row.fingerprint != key.fingerprint:
+        raise KeyReused
+    return Accepted(*from_json(row.answer))
+
+
+def _part_row(message_id: str, index: int, channel: str, part: PartContent) -> dict[str, Any]:
+    return {
+        "message_id": message_id,
+        "number": index,
+        "channel": channel,
+        "state": "queued",
+        "resends": 0,
+        "body": to_json(part).decode(),
+    }
+
+
+_LATEST: Final = (
+    select(conversation.c.id)
+    .where(
+        conversation.c.channel == bindparam("channel"),
+        conversation.c.address == bindparam("address"),
+    )
+    .order_by(conversation.c.updated_at.desc())
+    .limit(1)
+)
+_ANSWER: Final = select(idempotency).where(
+    idempotency.c.scope == bindparam("scope"), idempotency.c.key == bindparam("key")
+)

@@ -1,0 +1,195 @@
+"""Sending outbound messages part by part, so that a retry resumes at the first part not sent.
+
+The intent to send a part is committed before the call: `start_next` runs in the transaction that
+claims the lane, and `settle_part` starts the following part in the one that stores the result. A part
+that is found in state ``sending`` when its lane is claimed anew may have been sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from pydantic_core import from_json
+from sqlalchemy import Connection, bindparam, select, update
+
+from omnigate.model.outbound import OutboundPart
+from omnigate.store.attachments import read_attachments
+from omnigate.store.ledger import Ledger, Thread
+from omnigate.store.receipts import Receipts, take_early
+from omnigate.store.record import Recorder
+from omnigate.store.schema import conversation, message, message_part
+from omnigate.store.transaction import Transaction, chunks
+
+
+@dataclass(frozen=True, slots=True)
+class PartJob:
+    """A part that is to be sent now, and what is known of earlier tries."""
+
+    part: OutboundPart
+    interrupted: bool
+    """It was being sent when its lease ended: it may have gone through."""
+    resends: int
+    """How often it was sent again after an uncertain try."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartResult:
+    """How sending a part ended."""
+
+    message_id: str
+    index: int
+    state: Literal["sent", "failed", "unknown", "queued"]
+    """``queued``: surely not sent, to be tried again."""
+    external_id: str | None = None
+    error: str | None = None
+    uncertain: bool = False
+    """With ``queued``: it may have gone through after all."""
+
+
+def start_next(transaction: Transaction, message_ids: Sequence[str]) -> dict[str, PartJob]:
+    """Mark the first unsent part of each message as being sent; messages without one are left out."""
+    jobs: dict[str, PartJob] = {}
+    started = []
+    for some in chunks(list(message_ids)):
+        rows = transaction.connection.execute(_UNSENT, {"ids": some}).all()
+        totals = _totals(transaction.connection, some)
+        for row in rows:
+            if row.message_id not in jobs:
+                jobs[row.message_id] = _job(transaction.connection, row, totals[row.message_id])
+                started.append({"message": row.message_id, "part": row.number, "state": "sending"})
+    if started:
+        transaction.connection.execute(_SET_STATE, started)
+        begun = [{"key": job.part.message} for job in jobs.values() if job.part.index == 0]
+        if begun:
+            transaction.connection.execute(_SET_SENDING, begun)
+    return jobs
+
+
+def settle_part(transaction: Transaction, items: Sequence[PartResult]) -> list[PartJob | None]:
+    """Store how sending went and record the events; return the message's next part, started."""
+    recorder, ledger = Recorder(transaction), Ledger(transaction)
+    receipts = Receipts(transaction, recorder, ledger)
+    threads = _threads(transaction, ledger, [item.message_id for item in items])
+    receipts.load_messages([item.message_id for item in items])
+    for item in items:
+        _apply(transaction, receipts, threads[item.message_id], item)
+    ledger.flush()
+    receipts.flush()
+    recorder.flush()
+    following = start_next(transaction, [item.message_id for item in items if item.state == "sent"])
+    return [following.get(item.message_id) if item.state == "sent" else None for item in items]
+
+
+def _apply(transaction: Transaction, receipts: Receipts, thread: Thread, item: PartResult) -> None:
+    now = transaction.now
+    if item.state == "queued":
+        transaction.connection.execute(
+            _REQUEUE,
+            {
+                "message": item.message_id,
+                "part": item.index,
+                "error": item.error,
+                "again": int(item.uncertain),
+            },
+        )
+        return
+    receipts.move(
+        thread, item.message_id, item.index, item.state, item.error, now, item.external_id
+    )
+    if item.external_id is not None:
+        for early in take_early(transaction.connection, thread.channel.name, [item.external_id]):
+            if early.conversation == thread.external_id:
+                receipts.move(
+                    thread, item.message_id, item.index, early.state, early.error, early.occurred_at
+                )
+
+
+def _threads(
+    transaction: Transaction, ledger: Ledger, message_ids: Sequence[str]
+) -> dict[str, Thread]:
+    owners: dict[str, str] = {}
+    for some in chunks(list(dict.fromkeys(message_ids))):
+        for row in transaction.connection.execute(_CONVERSATION_OF, {"ids": some}):
+            owners[row.id] = row.conversation_id
+    ledger.load_ids(owners.values())
+    return {known: ledger.by_id[owner] for known, owner in owners.items()}
+
+
+def _totals(connection: Connection, message_ids: Sequence[str]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for row in connection.execute(_INDEXES, {"ids": message_ids}):
+        totals[row.message_id] = totals.get(row.message_id, 0) + 1
+    return totals
+
+
+def _job(connection: Connection, row: Any, total: int) -> PartJob:
+    body = from_json(row.body)
+    files = body.pop("attachments")
+    fresh = read_attachments(connection, [file["id"] for file in files]) if files else {}
+    part = OutboundPart(
+        id=f"{row.message_id}.{row.number}",
+        message=row.message_id,
+        index=row.number,
+        parts=total,
+        conversation=row.external_id,
+        address=row.address,
+        # A caption belongs to the message; size, type and state are the file's as it is now.
+        attachments=[
+            fresh[file["id"]].attachment.model_copy(update={"caption": file["caption"]})
+            if file["id"] in fresh
+            else file
+            for file in files
+        ],
+        **body,
+    )
+    return PartJob(part, interrupted=row.state == "sending", resends=row.resends)
+
+
+_UNSENT: Final = (
+    select(
+        message_part.c.message_id,
+        message_part.c.number,
+        message_part.c.state,
+        message_part.c.resends,
+        message_part.c.body,
+        conversation.c.external_id,
+        conversation.c.address,
+    )
+    .select_from(
+        message_part.join(message, message.c.id == message_part.c.message_id).join(
+            conversation, conversation.c.id == message.c.conversation_id
+        )
+    )
+    .where(
+        message_part.c.message_id.in_(bindparam("ids", expanding=True)),
+        message_part.c.state.in_(["queued", "sending"]),
+    )
+    .order_by(message_part.c.message_id, message_part.c.number)
+)
+_INDEXES: Final = select(message_part.c.message_id).where(
+    message_part.c.message_id.in_(bindparam("ids", expanding=True))
+)
+_CONVERSATION_OF: Final = select(message.c.id, message.c.conversation_id).where(
+    message.c.id.in_(bindparam("ids", expanding=True))
+)
+_ONE_PART = (
+    message_part.c.message_id == bindparam("message"),
+    message_part.c.number == bindparam("part"),
+)
+_SET_STATE: Final = update(message_part).where(*_ONE_PART).values(state=bindparam("state"))
+_SET_SENDING: Final = (
+    update(message)
+    .where(message.c.id == bindparam("key"), message.c.state == "queued")
+    .values(state="sending")
+)
+_REQUEUE: Final = (
+    update(message_part)
+    .where(*_ONE_PART)
+    .values(
+        state="queued",
+        error=bindparam("error"),
+        resends=message_part.c.resends + bindparam("again"),
+    )
+)

@@ -1,0 +1,273 @@
+"""The one writer: operations wait in a queue, and each turn commits all that wait at once.
+
+Theory of operation. An *operation* is a function over a batch, ``(transaction, items) → results``.
+`Writer.do` queues one item for it. As soon as the previous turn is over, everything that has
+gathered meanwhile becomes the next turn: one transaction in the writer's thread, each operation
+called once with all its items, one COMMIT (which syncs the log), and only then are the waiters told.
+There is no artificial delay: an idle store commits a lone item at once, a busy one many together.
+
+When a turn fails it is rolled back and its items are run again one by one, each in a transaction of
+its own, so that only the bad one fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from omnigate.errors import OmnigateError, StoreError
+from omnigate.store.transaction import RecordedEvent, Transaction
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+Operation = Callable[[Transaction, Sequence[ItemT]], Sequence[ResultT]]
+
+LastWord = tuple[Operation[Any, Any], Any, "asyncio.Future[Any]"]
+
+MAX_WEIGHT: Final = 512
+"""About how many items one turn takes, so that a turn stays short."""
+
+_FATAL_CODES: Final = frozenset(
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+)
+
+log = structlog.get_logger("store")
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a turn has brought about, told after its COMMIT."""
+
+    recorded: list[RecordedEvent]
+    due: set[int]
+    attachments_due: bool
+
+
+@dataclass(slots=True)
+class _Job:
+    operation: Operation[Any, Any]
+    item: Any
+    weight: int
+    done: asyncio.Future[Any]
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What the thread hands back: per job a result or an error, and the committed facts."""
+
+    results: list[Any]
+    committed: Committed
+    fatal: BaseException | None = None
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class WriterFigures:
+    """Counters for the operator."""
+
+    turns: int = 0
+    items: int = 0
+    last_commit_seconds: float = 0.0
+
+
+class Writer:
+    """Runs operations in turns over the store's one writing connection."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        begin: Callable[[Connection], Transaction],
+    ) -> None:
+        self._connect = connect
+        self._begin = begin
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="omnigate-writer")
+        self._queue: list[_Job] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._connection: Connection | None = None
+        self.figures = WriterFigures()
+        self.last_words: Callable[[], Sequence[LastWord]] = tuple
+        """Asked when a turn is put together: operations to run last in it (the dispatcher's claims)."""
+        self.on_commit: list[Callable[[Committed], None]] = []
+        """Called on the event loop after each turn that was committed."""
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a turn."""
+        return len(self._queue)
+
+    async def do(
+        self, operation: Operation[ItemT, ResultT], item: ItemT, weight: int = 1
+    ) -> ResultT:
+        """Run the operation on the item in the next turn; return its result once committed.
+
+        Raises what the operation raised for this item, or `StoreError` when the store failed.
+        """
+        result: ResultT = await self.do_nowait(operation, item, weight)
+        return result
+
+    def do_nowait(
+        self, operation: Operation[ItemT, ResultT], item: ItemT, weight: int = 1
+    ) -> asyncio.Future[ResultT]:
+        """Queue the operation; the future is done once the turn is committed."""
+        done: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
+        if self._closing:
+            done.set_exception(StoreError("the store is closed"))
+            return done
+        self._queue.append(_Job(operation, item, weight, done))
+        self._wake.set()
+        return done
+
+    def nudge(self) -> None:
+        """Have a turn run soon even if nothing is queued, so that ``last_words`` is asked."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Run turns until `close`; raises `StoreError` when the disk can no longer be trusted."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            jobs = self._take()
+            if jobs:
+                outcome = await loop.run_in_executor(self._thread, self._turn, jobs)
+                self._tell(jobs, outcome)
+                if outcome.fatal is not None:
+                    self._fail_all(outcome.fatal)
+            elif self._closing:
+                return
+
+    def close(self) -> None:
+        """Refuse new items; `run` returns when the queue is empty."""
+        self._closing = True
+        self._wake.set()
+
+    def shut(self) -> None:
+        """Let go of the thread and the connection, after `run` returned."""
+        self._thread.submit(self._disconnect).result()
+        self._thread.shutdown()
+
+    def _take(self) -> list[_Job]:
+        weight = count = 0
+        for job in self._queue:
+            weight += job.weight
+            count += 1
+            if weight >= MAX_WEIGHT:
+                break
+        jobs, self._queue = self._queue[:count], self._queue[count:]
+        if self._queue:
+            self._wake.set()
+        if not self._closing:
+            jobs.extend(
+                _Job(operation, item, 0, done) for operation, item, done in self.last_words()
+            )
+        return jobs
+
+    def _tell(self, jobs: Sequence[_Job], outcome: _Outcome) -> None:
+        self.figures.turns += 1
+        self.figures.items += len(jobs)
+        self.figures.last_commit_seconds = outcome.seconds
+        for tell in self.on_commit:
+            tell(outcome.committed)
+        for job, result in zip(jobs, outcome.results, strict=True):
+            if job.done.done():
+                continue
+            if isinstance(result, BaseException):
+                job.done.set_exception(result)
+            else:
+                job.done.set_result(result)
+
+    def _fail_all(self, cause: BaseException) -> None:
+        """Tell everybody who waits, then give up: a log that cannot be synced proves nothing."""
+        self._closing = True
+        error = StoreError(f"the disk failed while committing: {cause}")
+        for job in self._queue:
+            if not job.done.done():
+                job.done.set_exception(error)
+        self._queue.clear()
+        raise error from cause
+
+    # From here on: the writer's thread.
+
+    def _turn(self, jobs: Sequence[_Job]) -> _Outcome:
+        started = time.monotonic()
+        try:
+            results, committed = self._commit(jobs)
+            outcome = _Outcome(results, committed)
+        except Exception as error:  # whatever one item provokes must not reach the others
+            outcome = self._one_by_one(jobs, error)
+        outcome.seconds = time.monotonic() - started
+        return outcome
+
+    def _commit(self, jobs: Sequence[_Job]) -> tuple[list[Any], Committed]:
+        if self._connection is None:
+            self._connection = self._connect()
+        batches: dict[Operation[Any, Any], list[int]] = {}
+        for number, job in enumerate(jobs):
+            batches.setdefault(job.operation, []).append(number)
+        results: list[Any] = [None] * len(jobs)
+        with self._connection.begin():
+            transaction = self._begin(self._connection)
+            for operation, numbers in batches.items():
+                answers = operation(transaction, [jobs[number].item for number in numbers])
+                for number, answer in zip(numbers, answers, strict=True):
+                    results[number] = answer
+        facts = Committed(transaction.recorded, transaction.due, transaction.attachments_due)
+        return results, facts
+
+    def _one_by_one(self, jobs: Sequence[_Job], cause: BaseException) -> _Outcome:
+        """Run each job again alone; what fails again gets its own error."""
+        if (fatal := _disk_failure(cause)) is not None:
+            return self._given_up(jobs, fatal)
+        outcome = _Outcome([], Committed([], set(), attachments_due=False))
+        for job in jobs:
+            try:
+                if len(jobs) == 1:
+                    raise cause
+                results, committed = self._commit([job])
+            except Exception as error:  # as above
+                if (fatal := _disk_failure(error)) is not None:
+                    outcome.fatal = fatal
+                outcome.results.append(_as_store_error(error))
+                continue
+            outcome.results.append(results[0])
+            outcome.committed.recorded += committed.recorded
+            outcome.committed.due |= committed.due
+            outcome.committed.attachments_due |= committed.attachments_due
+        return outcome
+
+    def _given_up(self, jobs: Sequence[_Job], fatal: BaseException) -> _Outcome:
+        error = StoreError(f"the disk failed while committing: {fatal}")
+        committed = Committed([], set(), attachments_due=False)
+        return _Outcome([error] * len(jobs), committed, fatal=fatal)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _disk_failure(error: BaseException) -> BaseException | None:
+    """Return the driver's error if it means that the file cannot be trusted any more."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    code = getattr(original, "sqlite_errorcode", 0) & 0xFF
+    return original if code in _FATAL_CODES else None
+
+
+def _as_store_error(error: BaseException) -> BaseException:
+    """Return what the waiter is told; anything but our own errors is logged here, once."""
+    if isinstance(error, OmnigateError):
+        return error
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    log.error("write failed", error=str(cause), exc_info=error)
+    return StoreError(f"the store refused the write: {cause}")
