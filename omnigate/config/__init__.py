@@ -1,6 +1,6 @@
 """Configuration: settings models; reading with drop-ins, secrets, checking, and writing examples."""
 
-from omnigate.config.loading import Config, load
+from omnigate.config.loading import Config, load, outline
 from omnigate.config.reading import find
 from omnigate.config.sections import BackendSection, BrokenSection, Catalogue, ChannelSection
 from omnigate.config.settings import Route, Settings
@@ -15,4 +15,5 @@ __all__ = [
     "Settings",
     "find",
     "load",
+    "outline",
 ]

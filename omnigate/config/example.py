@@ -47,6 +47,27 @@ def example(catalogue: Catalogue) -> str:
     return "\n".join(f"{block.rstrip()}\n" for block in blocks)
 
 
+def keys(model: type[BaseModel], prefix: str = "") -> list[dict[str, Any]]:
+    """Return every key of a section, those of inner tables dotted, as JSON-ready tables."""
+    found: list[dict[str, Any]] = []
+    for name, field in model.model_fields.items():
+        key = prefix + key_of(name, field)
+        inner = next(models(field.annotation), None)
+        if inner is not None:
+            found += keys(inner, f"{key}.")
+            continue
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        found.append(
+            {
+                "key": key,
+                "required": field.is_required(),
+                "default": "" if default is None else _toml(default),
+                "description": field.description or "",
+            }
+        )
+    return found
+
+
 def _table(
     name: str,
     model: type[BaseModel],

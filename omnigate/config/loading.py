@@ -60,6 +60,20 @@ def load(path: Path | None, find_kinds: Callable[[frozenset[str]], Catalogue]) -
     )
 
 
+def outline(path: Path | None) -> Config:
+    """Return only the settings: enough to reach the daemon or its store, without any secret.
+
+    Channels and backends are neither checked nor returned, so that a command works in a shell that
+    has not the daemon's environment. Raises `ConfigError` as `load` does.
+    """
+    document = reading.read(reading.find(path))
+    settings = validate(document, (), Settings, document.table)
+    if document.problems or settings is None:
+        raise ConfigError(document.problems)
+    anchored = settings.anchored(document.path.parent)
+    return Config(path=document.path, settings=anchored, files=tuple(document.files))
+
+
 def _broken(document: Document, broken: list[BrokenSection]) -> Iterator[Problem]:
     for section in broken:
         place = (f"{section.direction}s", section.name)

@@ -1,0 +1,117 @@
+"""All commands in one table: noun, verb, function."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated, Final, Literal
+
+import typer
+
+from omnigate.cli import (
+    backend,
+    channel,
+    config,
+    contact,
+    conversation,
+    daemon,
+    db,
+    events,
+    init,
+    message,
+    plugin,
+    token,
+    webhook,
+)
+
+Command = Callable[..., None]
+
+_VERBS: Final[dict[str, Command]] = {
+    "init": init.init,
+    "run": daemon.run,
+    "check": daemon.check,
+    "status": daemon.status,
+    "stop": daemon.stop,
+}
+_NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
+    "channel": (
+        "The configured ways to reach customers.",
+        {"list": channel.list_channels, "show": channel.show},
+    ),
+    "backend": (
+        "The configured receivers of events.",
+        {"list": backend.list_backends, "show": backend.show, "test": backend.send_sample},
+    ),
+    "message": (
+        "What was said, both ways.",
+        {"send": message.send, "list": message.list_messages, "show": message.show},
+    ),
+    "conversation": (
+        "The threads with customers.",
+        {
+            "list": conversation.list_conversations,
+            "show": conversation.show,
+            "close": conversation.close,
+        },
+    ),
+    "contact": ("Customers, over all channels.", {"show": contact.show}),
+    "events": ("What happens, as it happens.", {"tail": events.tail}),
+    "token": (
+        "What a CRM presents to the API.",
+        {"create": token.create, "list": token.list_tokens, "revoke": token.revoke},
+    ),
+    "plugin": (
+        "The kinds of channels and backends that are installed.",
+        {"list": plugin.list_plugins, "describe": plugin.describe},
+    ),
+    "webhook": (
+        "Samples and signatures, for whoever writes a receiver.",
+        {"verify": webhook.verify, "sample": webhook.sample},
+    ),
+    "config": (
+        "The configuration as example, schema, and in force.",
+        {"example": config.example, "schema": config.schema, "show": config.show},
+    ),
+    "db": ("The store itself.", {"migrate": db.migrate, "check": db.check}),
+}
+
+
+def build() -> typer.Typer:
+    """Return the whole command line; help is boxed on a terminal and plain in a pipe."""
+    style: Literal["rich"] | None = "rich" if sys.stdout.isatty() else None
+    app = typer.Typer(
+        name="omnigate",
+        help="One self-hosted daemon between every channel a customer writes on and any CRM.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=style,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name, function in _VERBS.items():
+        app.command(name)(function)
+    for noun, (summary, verbs) in _NOUNS.items():
+        group = typer.Typer(help=summary, no_args_is_help=True, rich_markup_mode=style)
+        for verb, function in verbs.items():
+            group.command(verb)(function)
+        app.add_typer(group, name=noun)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"omnigate {version('omnigate')}")
+        raise typer.Exit
+
+
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """One self-hosted daemon between every channel a customer writes on and any CRM."""

@@ -1,0 +1,66 @@
+"""``omnigate backend``: the configured receivers of events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from omnigate.cli import terminal
+from omnigate.cli.client import segment
+from omnigate.cli.configured import listing
+from omnigate.cli.failure import NotRunning
+from omnigate.cli.options import AsJson, ConfigPath
+from omnigate.cli.reach import running
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the configuration.")]
+
+
+def list_backends(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """List the backends and how they are."""
+    try:
+        with running(config_path) as client:
+            answer = client.get("/admin/backends")
+    except NotRunning:
+        answer = listing(config_path, "backend")
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say_table(
+        {
+            "NAME": "name",
+            "KIND": "kind",
+            "STATE": "state",
+            "PENDING": "pending",
+            "LAST ERROR": "last_error",
+            "SAYS": "message",
+        },
+        answer["items"],
+        "No backend is configured. See: omnigate plugin list",
+    )
+
+
+def show(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Show one backend of the running daemon."""
+    with running(config_path) as client:
+        answer = client.get(f"/admin/backends/{segment(name)}")
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say_fields(answer.items())
+
+
+def send_sample(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Send one sample event to a backend, signed as real ones are, and show what it answers."""
+    with running(config_path) as client:
+        answer = client.post(f"/admin/backends/{segment(name)}/test")
+    if as_json:
+        terminal.say_json(answer)
+    else:
+        verdict = "took the sample" if answer["ok"] else "did not take the sample"
+        took = answer.get("duration_seconds")
+        spent = f" in {took * 1000:.0f} ms" if isinstance(took, int | float) else ""
+        said = terminal.clean(answer.get("message") or answer.get("status"))
+        terminal.say(f"{name} {verdict}{spent}{': ' + said if said else ''}")
+    if not answer["ok"]:
+        raise typer.Exit(1)

@@ -1,0 +1,88 @@
+"""``omnigate events``: what happens, as it happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
+
+import typer
+
+from omnigate.cli import terminal
+from omnigate.cli.client import Client
+from omnigate.cli.failure import NotRunning
+from omnigate.cli.options import AsJson, ConfigPath
+from omnigate.cli.reach import running, store
+
+_PAGE: Final = 100
+
+
+def tail(
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Only such events (message.*); repeatable."),
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(metavar="CURSOR", help="Begin after this point instead of now."),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option(help="Wait for more; otherwise end with what is stored.")
+    ] = True,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show events as they happen; --no-follow shows those stored and ends."""
+    wanted = ",".join(types) if types else None
+    try:
+        if follow:
+            with running(config_path) as client:
+                _print(
+                    (
+                        json.loads(item.data)
+                        for item in client.stream("/v1/events/stream", types=wanted, after=after)
+                    ),
+                    as_json=as_json,
+                )
+                terminal.note("The daemon ended the stream.")
+        else:
+            with store(config_path) as client:
+                _print(_stored(client, wanted, after), as_json=as_json)
+    except NotRunning as error:
+        error.remedy += "\nOr read what is stored: omnigate events tail --no-follow"
+        raise
+    except KeyboardInterrupt:
+        terminal.note("")
+
+
+def _stored(client: Client, types: str | None, after: str | None) -> Iterable[dict[str, Any]]:
+    while True:
+        answer = client.get("/v1/events", types=types, after=after, limit=_PAGE, wait=0)
+        yield from answer["items"]
+        if not answer["items"] or answer.get("next") in (None, after):
+            return
+        after = answer["next"]
+
+
+def _print(events: Iterable[dict[str, Any]], *, as_json: bool) -> None:
+    for event in events:
+        if as_json:
+            print(json.dumps(event, ensure_ascii=False), flush=True)
+        else:
+            print(_line(event), flush=True)
+
+
+def _line(event: dict[str, Any]) -> str:
+    """Return an event as one line: when, what, where, who, and what was said."""
+    who = event.get("contact") or {}
+    data: dict[str, Any] = next(iter((event.get("data") or {}).values()), {})
+    said = data.get("text") or data.get("draft") or data.get("payload") or data.get("url") or ""
+    columns = [
+        terminal.moment(event.get("timestamp")),
+        f"{event.get('type', ''):<22}",
+        (event.get("channel") or {}).get("name") or "-",
+        (event.get("conversation") or {}).get("id") or "-",
+        who.get("display_name") or who.get("id") or "-",
+        said,
+    ]
+    return "  ".join(terminal.clean(column) for column in columns).rstrip()

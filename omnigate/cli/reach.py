@@ -1,0 +1,46 @@
+"""Which daemon a command talks to: the running one, or the store itself when there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from anyio.from_thread import start_blocking_portal
+
+from omnigate import config
+from omnigate.cli.client import Client, Unreachable
+from omnigate.cli.failure import NotRunning
+from omnigate.cli.terminal import note
+
+
+@contextmanager
+def running(path: Path | None) -> Iterator[Client]:
+    """Yield a client of the running daemon; raises `NotRunning` when there is none."""
+    outline = config.outline(path)
+    try:
+        yield Client(outline.settings.socket)
+    except Unreachable:
+        raise NotRunning(outline.settings.socket, outline.path) from None
+
+
+@contextmanager
+def store(path: Path | None) -> Iterator[Client]:
+    """Yield a client of the running daemon, or of the store alone when there is none.
+
+    Without a daemon the store is opened for this command only and answers in the same words.
+    """
+    outline = config.outline(path)
+    client = Client(outline.settings.socket)
+    if client.reachable():
+        yield client
+        return
+    # Opening the store brings in the database: only commands that need it pay for that.
+    from omnigate import gateway  # noqa: PLC0415
+
+    note("The daemon is not running: reading the store itself.")
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(gateway.offline(outline)) as socket,
+    ):
+        yield Client(socket)

@@ -1,0 +1,164 @@
+"""What commands print: tables for people on a terminal, aligned plain text in a pipe, JSON.
+
+Names and texts come from customers; none of them can command the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_STYLES: Final = {
+    "up": "green",
+    "ok": "green",
+    "open": "",
+    "degraded": "yellow",
+    "starting": "yellow",
+    "failing": "yellow",
+    "paused": "yellow",
+    "unknown": "yellow",
+    "down": "bold red",
+    "failed": "bold red",
+    "broken": "bold red",
+    "stopped": "dim",
+    "closed": "dim",
+}
+_CONTROLS: Final = [
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    *range(0x200B, 0x2010),
+    *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A),
+    0xFEFF,
+]
+"""C0, C1, zero-width and direction-changing characters: invisible, and some are commands."""
+_ON_ONE_LINE: Final = {code: " " if chr(code) in "\n\r\t" else "�" for code in _CONTROLS}
+_IN_JSON: Final = {code: f"\\u{code:04x}" for code in _CONTROLS if code >= 0x7F}
+_WIDEST_CELL: Final = 60
+
+
+def say(text: str = "") -> None:
+    """Print the answer itself, on the standard output."""
+    print(text)
+
+
+def note(text: str) -> None:
+    """Print what is worth knowing beside the answer, on the standard error."""
+    print(text, file=sys.stderr)
+
+
+def is_terminal() -> bool:
+    """Tell whether a person reads the standard output."""
+    return sys.stdout.isatty()
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON, characters that command terminals escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    say(text.translate(_IN_JSON))
+
+
+def clean(value: object) -> str:
+    """Return any value as text on one line that is safe to print."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(clean(item) for item in value)
+    return str(value).translate(_ON_ONE_LINE).encode("utf-8", "replace").decode()
+
+
+def say_table(columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], empty: str) -> None:
+    """Print rows under headings (heading → key of the row); ``empty`` when there are none."""
+    cells = [[_short(row.get(key)) for key in columns.values()] for row in rows]
+    if not cells:
+        note(empty)
+        return
+    headings = list(columns)
+    if is_terminal():
+        _rich_table(headings, cells)
+        return
+    for line in _aligned([headings, *cells]):
+        say(line)
+
+
+def say_fields(fields: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, one pair a line; pairs without a value are left out."""
+    pairs = [(name, clean(value)) for name, value in fields if value not in (None, "", [], {})]
+    width = max((len(name) for name, _ in pairs), default=0)
+    for name, value in pairs:
+        if is_terminal():
+            line = Text(f"{name:<{width}}  ", style="dim")
+            line.append(value, style=_STYLES.get(value) or "not dim")
+            Console(highlight=False).print(line)
+        else:
+            say(f"{name:<{width}}  {value}")
+
+
+def say_title(text: str) -> None:
+    """Print a heading between tables."""
+    say()
+    if is_terminal():
+        Console(highlight=False).print(Text(text, style="bold"))
+    else:
+        say(text)
+
+
+def moment(value: object) -> str:
+    """Return a time of the API as people read it: UTC, to the second."""
+    if not isinstance(value, str):
+        return ""
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except ValueError:
+        return value
+
+
+def duration(seconds: float) -> str:
+    """Return a span in the two largest units that matter: ``3 d 4 h``, ``12 s``."""
+    rest = round(seconds)
+    parts: list[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as people read it."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            break
+        count /= 1024
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
+def _short(value: object) -> str:
+    text = clean(value)
+    return text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 1] + "…"
+
+
+def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=None, header_style="bold dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(
+            f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
+        ).rstrip()

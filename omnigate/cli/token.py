@@ -1,0 +1,87 @@
+"""``omnigate token``: what a CRM presents to the API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from omnigate import rfc3339
+from omnigate.cli import terminal
+from omnigate.cli.client import segment
+from omnigate.cli.options import AsJson, ConfigPath
+from omnigate.cli.reach import store
+
+
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whom it is for.")],
+    scopes: Annotated[
+        list[str],
+        typer.Option(
+            "--scope",
+            metavar="SCOPE",
+            help="What it may do, repeatable: messages:send, messages:read, contacts:write, "
+            "events:read, media, admin.",
+        ),
+    ],
+    channels: Annotated[
+        list[str] | None,
+        typer.Option("--channel", metavar="NAME", help="Only these channels; repeatable."),
+    ] = None,
+    expires_days: Annotated[
+        float | None, typer.Option(min=0, help="It ends after so many days; never without this.")
+    ] = None,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token for the API; it is shown this once and only its hash is kept."""
+    body: dict[str, object] = {"name": name, "scopes": scopes}
+    if channels:
+        body["channels"] = channels
+    if expires_days is not None:
+        body["expires_at"] = rfc3339(datetime.now(UTC) + timedelta(days=expires_days))
+    with store(config_path) as client:
+        answer = client.post("/admin/tokens", body)
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say(answer["token"])
+    terminal.note("Keep it now: it is not shown again. Send it as: Authorization: Bearer <token>")
+
+
+def list_tokens(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """List the tokens; their secrets are not kept."""
+    with store(config_path) as client:
+        answer = client.get("/admin/tokens")
+    if as_json:
+        terminal.say_json(answer)
+        return
+    times = ("created_at", "last_used_at", "expires_at")
+    rows = [
+        {**item, **{key: terminal.moment(item.get(key)) for key in times}}
+        for item in answer["items"]
+    ]
+    terminal.say_table(
+        {
+            "ID": "id",
+            "NAME": "name",
+            "SCOPES": "scopes",
+            "CHANNELS": "channels",
+            "CREATED": "created_at",
+            "LAST USED": "last_used_at",
+            "EXPIRES": "expires_at",
+        },
+        rows,
+        "There are no tokens. Make one: omnigate token create NAME --scope messages:send",
+    )
+
+
+def revoke(
+    token: Annotated[str, typer.Argument(metavar="ID", help="Identifier from the listing.")],
+    config_path: ConfigPath = None,
+) -> None:
+    """End a token at once."""
+    with store(config_path) as client:
+        client.delete(f"/admin/tokens/{segment(token)}")
+    terminal.say(f"Revoked {token}.")
