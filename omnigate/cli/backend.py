@@ -51,7 +51,7 @@ def show(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) ->
 
 
 def send_sample(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Send one sample event to a backend, signed as real ones are, and show what it answers."""
+    """Send a signed sample event and show the answer."""
     with running(config_path) as client:
         answer = client.post(f"/admin/backends/{segment(name)}/test")
     if as_json:

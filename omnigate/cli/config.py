@@ -11,17 +11,17 @@ from omnigate.config.show import as_toml, masked
 
 
 def example() -> None:
-    """Print a configuration with every key of every installed kind, described."""
+    """Print every key there is, described."""
     terminal.say(example_of(_all_kinds()).rstrip("\n"))
 
 
 def schema() -> None:
-    """Print the JSON Schema of the configuration, for editors."""
+    """Print the JSON Schema, for editors."""
     terminal.say_json(schema_of(_all_kinds()))
 
 
 def show(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Print the configuration in force: defaults filled in, secrets masked."""
+    """Print what is in force, secrets masked."""
     loaded = config.load(config_path, plugins.load)
     if as_json:
         terminal.say_json(masked(loaded))

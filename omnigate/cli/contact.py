@@ -22,7 +22,7 @@ def show(
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one customer, found by identifier or by any address."""
+    """Show a customer by identifier or address."""
     with store(config_path) as client:
         answer = _find(client, contact)
     if as_json:

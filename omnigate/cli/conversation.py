@@ -86,7 +86,9 @@ def show(
 def close(
     conversation: Identifier, config_path: ConfigPath = None, as_json: AsJson = False
 ) -> None:
-    """Close a conversation; the customer's next message opens it again."""
+    """Close a conversation.
+
+    The customer's next message opens it again."""
     with store(config_path) as client:
         answer = client.post(f"/v1/conversations/{segment(conversation)}/close", {})
     if as_json:

@@ -20,7 +20,7 @@ _STOP_POLL_SECONDS: Final = 0.1
 
 
 def run(config_path: ConfigPath = None) -> None:
-    """Run the daemon until it is told to stop (Ctrl-C, SIGTERM, omnigate stop)."""
+    """Run the daemon until Ctrl-C, SIGTERM or omnigate stop."""
     loaded = config.load(config_path, plugins.load)
     note_warnings(loaded.warnings)
     # The daemon brings in the server and the store: no other command should wait for them.
@@ -30,7 +30,7 @@ def run(config_path: ConfigPath = None) -> None:
 
 
 def check(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Check the configuration and show every problem at once."""
+    """Check the configuration, all problems at once."""
     loaded = config.load(config_path, plugins.load)
     if as_json:
         terminal.say_json(
@@ -62,7 +62,7 @@ def check(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
 
 
 def status(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Show how the daemon, its channels and its destinations are."""
+    """Show how channels and destinations are."""
     with running(config_path) as client:
         answer = client.get("/admin/status")
     if as_json:
@@ -109,7 +109,7 @@ def status(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
 
 
 def stop(config_path: ConfigPath = None) -> None:
-    """Stop the daemon and wait until it has ended."""
+    """Stop the daemon and wait for its end."""
     with running(config_path) as client:
         client.post("/admin/stop")
     deadline = time.monotonic() + _STOP_DEADLINE_SECONDS

@@ -12,7 +12,9 @@ from omnigate.cli.reach import store
 
 
 def migrate(config_path: ConfigPath = None) -> None:
-    """Bring the store to this version's tables; the daemon does so itself when it starts."""
+    """Bring the store to this version's tables.
+
+    The daemon does so itself when it starts."""
     settings = config.outline(config_path).settings
     if Client(settings.socket).reachable():
         terminal.say(f"{settings.store.url} is up to date: the running daemon has seen to it.")
@@ -22,7 +24,7 @@ def migrate(config_path: ConfigPath = None) -> None:
 
 
 def check(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Check the store: the file, its references and its counters."""
+    """Check the store's file, references, counters."""
     with store(config_path) as client:
         answer = client.get("/admin/store/check")
     if as_json:

@@ -32,7 +32,9 @@ def tail(
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show events as they happen; --no-follow shows those stored and ends."""
+    """Show events as they happen.
+
+    With --no-follow, show those that are stored and end."""
     wanted = ",".join(types) if types else None
     try:
         if follow:

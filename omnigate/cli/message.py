@@ -32,7 +32,9 @@ def send(
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send a message to a conversation, or to an address through a channel."""
+    """Send a message to a customer.
+
+    Into a conversation (--conversation), or to an address (--channel and --address)."""
     if conversation and not (channel or address):
         to = {"conversation": conversation}
     elif channel and address and not conversation:
@@ -76,7 +78,7 @@ def show(
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one message: its state, its parts, what was lost on the way."""
+    """Show one message: state, parts, losses."""
     with store(config_path) as client:
         answer = client.get(f"/v1/messages/{segment(message)}")
     if as_json:

@@ -17,7 +17,7 @@ from omnigate.config.example import keys
 
 
 def list_plugins(as_json: AsJson = False) -> None:
-    """List the kinds that are installed; none of them is started or imported."""
+    """List the kinds that are installed."""
     items = [asdict(item) for item in plugins.installed()]
     if as_json:
         terminal.say_json({"items": items, "next": None})
@@ -33,7 +33,7 @@ def describe(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind from the listing.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show what a kind is, what it can carry, and every key of its section."""
+    """Show what a kind can carry, and its keys."""
     catalogue = plugins.load([kind])
     if kind in catalogue.broken:
         raise Failed(

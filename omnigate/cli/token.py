@@ -35,7 +35,9 @@ def create(
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a token for the API; it is shown this once and only its hash is kept."""
+    """Make a token for the API, shown only this once.
+
+    The store keeps its hash. A CRM sends it as: Authorization: Bearer <token>"""
     body: dict[str, object] = {"name": name, "scopes": scopes}
     if channels:
         body["channels"] = channels
@@ -51,7 +53,7 @@ def create(
 
 
 def list_tokens(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
-    """List the tokens; their secrets are not kept."""
+    """List the tokens."""
     with store(config_path) as client:
         answer = client.get("/admin/tokens")
     if as_json:

@@ -23,7 +23,9 @@ def sample(
         str | None, typer.Argument(metavar="[TYPE]", help="Type of event; all of them without it.")
     ] = None,
 ) -> None:
-    """Print what a backend receives: a sample of one type of event, or of all in a JSON list."""
+    """Print what a backend receives.
+
+    A sample of one type of event, or of all in a JSON list."""
     if event_type is None:
         say_json([sample_of(item).model_dump(mode="json") for item in EventType])
         return
@@ -53,9 +55,9 @@ def verify(
         float, typer.Option(min=0, help="How old it may be; large for one kept since yesterday.")
     ] = signing.TOLERANCE_SECONDS,
 ) -> None:
-    """Tell whether the body on the standard input is signed with the secret.
+    """Tell whether a body is signed with the secret.
 
-    The body must be the exact bytes that came: omnigate webhook verify … < body.json
+    The body comes on the standard input, the exact bytes as they came: omnigate webhook verify … < body.json
     """
     headers = {
         signing.ID_HEADER: webhook_id,

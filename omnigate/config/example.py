@@ -15,6 +15,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from omnigate.backend import BackendConfig
+from omnigate.channel import ChannelConfig
 from omnigate.config.annotations import alternatives, is_secret, key_of, models
 from omnigate.config.sections import Catalogue
 from omnigate.config.settings import Route, Settings
@@ -50,7 +52,7 @@ def example(catalogue: Catalogue) -> str:
 def keys(model: type[BaseModel], prefix: str = "") -> list[dict[str, Any]]:
     """Return every key of a section, those of inner tables dotted, as JSON-ready tables."""
     found: list[dict[str, Any]] = []
-    for name, field in model.model_fields.items():
+    for name, field in _ordered(model):
         key = prefix + key_of(name, field)
         inner = next(models(field.annotation), None)
         if inner is not None:
@@ -68,6 +70,15 @@ def keys(model: type[BaseModel], prefix: str = "") -> list[dict[str, Any]]:
     return found
 
 
+def _ordered(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """Return the fields as one wants to read them: required, then the kind's own, then the common."""
+    common = {*ChannelConfig.model_fields, *BackendConfig.model_fields}
+    return sorted(
+        model.model_fields.items(),
+        key=lambda item: (not item[1].is_required(), item[0] in common),
+    )
+
+
 def _table(
     name: str,
     model: type[BaseModel],
@@ -81,7 +92,7 @@ def _table(
     if kind:
         lines.append(f'{mark}kind = "{kind}"')
     nested: list[tuple[str, type[BaseModel], FieldInfo]] = []
-    for field_name, field in model.model_fields.items():
+    for field_name, field in _ordered(model):
         key = key_of(field_name, field)
         inner = next(models(field.annotation), None)
         if inner is not None and any(item is inner for item in alternatives(field.annotation)):

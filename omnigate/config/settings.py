@@ -6,14 +6,13 @@ made of them.
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from omnigate.config.values import SQLITE, Listen, Network, PublicUrl, StoreUrl
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """Names of channels and backends: they stand in addresses, in the store and in listings."""
@@ -21,45 +20,6 @@ NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 DEFAULT_URL: Final = "sqlite:///omnigate.db"
 
 _MEBIBYTE: Final = 1024 * 1024
-_LISTEN: Final = re.compile(r"(?P<host>\[[0-9a-fA-F:.%]+\]|[^:\[\]\s/]+):(?P<port>\d{1,5})")
-_SQLITE: Final = "sqlite:///"
-
-
-def _listen(text: str) -> str:
-    match = _LISTEN.fullmatch(text)
-    if match is None or int(match["port"]) > 65535:
-        raise ValueError("expected host:port, for example 127.0.0.1:8080 or [::1]:8080")
-    return text
-
-
-def _public_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected an address such as https://chat.example.org")
-    if parts.query or parts.fragment or parts.username or parts.password:
-        raise ValueError("expected scheme, host and perhaps a path, nothing else")
-    return text.rstrip("/")
-
-
-def _store_url(text: str) -> str:
-    if not text.startswith(_SQLITE) or len(text) == len(_SQLITE) or "?" in text:
-        raise ValueError(
-            "expected sqlite:///file.db (beside this file) or sqlite:////var/lib/omnigate/omnigate.db"
-        )
-    return text
-
-
-def _network(value: Any) -> Any:
-    try:
-        return ip_network(value)
-    except ValueError as error:
-        reason = "has bits set beyond its prefix" if "host bits" in str(error) else "is none"
-        raise ValueError(
-            f"expected a network such as 10.0.0.0/8 or ::1/128: this {reason}"
-        ) from None
-
-
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 
 
 class Section(BaseModel):
@@ -71,11 +31,11 @@ class Section(BaseModel):
 class Server(Section):
     """The public listener: channel endpoints, the API and signed files."""
 
-    listen: Annotated[str, AfterValidator(_listen)] = Field(
+    listen: Listen = Field(
         "127.0.0.1:8080",
         description="Address and port to listen on. Loopback by default: a TLS proxy stands before it.",
     )
-    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+    public_url: PublicUrl | None = Field(
         None,
         description="Address under which the world reaches this daemon; http://<listen> when not set.",
         examples=["https://chat.example.org"],
@@ -141,7 +101,7 @@ class Admin(Section):
 class Store(Section):
     """Where messages are kept."""
 
-    url: Annotated[str, AfterValidator(_store_url)] = Field(
+    url: StoreUrl = Field(
         DEFAULT_URL,
         description=(
             "sqlite:///file.db is relative to this file; four slashes make it absolute, for example "
@@ -162,7 +122,7 @@ class Store(Section):
     @property
     def path(self) -> Path:
         """The database file."""
-        return Path(self.url.removeprefix(_SQLITE))
+        return Path(self.url.removeprefix(SQLITE))
 
 
 class Media(Section):
@@ -300,7 +260,7 @@ class Settings(Section):
                 ),
                 "store": store.model_copy(
                     update={
-                        "url": f"{_SQLITE}{directory / store.path}",
+                        "url": f"{SQLITE}{directory / store.path}",
                         "files": store.files and directory / store.files,
                     }
                 ),

@@ -31,7 +31,7 @@ def masked(config: Config) -> dict[str, Any]:
     tables["backends"] = {
         section.name: _section(section.kind, section.config) for section in config.backends.values()
     }
-    shown: dict[str, Any] = _without_userinfo(tables)
+    shown: dict[str, Any] = _plain(tables)
     return shown
 
 
@@ -44,9 +44,12 @@ def _section(kind: str, config: PluginConfig) -> dict[str, Any]:
     return {"kind": kind, **config.model_dump(mode="json", exclude_none=True)}
 
 
-def _without_userinfo(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """Return a value without passwords in addresses and without needless fractions."""
     if isinstance(value, dict):
-        return {key: _without_userinfo(item) for key, item in value.items() if item is not None}
+        return {key: _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_userinfo(item) for item in value]
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return _USERINFO.sub(_MASK, value) if isinstance(value, str) else value
