@@ -1,13 +1,14 @@
 """The example file, made of the models: every key with its description and default.
 
 Keys that have a default are commented out, so that the file says nothing it need not say; keys
-without one show the first of their examples.
+without one show the first of their examples. A model may name keys that have to be seen all the
+same, with values, as the ``examples`` of its own JSON Schema.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import tomli_w
@@ -33,7 +34,8 @@ _HEADER: Final = """\
 def example(catalogue: Catalogue) -> str:
     """Return a valid file with all settings and one section for each kind of the catalogue.
 
-    Its secrets are taken from environment variables named ``OMNIGATE_<SECTION>_<KEY>``.
+    Secrets are taken from environment variables, ``OMNIGATE_<SECTION>_<KEY>`` unless the model says
+    otherwise.
     """
     blocks = [_HEADER]
     blocks.append("\n".join(_field("include", Settings.model_fields["include"], "")))
@@ -91,6 +93,7 @@ def _table(
     lines = [*_comment(title), f"{mark}[{name}]"]
     if kind:
         lines.append(f'{mark}kind = "{kind}"')
+    shown = _shown(model)
     nested: list[tuple[str, type[BaseModel], FieldInfo]] = []
     for field_name, field in _ordered(model):
         key = key_of(field_name, field)
@@ -98,7 +101,7 @@ def _table(
         if inner is not None and any(item is inner for item in alternatives(field.annotation)):
             nested.append((f"{name}.{key}", inner, field))
         else:
-            lines += _field(key, field, name, mark)
+            lines += _field(key, field, name, mark, shown)
     yield "\n".join(lines)
     for inner_name, inner, field in nested:
         inner_mark = "" if field.is_required() and not mark else "# "
@@ -107,23 +110,30 @@ def _table(
         )
 
 
-def _field(key: str, field: FieldInfo, table: str, mark: str = "") -> list[str]:
+def _shown(model: type[BaseModel]) -> dict[str, Any]:
+    extra = model.model_config.get("json_schema_extra")
+    examples = extra.get("examples") if isinstance(extra, dict) else None
+    first = examples[0] if isinstance(examples, list) and examples else {}
+    return first if isinstance(first, dict) else {}
+
+
+def _field(
+    key: str, field: FieldInfo, table: str, mark: str = "", shown: Mapping[str, Any] | None = None
+) -> list[str]:
+    lines = _comment(field.description or "")
+    if shown and key in shown:
+        return [*lines, f"{mark}{key} = {_toml(shown[key])}"]
     required = field.is_required()
     value = None if required else field.get_default(call_default_factory=True)
-    lines = _comment(field.description or "")
-    unset = value is None or value in ([], {})
-    if unset and field.examples:
-        value = field.examples[0]
-    elif required or unset:
-        if is_secret(field.annotation):
-            variable = f"OMNIGATE_{table}_{key}".replace(".", "_").replace("-", "_").upper()
-            for plural in ("CHANNELS_", "BACKENDS_"):
-                variable = variable.replace(plural, "")
-            value = {"env": variable}
+    if value is None or value in ([], {}):
+        if field.examples:
+            value = field.examples[0]
+        elif is_secret(field.annotation):
+            variable = f"OMNIGATE_{table.partition('.')[2]}_{key}"
+            value = {"env": variable.replace(".", "_").replace("-", "_").upper()}
         elif value is None:
             value = _placeholder(field.annotation)
-    mark = mark if required else "# "
-    return [*lines, f"{mark}{key} = {_toml(value)}"]
+    return [*lines, f"{mark if required else '# '}{key} = {_toml(value)}"]
 
 
 def _placeholder(annotation: Any) -> Any:
@@ -139,13 +149,15 @@ def _placeholder(annotation: Any) -> Any:
 
 
 def _toml(value: Any) -> str:
-    """Return one value on one line."""
-    plain = to_jsonable_python(value)
-    if isinstance(plain, dict):
-        inner = ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in plain.items())
+    """Return one value on one line; of models only what differs from their defaults."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items())
         return f"{{ {inner} }}" if inner else "{}"
-    if isinstance(plain, list):
-        return f"[{', '.join(_toml(item) for item in plain)}]"
+    if isinstance(value, list | tuple | set | frozenset):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    plain = to_jsonable_python(value)
     if isinstance(plain, float) and plain.is_integer():
         plain = int(plain)
     return tomli_w.dumps({"x": plain}).removeprefix("x = ").rstrip("\n")

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Self
 
 from aiohttp import web
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 import omnigate
 from omnigate_http import wire
@@ -37,6 +37,10 @@ class Http(omnigate.Channel):
 
     class Config(omnigate.ChannelConfig, omnigate.ReceiverConfig):
         """How the application proves itself, and where it wants the answers."""
+
+        model_config = ConfigDict(
+            json_schema_extra={"examples": [{"token": {"env": "OMNIGATE_HTTP_TOKEN"}}]}
+        )
 
         token: SecretStr | None = Field(
             None,

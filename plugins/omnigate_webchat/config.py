@@ -226,7 +226,8 @@ class WebchatConfig(omnigate.ChannelConfig):
 
     allowed_origins: list[Origin] = Field(
         min_length=1,
-        description="Sites that may show the chat, each exactly as browsers name it: https://shop.example.org.",
+        description="Sites that may show the chat, each exactly as browsers name it.",
+        examples=[["https://shop.example.org"]],
     )
     identity_secret: SecretStr | None = Field(
         None,

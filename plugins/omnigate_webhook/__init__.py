@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 import omnigate
 
@@ -33,6 +33,17 @@ class Webhook(omnigate.Backend):
 
     class Config(omnigate.BackendConfig, omnigate.ReceiverConfig):
         """What the receiver is called and how it knows us."""
+
+        model_config = ConfigDict(
+            json_schema_extra={
+                "examples": [
+                    {
+                        "url": "https://crm.example.org/omnigate",
+                        "secret": {"env": "OMNIGATE_WEBHOOK_SECRET"},
+                    }
+                ]
+            }
+        )
 
         url: omnigate.ReceiverUrl = Field(description="Where events are POSTed to.")
 
