@@ -1,0 +1,54 @@
+/**
+ * Words in the visitor's language.
+ * @import {Config, Label, Translate} from "./types"
+ */
+import en from "./texts_en.js";
+import ru from "./texts_ru.js";
+
+/** @type {Record<string, Record<string, any>>} */
+const BUILT_IN = { en, ru };
+
+/**
+ * Choose a language: the site's own setting, the page, the browser, the first one configured.
+ * @param {Config} config
+ * @param {string | undefined} fixed
+ */
+export function chooseLanguage(config, fixed) {
+  const offered = config.languages?.length ? config.languages : Object.keys(BUILT_IN);
+  const wished = [fixed, document.documentElement.lang, ...navigator.languages];
+  for (const wish of wished) {
+    const found = offered.find((language) => wish?.toLowerCase().split("-")[0] === language);
+    if (found) return found;
+  }
+  return offered[0];
+}
+
+/**
+ * Return the function that gives a text by key, `{name}` filled in and the plural form chosen by `n`.
+ * @param {string} language
+ * @param {Config["texts"]} overrides
+ * @returns {Translate}
+ */
+export function translator(language, overrides) {
+  /** @type {Record<string, any>} */
+  const texts = { ...en, ...BUILT_IN[language], ...overrides?.[language] };
+  const plural = new Intl.PluralRules(language);
+  return (key, values = {}) => {
+    const entry = texts[key] ?? key;
+    const text =
+      typeof entry === "string" ? entry : entry[plural.select(Number(values.n))] ?? entry.other;
+    return text.replace(/\{(\w+)\}/g, (/** @type {string} */ _all, /** @type {string} */ name) =>
+      String(values[name] ?? ""),
+    );
+  };
+}
+
+/**
+ * Read a configured text, which is one string or one a language.
+ * @param {Label} label
+ * @param {string} language
+ */
+export function labelText(label, language) {
+  if (!label || typeof label === "string") return label ?? "";
+  return label[language] ?? Object.values(label)[0] ?? "";
+}

@@ -1,0 +1,61 @@
+/**
+ * The question at the end of a closed conversation.
+ * @import {Chat} from "./chat.js"
+ * @import {Translate} from "./types"
+ */
+import { el, icon, say } from "./dom.js";
+
+export class Rating {
+  #score = 0;
+
+  /**
+   * @param {Chat} chat
+   * @param {Translate} t
+   */
+  constructor(chat, t) {
+    this.chat = chat;
+    this.t = t;
+    this.labels = [1, 2, 3, 4, 5].map((n) => {
+      const onchange = () => this.#choose(n);
+      const input = el("input", { type: "radio", name: "score", value: n, class: "vh", onchange });
+      return el("label", {}, input, icon("star"), el("span", { class: "vh" }, t("stars", { n })));
+    });
+    this.comment = el("textarea", { rows: 2, maxlength: 2000, "aria-label": t("comment") });
+    this.comment.placeholder = t("comment");
+    this.button = el("button", { type: "button", class: "primary" }, t("submit"));
+    this.button.onclick = () => this.#submit();
+    this.result = el("div", { role: "status" });
+    this.ask = el(
+      "fieldset",
+      { class: "field" },
+      el("legend", {}, t("rate")),
+      el("div", { class: "stars" }, ...this.labels),
+      this.comment,
+      this.button,
+    );
+    this.node = el("div", { class: "rating", hidden: true }, el("p", {}, t("closed")), this.ask, this.result);
+    this.#choose(0);
+  }
+
+  render() {
+    const { chat } = this;
+    this.node.hidden = chat.status !== "closed";
+    this.ask.hidden = chat.rated;
+    if (chat.rated) say(this.result, this.t("thanks"));
+    else if (this.result.dataset.done) say(this.result, "");
+    this.result.dataset.done = chat.rated ? "1" : "";
+  }
+
+  /** @param {number} score */
+  #choose(score) {
+    this.#score = score;
+    this.labels.forEach((label, i) => label.classList.toggle("on", i < score));
+    this.comment.hidden = this.button.hidden = !score;
+  }
+
+  async #submit() {
+    const comment = this.comment.value.trim() || undefined;
+    const error = await this.chat.submit("rating", { score: this.#score, comment });
+    if (error) say(this.result, this.t("tryAgain"));
+  }
+}
