@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 
 import omnigate
@@ -50,8 +50,9 @@ class UploadEndpoint:
         who = bearer(request, self._connections)
         if wait_seconds := self._count.wait_seconds(who.visitor):
             raise Rejected(429, "too many files at once", retry_after_seconds=wait_seconds)
-        part = await _file_part(request)
-        chunks = _chunks(part)
+        parts = await _open(request)
+        part = await _file_part(parts)
+        chunks = _chunks(parts, part)
         head = await _head(chunks)
         mime = mime_of(head)
         if mime is None or mime not in self._config.types:
@@ -93,26 +94,40 @@ class UploadEndpoint:
             chunk = await anext(chunks, b"")
 
 
-async def _file_part(request: web.Request) -> BodyPartReader:
-    """Return the body's field ``file``, which has to come first; raises `Rejected`."""
+async def _open(request: web.Request) -> MultipartReader:
+    """Return a reader of the body's fields; raises `Rejected`."""
     if request.content_type != "multipart/form-data":
         raise Rejected(415, "send the file as multipart/form-data")
     try:
-        part = await (await request.multipart()).next()
+        return await request.multipart()
+    except ValueError:
+        raise _malformed() from None
+
+
+async def _file_part(parts: MultipartReader) -> BodyPartReader:
+    """Return the field ``file``, which has to come first; raises `Rejected`."""
+    try:
+        part = await parts.next()
     except (ValueError, RuntimeError, BadHttpMessage):
-        raise Rejected(400, "the multipart body is malformed") from None
+        raise _malformed() from None
     if not isinstance(part, BodyPartReader) or part.name != "file":
         raise Rejected(400, "the first field of the body must be the file, named file")
     return part
 
 
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+async def _chunks(parts: MultipartReader, part: BodyPartReader) -> AsyncIterator[bytes]:
+    """Yield the file; raises `Rejected` when the body ends before its boundary."""
     try:
         while chunk := await part.read_chunk(_CHUNK_BYTES):
             yield bytes(chunk)
-    except (ValueError, AssertionError):
-        # aiohttp asserts where the body ends before its boundary.
-        raise Rejected(400, "the multipart body is malformed") from None
+        await parts.next()
+    except (ValueError, RuntimeError, AssertionError, BadHttpMessage):
+        # aiohttp asserts some of what it expects of a body.
+        raise _malformed() from None
+
+
+def _malformed() -> Rejected:
+    return Rejected(400, "the multipart body is malformed")
 
 
 async def _head(chunks: AsyncIterator[bytes]) -> bytes:
