@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
@@ -17,6 +18,9 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _MAX_SHOWN: Final = 60
 _PREFIXES: Final = ("Value error, ", "Assertion failed, ")
+_LENGTH: Final = re.compile(
+    r"(?:String|List|Dictionary|Value|Data) should have (?P<expected>at (?:least|most) \d+ \w+)"
+)
 _TYPES: Final = {
     "string_type": "a text in quotes",
     "int_type": "a whole number",
@@ -87,6 +91,8 @@ def _problem(
     if kind == "missing":
         return document.problem(where, "is missing", description)
     message = _message(mistake)
+    if is_secret(target):
+        message = message.replace(" items", " characters")
     words = choices(target) if isinstance(given, str) else []
     if words and isinstance(given, str):
         message += f", got {given[:_MAX_SHOWN]!r}"
@@ -117,4 +123,7 @@ def _message(mistake: ErrorDetails) -> str:
         return f"expected {expected}"
     for prefix in _PREFIXES:
         text = text.removeprefix(prefix)
+    if match := _LENGTH.match(text):
+        # A secret's length is its owner's affair, and "after validation" is pydantic's.
+        return f"expected {match['expected']}"
     return text[:1].lower() + text[1:]

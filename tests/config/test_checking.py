@@ -74,7 +74,7 @@ backends = ["crn"]
         ("[server]\ntls_cert = 'a.pem'", "server", "tls_cert and tls_key belong together"),
         ("[store]\nurl = 'postgresql://h/d'", "store.url", "expected sqlite:///"),
         ("[retry]\njitter = 'much'", "retry.jitter", "expected a number"),
-        ("[retry]\nschedule_seconds = []", "retry.schedule_seconds", "list should have at least"),
+        ("[retry]\nschedule_seconds = []", "retry.schedule_seconds", "expected at least 1 item"),
         ("[[routes]]\nchannels = ['*']", "routes[0].backends", "is missing"),
         ("[[routes]]\nbackends = []\nkinds = ['x']", "routes[0].kinds", "no plugin is installed"),
         ("[[routes]]\nbackends = []\nlabels = ['x']", "routes[0].labels", "no channel has the"),
