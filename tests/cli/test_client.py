@@ -11,6 +11,9 @@ from omnigate.cli.client import Client, Unreachable, segment
 from omnigate.cli.failure import Failed
 
 
+STOP = web.AppKey("stop", asyncio.Event)
+
+
 async def echo(request: web.Request) -> web.Response:
     return web.json_response(
         {
@@ -47,7 +50,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
 
 async def silence(request: web.Request) -> web.Response:
-    await asyncio.sleep(30)
+    await request.app[STOP].wait()
     return web.Response()
 
 
@@ -60,6 +63,7 @@ def client(directory):
 
     async def serve() -> None:
         app = web.Application()
+        app[STOP] = stop
         app.router.add_route("*", "/v1/echo", echo)
         app.router.add_get("/v1/refuse", refuse)
         app.router.add_get("/v1/junk/{status}", junk)
