@@ -14,13 +14,14 @@ HEAD_BYTES: Final = 512
 
 def _is_text(head: bytes) -> bool:
     """Tell whether the bytes are UTF-8 text without control characters."""
+    cut = head[:HEAD_BYTES]
     try:
-        text = head[:HEAD_BYTES].decode()
+        text = cut.decode()
     except UnicodeDecodeError as error:
-        # The last character of the head may be cut.
-        if error.start < min(len(head), HEAD_BYTES) - 3:
+        # Only the last character may be broken, and only where the head ends before the file.
+        if len(head) <= HEAD_BYTES or error.start < HEAD_BYTES - 3:
             return False
-        text = head[: error.start].decode()
+        text = cut[: error.start].decode()
     return all(sign in "\t\r\n\f" or unicodedata.category(sign) != "Cc" for sign in text)
 
 

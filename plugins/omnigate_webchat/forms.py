@@ -14,7 +14,7 @@ from omnigate_webchat.phone import e164
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 _PROFILE: Final = {"name": "display_name", "email": "email", "phone": "phone"}
 _MESSAGE: Final = "message"
-_LONGEST: Final = {"text": 200, "select": 500, "email": 254, "phone": 40, "textarea": 4000}
+_LONGEST: Final = {"text": 500, "select": 500, "email": 254, "phone": 40, "textarea": 8000}
 
 
 class FormRejected(Exception):

@@ -40,7 +40,8 @@ class GeoFile:
         try:
             # The whole file is in memory (MODE_MEMORY): a look-up takes microseconds.
             found = self._reader.get(remote)
-        except ValueError:
+        except (ValueError, RuntimeError):
+            # No address at all (a socket's path), or a damaged record: InvalidDatabaseError.
             return None
         return _geo(found) if isinstance(found, dict) else None
 
@@ -71,7 +72,7 @@ def _geo(record: dict[str, Any]) -> omnigate.Geo | None:
     point = location if isinstance(location, dict) else {}
     country = record.get("country")
     geo = omnigate.Geo(
-        country=country.get("iso_code") if isinstance(country, dict) else None,
+        country=_text(country.get("iso_code")) if isinstance(country, dict) else None,
         region=_name(region),
         city=_name(record.get("city")),
         latitude=_tenth(point.get("latitude")),
@@ -82,8 +83,11 @@ def _geo(record: dict[str, Any]) -> omnigate.Geo | None:
 
 def _name(place: Any) -> str | None:
     names = place.get("names") if isinstance(place, dict) else None
-    name = names.get("en") if isinstance(names, dict) else None
-    return name if isinstance(name, str) else None
+    return _text(names.get("en")) if isinstance(names, dict) else None
+
+
+def _text(value: Any) -> str | None:
+    return value[:200] if isinstance(value, str) else None
 
 
 def _tenth(degrees: Any) -> float | None:

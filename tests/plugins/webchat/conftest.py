@@ -162,7 +162,9 @@ class Chat:
     async def tab(self, session: dict[str, Any], after: int = 0) -> AsyncIterator[Tab]:
         """Open a socket and greet."""
         async with self.raw_socket() as tab:
-            await tab.send("hello", {"connection_token": session["connection_token"], "after": after})
+            await tab.send(
+                "hello", {"connection_token": session["connection_token"], "after": after}
+            )
             assert (await tab.receive())["t"] == "welcome"
             yield tab
 
@@ -184,7 +186,7 @@ class Chat:
 async def until(holds: Callable[[], object]) -> None:
     """Wait until the condition holds, five seconds at most."""
     async with asyncio.timeout(SECONDS):
-        while not holds():
+        while not holds():  # noqa: ASYNC110  # any condition, so nothing to wait on
             await asyncio.sleep(0.005)
 
 
@@ -195,9 +197,7 @@ async def open_chat() -> AsyncIterator[Callable[..., Any]]:
 
         async def start(store: CompanyStore | None = None, **config: Any) -> Chat:
             store = store or CompanyStore()
-            host = await stack.enter_async_context(
-                FakeHost("site", kind="webchat", store=store)
-            )
+            host = await stack.enter_async_context(FakeHost("site", kind="webchat", store=store))
             [made] = omnigate_channels()
             assert made is Webchat
             settings = Webchat.Config.model_validate({"allowed_origins": [ORIGIN], **config})

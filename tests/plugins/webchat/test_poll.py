@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ async def test_commands_in_a_batch_are_carried_out_in_order(chat, new_cid):
 @pytest.mark.parametrize("token", [None, "", "x", "a.b", "%00"])
 async def test_nothing_is_read_or_done_without_a_token(chat, path, token):
     method = "GET" if path.startswith(("events", "history")) else "POST"
-    body = {"json": {"frames": []}} if method == "POST" else {}
+    body: dict[str, Any] = {"json": {"frames": []}} if method == "POST" else {}
     status, problem, _ = await chat.call(method, path, token=token, **body)
     assert status == 401
     assert problem["status"] == 401
@@ -109,7 +110,15 @@ async def test_a_batch_that_is_none_is_refused(chat, body):
 
 @pytest.mark.parametrize(
     "query",
-    ["after=-1", "after=x", "after=1e9", "after=٣", "after=" + "9" * 400, "wait=99999", "before=-1"],
+    [
+        "after=-1",
+        "after=x",
+        "after=1e9",
+        "after=٣",
+        "after=" + "9" * 400,
+        "wait=99999",
+        "before=-1",
+    ],
 )
 async def test_numbers_that_are_none_are_refused(chat, query):
     session = await chat.session()

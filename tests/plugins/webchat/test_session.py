@@ -118,9 +118,7 @@ async def test_without_a_secret_nobody_can_prove_anything(chat):
 async def test_two_people_at_one_computer_stay_two(open_chat):
     chat = await open_chat(identity_secret=SECRET)
     guest = await chat.session()
-    anna = await chat.session(
-        visitor_token=guest["visitor_token"], identity=identity("anna")
-    )
+    anna = await chat.session(visitor_token=guest["visitor_token"], identity=identity("anna"))
     assert anna["visitor"] == guest["visitor"], "a guest who signs in is the same person"
     boris = await chat.session(visitor_token=anna["visitor_token"], identity=identity("boris"))
     assert boris["visitor"] != anna["visitor"]

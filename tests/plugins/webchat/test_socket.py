@@ -44,7 +44,9 @@ async def test_nothing_is_acknowledged_when_the_store_fails(chat, new_cid):
         await tab.send("msg.send", {"text": "once"}, cid)
         assert (await tab.wait_for("ack", "error"))["t"] == "ack"
     [item] = chat.items(omnigate.InboundMessage)
-    assert item.context is not None, "the context of a message that failed comes with its repetition"
+    assert item.context is not None, (
+        "the context of a message that failed comes with its repetition"
+    )
 
 
 async def test_a_repeated_message_is_stored_once_and_acknowledged_alike(chat, new_cid):
@@ -189,7 +191,9 @@ async def test_the_daemon_sends_everybody_off_when_it_stops(chat):
         await running
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://shop.example.org.evil.example"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "https://shop.example.org.evil.example"]
+)
 async def test_a_page_of_another_origin_gets_no_socket(chat, origin):
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         async with chat.raw_socket(origin=origin):
@@ -246,31 +250,30 @@ CID = "11111111-2222-3333-4444-555555555555"
         '"text"',
         "{",
         "[" * 5000,
-        '{"t":"msg.send","cid":"%s"}' % CID,
+        '{"t":"msg.send","cid":"CID"}',
         '{"t":"msg.send","cid":"short","d":{"text":"x"}}',
         '{"t":"msg.send","d":{"text":"no cid"}}',
-        '{"t":"msg.send","cid":"%s","d":{"text":{"a":1}}}' % CID,
-        '{"t":"msg.send","cid":"%s","d":{"text":"   "}}' % CID,
-        '{"t":"msg.send","cid":"%s","d":{}}' % CID,
-        '{"t":"msg.send","cid":"%s","d":{"text":"\\ud800"}}' % CID,
-        '{"t":"msg.send","cid":"%s","d":{"text":"x","attachments":["1","2","3","4","5","6","7","8","9","10","11"]}}'
-        % CID,
+        '{"t":"msg.send","cid":"CID","d":{"text":{"a":1}}}',
+        '{"t":"msg.send","cid":"CID","d":{"text":"   "}}',
+        '{"t":"msg.send","cid":"CID","d":{}}',
+        '{"t":"msg.send","cid":"CID","d":{"text":"\\ud800"}}',
+        '{"t":"msg.send","cid":"CID","d":{"text":"x","attachments":["1","2","3","4","5","6","7","8","9","10","11"]}}',
         '{"t":"nothing","d":{}}',
         '{"t":"hello","d":{"connection_token":"x"}}',
         '{"t":"read","d":{"ids":[]}}',
         '{"t":"read","d":{"ids":["msg_1"]}}',
-        '{"t":"rating","cid":"%s","d":{"score":6}}' % CID,
-        '{"t":"rating","cid":"%s","d":{"score":NaN}}' % CID,
-        '{"t":"location","cid":"%s","d":{"latitude":NaN,"longitude":1}}' % CID,
-        '{"t":"location","cid":"%s","d":{"latitude":91,"longitude":1}}' % CID,
+        '{"t":"rating","cid":"CID","d":{"score":6}}',
+        '{"t":"rating","cid":"CID","d":{"score":NaN}}',
+        '{"t":"location","cid":"CID","d":{"latitude":NaN,"longitude":1}}',
+        '{"t":"location","cid":"CID","d":{"latitude":91,"longitude":1}}',
         '{"t":"context.update","d":{"context":5}}',
-        '{"t":"form.submit","cid":"%s","d":{"form":"other","fields":{}}}' % CID,
+        '{"t":"form.submit","cid":"CID","d":{"form":"other","fields":{}}}',
         '{"t":"invite","d":{"rule":"x","action":"hacked"}}',
     ],
 )
 async def test_junk_is_answered_with_an_error_and_stores_nothing(chat, text):
     async with chat.tab(await chat.session()) as tab:
-        await tab.socket.send_str(text)
+        await tab.socket.send_str(text.replace("CID", CID))
         answer = await tab.receive()
         assert answer["t"] == "error"
         assert answer["d"]["code"] == "bad_frame"
@@ -282,7 +285,7 @@ async def test_junk_is_answered_with_an_error_and_stores_nothing(chat, text):
 
 async def test_the_error_of_a_bad_frame_names_its_client_id(chat):
     async with chat.tab(await chat.session()) as tab:
-        await tab.socket.send_str('{"t":"rating","cid":"%s","d":{"score":"x"}}' % CID)
+        await tab.send("rating", {"score": "x"}, CID)
         assert (await tab.receive())["cid"] == CID
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import aiohttp
 import pytest
 
@@ -12,15 +14,17 @@ pytestmark = pytest.mark.anyio
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
 
 
-def form(content: bytes, name: str = "photo.png", field: str = "file") -> aiohttp.FormData:
+def form(content: bytes, name: str = "photo.png") -> aiohttp.FormData:
     data = aiohttp.FormData(quote_fields=False)
-    data.add_field(field, content, filename=name, content_type="image/png")
+    data.add_field("file", content, filename=name, content_type="image/png")
     return data
 
 
-async def upload(chat, session, content, name="photo.png", **more):
+async def upload(
+    chat: Any, session: dict[str, Any], content: bytes, name: str = "photo.png"
+) -> Any:
     token = session["connection_token"]
-    return await chat.call("POST", "upload", token=token, data=form(content, name, **more))
+    return await chat.call("POST", "upload", token=token, data=form(content, name))
 
 
 async def test_an_uploaded_photo_is_attached_to_a_message(chat, new_cid):
@@ -130,11 +134,6 @@ async def test_files_can_be_switched_off(open_chat):
         (
             "multipart/form-data; boundary=x",
             b'--x\r\nContent-Disposition: form-data; name="file"\r\nContent-Length: 99\r\n\r\ncut',
-            400,
-        ),
-        (
-            "multipart/form-data; boundary=x",
-            b'--x\r\nContent-Disposition: form-data; name="file"\r\nContent-Length: junk\r\n\r\nx\r\n--x--',
             400,
         ),
         (
