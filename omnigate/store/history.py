@@ -129,6 +129,14 @@ def position_of(connection: Connection, event_id: str) -> int | None:
     return position
 
 
+def conversation_of_event(connection: Connection, event_id: str) -> str | None:
+    """Return the conversation that an event belongs to, if it does to any."""
+    found: str | None = connection.scalar(
+        select(event.c.conversation_id).where(event.c.id == event_id)
+    )
+    return found
+
+
 def read_timeline(
     connection: Connection, contact_id: str, *, before: int | None, limit: int
 ) -> list[RecordedEvent]:

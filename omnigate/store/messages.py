@@ -103,14 +103,19 @@ class MessageIndex:
             self._changes = []
 
 
-def read_messages(connection: Connection, message_ids: Sequence[str]) -> dict[str, Message]:
+def read_messages(
+    connection: Connection, message_ids: Sequence[str], *, channel: str | None = None
+) -> dict[str, Message]:
     """Return messages as they are now, by id, in the given order; unknown ids are left out.
+
+    With ``channel``, messages of other channels are unknown too.
 
     URLs of attachments are placeholders (`omnigate.store.record.MEDIA_URL`).
     """
     found: dict[str, Message] = {}
     for some in chunks(message_ids):
-        rows = connection.execute(_CONTENT, {"ids": some}).all()
+        query = _CONTENT if channel is None else _CONTENT.where(message.c.channel == channel)
+        rows = connection.execute(query, {"ids": some}).all()
         parts = _read_parts(connection, [row.id for row in rows if row.direction == "outbound"])
         found.update((row.id, _message(row, parts.get(row.id, ()))) for row in rows)
     return {known: found[known] for known in message_ids if known in found}

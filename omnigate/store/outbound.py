@@ -236,7 +236,7 @@ def _part_row(message_id: str, index: int, channel: str, part: PartContent) -> d
         "number": index,
         "channel": channel,
         "state": "queued",
-        "resends": 0,
+        "doubts": 0,
         "body": to_json(part).decode(),
     }
 

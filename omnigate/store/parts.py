@@ -28,10 +28,8 @@ class PartJob:
     """A part that is to be sent now, and what is known of earlier tries."""
 
     part: OutboundPart
-    interrupted: bool
-    """It was being sent when its lease ended: it may have gone through."""
-    resends: int
-    """How often it was sent again after an uncertain try."""
+    doubts: int
+    """How often it was found in state ``sending`` with no result: it may have gone through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +42,6 @@ class PartResult:
     """``queued``: surely not sent, to be tried again."""
     external_id: str | None = None
     error: str | None = None
-    uncertain: bool = False
-    """With ``queued``: it may have gone through after all."""
 
 
 def start_next(transaction: Transaction, message_ids: Sequence[str]) -> dict[str, PartJob]:
@@ -58,9 +54,15 @@ def start_next(transaction: Transaction, message_ids: Sequence[str]) -> dict[str
         for row in rows:
             if row.message_id not in jobs:
                 jobs[row.message_id] = _job(transaction.connection, row, totals[row.message_id])
-                started.append({"message": row.message_id, "part": row.number, "state": "sending"})
+                started.append(
+                    {
+                        "message": row.message_id,
+                        "part": row.number,
+                        "doubts_now": jobs[row.message_id].doubts,
+                    }
+                )
     if started:
-        transaction.connection.execute(_SET_STATE, started)
+        transaction.connection.execute(_START, started)
         begun = [{"key": job.part.message} for job in jobs.values() if job.part.index == 0]
         if begun:
             transaction.connection.execute(_SET_SENDING, begun)
@@ -87,12 +89,7 @@ def _apply(transaction: Transaction, receipts: Receipts, thread: Thread, item: P
     if item.state == "queued":
         transaction.connection.execute(
             _REQUEUE,
-            {
-                "message": item.message_id,
-                "part": item.index,
-                "error": item.error,
-                "again": int(item.uncertain),
-            },
+            {"message": item.message_id, "part": item.index, "why": item.error},
         )
         return
     receipts.move(
@@ -144,7 +141,7 @@ def _job(connection: Connection, row: Any, total: int) -> PartJob:
         ],
         **body,
     )
-    return PartJob(part, interrupted=row.state == "sending", resends=row.resends)
+    return PartJob(part, doubts=row.doubts + (row.state == "sending"))
 
 
 _UNSENT: Final = (
@@ -152,7 +149,7 @@ _UNSENT: Final = (
         message_part.c.message_id,
         message_part.c.number,
         message_part.c.state,
-        message_part.c.resends,
+        message_part.c.doubts,
         message_part.c.body,
         conversation.c.external_id,
         conversation.c.address,
@@ -178,18 +175,14 @@ _ONE_PART = (
     message_part.c.message_id == bindparam("message"),
     message_part.c.number == bindparam("part"),
 )
-_SET_STATE: Final = update(message_part).where(*_ONE_PART).values(state=bindparam("state"))
+_START: Final = (
+    update(message_part).where(*_ONE_PART).values(state="sending", doubts=bindparam("doubts_now"))
+)
 _SET_SENDING: Final = (
     update(message)
     .where(message.c.id == bindparam("key"), message.c.state == "queued")
     .values(state="sending")
 )
 _REQUEUE: Final = (
-    update(message_part)
-    .where(*_ONE_PART)
-    .values(
-        state="queued",
-        error=bindparam("error"),
-        resends=message_part.c.resends + bindparam("again"),
-    )
+    update(message_part).where(*_ONE_PART).values(state="queued", error=bindparam("why"))
 )

@@ -153,7 +153,7 @@ message_part = Table(
     Column("channel", Text, nullable=False),
     Column("external_id", Text),
     Column("state", Text, nullable=False),
-    Column("resends", Integer, nullable=False),
+    Column("doubts", Integer, nullable=False),
     Column("error", Text),
     Column("body", Text, nullable=False),
     PrimaryKeyConstraint("message_id", "number"),

@@ -1,0 +1,1 @@
+"""The moving parts: what is taken in, where it goes, when it is tried again."""

@@ -1,0 +1,145 @@
+"""How one owed item reaches its destination: an event a backend, a message a channel part by part.
+
+A carrier raises what happened; the dispatcher decides what becomes of the item. Plugin code runs here
+and nowhere else in the flow, under a time limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+from omnigate.backend import Backend
+from omnigate.channel import Channel
+from omnigate.errors import DestinationUnavailable, Refused, RetryLater, Uncertain
+from omnigate.model.event import Event, EventType
+from omnigate.model.outbound import Reply
+from omnigate.store.lanes import Item, Lease
+from omnigate.store.parts import PartJob, PartResult, settle_part
+from omnigate.store.writer import Writer
+
+DELIVER_SECONDS: Final = 25.0
+"""A backend keeps its own time limit; this one is for those that do not."""
+SEND_SECONDS: Final = 60.0
+RESEND_AFTER_SECONDS: Final = 30.0
+
+
+class Carrier(Protocol):
+    """What the dispatcher needs to know of a destination's kind."""
+
+    depth: int
+    """How many items of a lane are worked on under one lease."""
+
+    async def carry(self, lease: Lease, item: Item) -> None:
+        """Bring one item there; return when the destination has it, raise otherwise."""
+
+    async def give_up(self, item: Item, reason: str) -> None:
+        """Tell whom it concerns that the item will not be tried again."""
+
+
+class BackendCarrier:
+    """Delivers events to a backend and sends what it replies."""
+
+    depth = 8
+
+    def __init__(
+        self,
+        backend: Backend,
+        present: Callable[[str], str],
+        reply: Callable[[str, Reply], Awaitable[None]],
+    ) -> None:
+        self._backend = backend
+        self._present = present
+        self._reply = reply
+
+    async def carry(self, lease: Lease, item: Item) -> None:
+        """Deliver one event; a reply is queued, once, before the event counts as delivered."""
+        body = self._present(item.body) if item.media else item.body
+        if lease.gap:
+            numbers = ",".join(str(number) for number in lease.gap)
+            body = body.replace('"gap":[]', f'"gap":[{numbers}]', 1)
+        event = Event(
+            id=item.event_id,
+            type=EventType(item.event_type),
+            body=body.encode(),
+            sequence=item.sequence,
+            attempt=item.attempts + 1,
+            replay=item.replay,
+        )
+        try:
+            async with asyncio.timeout(DELIVER_SECONDS):
+                reply = await self._backend.deliver(event)
+        except TimeoutError:
+            raise DestinationUnavailable(f"no answer within {DELIVER_SECONDS:.0f} s") from None
+        if reply is not None and reply.messages:
+            await self._reply(item.event_id, reply)
+
+    async def give_up(self, item: Item, reason: str) -> None:
+        """Do nothing: the dead letter says it."""
+
+
+class ChannelCarrier:
+    """Sends outbound messages through a channel, resuming at the first part not sent."""
+
+    depth = 1
+
+    def __init__(self, channel: Channel, writer: Writer) -> None:
+        self._channel = channel
+        self._writer = writer
+
+    async def carry(self, lease: Lease, item: Item) -> None:
+        """Send all parts that are left; each result is stored before the next part goes out."""
+        while item.job is not None:
+            try:
+                item.job = await self._send(item.job, item.attempts + 1)
+            except Refused:
+                item.job = None
+                raise
+
+    async def give_up(self, item: Item, reason: str) -> None:
+        """Let the message fail, so that the CRM learns of it."""
+        if item.job is not None:
+            await self._settle(item.job, "failed", error=reason)
+
+    async def _send(self, job: PartJob, attempt: int) -> PartJob | None:
+        rule = self._channel.capabilities.on_uncertain
+        if job.doubts and (rule == "hold" or (rule == "resend" and job.doubts > 1)):
+            await self._unknown(job, "it may have been sent before the daemon stopped")
+        part = job.part.model_copy(
+            update={"attempt": attempt, "possible_duplicate": job.doubts > 0 and rule == "resend"}
+        )
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                sent = await self._channel.send(part)
+        except (RetryLater, DestinationUnavailable) as error:
+            await self._settle(job, "queued", error=str(error))
+            raise
+        except Refused as error:
+            await self._settle(job, "failed", error=str(error))
+            raise
+        except (Uncertain, TimeoutError) as error:
+            doubt = str(error) or f"no answer within {SEND_SECONDS:.0f} s"
+            if rule == "hold":
+                await self._unknown(job, doubt)
+            # The part stays in state ``sending``: whoever claims it next knows that it is in doubt.
+            after = RESEND_AFTER_SECONDS if rule == "resend" else None
+            raise RetryLater(f"may have been sent: {doubt}", after_seconds=after) from error
+        return await self._settle(job, "sent", external_id=sent.external_id)
+
+    async def _unknown(self, job: PartJob, doubt: str) -> None:
+        """Hold the part as unknown; raises `Refused`, since it will not be tried again."""
+        await self._settle(job, "unknown", error=doubt)
+        raise Refused("unknown", doubt)
+
+    async def _settle(
+        self,
+        job: PartJob,
+        state: str,
+        *,
+        external_id: str | None = None,
+        error: str | None = None,
+    ) -> PartJob | None:
+        part = job.part
+        result = PartResult(part.message, part.index, state, external_id, error)  # type: ignore[arg-type]  # one of the four, by the callers above
+        return await self._writer.do(settle_part, result)

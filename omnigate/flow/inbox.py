@@ -1,0 +1,69 @@
+"""The way in: what channels hand over, refused when it could not be kept safe, durable on return."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from omnigate.channel import Recorded
+from omnigate.errors import Overloaded
+from omnigate.model.inbound import Inbound
+from omnigate.store.ingest import Intake, ingest
+from omnigate.store.ledger import ChannelKey
+from omnigate.store.quarantined import Puzzle, keep
+from omnigate.store.store import Store
+
+WAITING_LIMIT: Final = 1000
+SLOW_COMMIT_SECONDS: Final = 2.0
+DISK_SHARE: Final = 0.02
+_DISK_CHECK_SECONDS: Final = 2.0
+
+
+class Inbox:
+    """Takes in items for all channels; refuses with `Overloaded` before anything is at risk."""
+
+    def __init__(self, store: Store, *, min_free_bytes: int) -> None:
+        self._store = store
+        self._directory: Path = store.path.parent
+        self._min_free_bytes = min_free_bytes
+        self._checked_at = -_DISK_CHECK_SECONDS
+        self._disk_is_low = False
+
+    async def put(
+        self, channel: ChannelKey, items: Sequence[Inbound], cursor: str | None = None
+    ) -> list[Recorded]:
+        """Store the items, all or none; return once they are on disk.
+
+        Raises `Overloaded` or `StoreError`, and then nothing was stored.
+        """
+        self.admit()
+        intake = Intake(channel, items, cursor)
+        return await self._store.writer.do(ingest, intake, weight=len(items))
+
+    async def quarantine(self, puzzle: Puzzle) -> None:
+        """Keep a request that nobody understood; durable on return."""
+        self.admit()
+        await self._store.writer.do(keep, puzzle)
+
+    def admit(self) -> None:
+        """Raise `Overloaded` when new work should not be accepted."""
+        writer = self._store.writer
+        if writer.waiting > WAITING_LIMIT:
+            raise Overloaded("too much is waiting to be written", retry_after_seconds=1)
+        if writer.figures.last_commit_seconds > SLOW_COMMIT_SECONDS and writer.waiting:
+            raise Overloaded("the disk is slow", retry_after_seconds=5)
+        if self.disk_is_low():
+            raise Overloaded("the disk is nearly full", retry_after_seconds=60)
+
+    def disk_is_low(self) -> bool:
+        """Tell whether there is too little room left to take in more."""
+        now = time.monotonic()
+        if now - self._checked_at >= _DISK_CHECK_SECONDS:
+            usage = shutil.disk_usage(self._directory)
+            wanted = max(self._min_free_bytes, int(usage.total * DISK_SHARE))
+            self._disk_is_low = usage.free < wanted
+            self._checked_at = now
+        return self._disk_is_low

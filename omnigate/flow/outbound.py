@@ -1,0 +1,229 @@
+"""The way out: what a CRM wants sent, rendered for its channel and queued; sent by the dispatcher."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from pydantic_core import to_json
+
+from omnigate import ids
+from omnigate.channel import Capabilities
+from omnigate.errors import Refused
+from omnigate.flow.inbox import Inbox
+from omnigate.flow.render import render
+from omnigate.model.address import Address
+from omnigate.model.attachment import Attachment, AttachmentKind
+from omnigate.model.event import Message
+from omnigate.model.outbound import Content, OutboundMessage, Reply, ToConversation
+from omnigate.store.attachments import read_attachments
+from omnigate.store.history import conversation_of_event, external_id_of, read_conversation
+from omnigate.store.ledger import ChannelKey
+from omnigate.store.outbound import Accepted, IdempotencyKey, Outgoing, enqueue, read_answer
+from omnigate.store.record import MEDIA_URL
+from omnigate.store.store import Store
+
+LINK_SECONDS: Final = 30 * 24 * 3600
+"""How long a link that a customer gets in place of a file works."""
+REPLY_SCOPE: Final = "reply"
+
+_KINDS: Final[Mapping[str, AttachmentKind]] = {"image": "image", "video": "video", "audio": "audio"}
+
+
+class Outlet(Protocol):
+    """A channel that messages can be sent through."""
+
+    @property
+    def key(self) -> ChannelKey:
+        """Name, kind and priority."""
+
+    @property
+    def destination_id(self) -> int:
+        """The channel's row among the destinations."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What a part may carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipient:
+    outlet: Outlet
+    conversation_id: str | None
+    address: Address | None
+
+
+class Outbound:
+    """Queues outbound messages."""
+
+    def __init__(
+        self,
+        store: Store,
+        inbox: Inbox,
+        outlets: Callable[[], Mapping[str, Outlet]],
+        sign: Callable[[str, float], str],
+    ) -> None:
+        self._store = store
+        self._inbox = inbox
+        self._outlets = outlets
+        self._sign = sign
+
+    async def submit(
+        self,
+        message: OutboundMessage,
+        *,
+        key: IdempotencyKey | None = None,
+        channels: Collection[str] | None = None,
+        owner: str | None = None,
+    ) -> Accepted:
+        """Queue a message; durable on return.
+
+        ``channels`` limits what the caller may write to, ``owner`` names whose uploads it may attach.
+        Raises `Refused` with the code ``not_found``, ``no_channel``, ``no_attachment``,
+        ``reply_elsewhere`` or ``expired``; `KeyReused`; `Overloaded`; `StoreError`.
+        """
+        if key is not None:
+            answer = await self._store.read(read_answer, key)
+            if answer is not None:
+                return answer
+        self._inbox.admit()
+        recipient = await self._recipient(message, channels)
+        outgoing = await self._prepare(message, recipient, owner)
+        outgoing.key = key
+        return await self._store.writer.do(enqueue, outgoing)
+
+    async def reply(self, event_id: str, reply: Reply) -> None:
+        """Queue a backend's answer to an event, once however often the event is delivered."""
+        conversation_id = await self._store.read(conversation_of_event, event_id)
+        if conversation_id is None:
+            return
+        for number, content in enumerate(reply.messages):
+            fields = content.model_dump(exclude_unset=True)
+            to = ToConversation(conversation=conversation_id)
+            message = OutboundMessage.model_validate({**fields, "to": to})
+            # Of the event alone: a bot that words its answer anew on a retry has answered already.
+            key = IdempotencyKey(REPLY_SCOPE, f"{event_id}:{number}", "")
+            await self.submit(message, key=key)
+
+    async def _recipient(
+        self, message: OutboundMessage, channels: Collection[str] | None
+    ) -> _Recipient:
+        if isinstance(message.to, ToConversation):
+            row = await self._store.read(read_conversation, message.to.conversation)
+            if row is None or (channels is not None and row.channel not in channels):
+                raise Refused("not_found", "there is no such conversation")
+            return _Recipient(self._outlet(row.channel), row.id, None)
+        name = message.to.channel
+        if channels is not None and name not in channels:
+            raise Refused("no_channel", f"there is no channel {name!r}")
+        return _Recipient(self._outlet(name), None, message.to.address)
+
+    def _outlet(self, name: str) -> Outlet:
+        outlet = self._outlets().get(name)
+        if outlet is None:
+            raise Refused("no_channel", f"there is no channel {name!r} in the configuration")
+        return outlet
+
+    async def _prepare(
+        self, content: OutboundMessage, recipient: _Recipient, owner: str | None
+    ) -> Outgoing:
+        outlet, message_id = recipient.outlet, ids.message_id()
+        now = self._store.now()
+        expires_at = _milliseconds(content.expires_at)
+        if expires_at is not None and expires_at <= now:
+            raise Refused("expired", "expires_at is in the past")
+        files, rows = await self._files(content, outlet, message_id, owner)
+        parts, degraded = render(
+            content,
+            files,
+            outlet.capabilities,
+            lambda file: self._sign(file.id, LINK_SECONDS),
+            await self._reply_to(content, recipient),
+        )
+        said = Message(
+            id=message_id,
+            direction="outbound",
+            state="queued",
+            created_at=datetime.fromtimestamp(now / 1000, UTC),
+            text=content.text,
+            subject=content.subject,
+            attachments=files,
+            buttons=content.buttons,
+            author=content.author,
+            reply_to=content.reply_to,
+            client_ref=content.client_ref,
+            degraded=degraded,
+            extensions=content.extensions,
+        )
+        return Outgoing(
+            channel=outlet.key,
+            destination_id=outlet.destination_id,
+            said=said,
+            parts=parts,
+            conversation_id=recipient.conversation_id,
+            address=recipient.address,
+            expires_at=expires_at,
+            new_attachments=rows,
+        )
+
+    async def _reply_to(self, content: Content, recipient: _Recipient) -> str | None:
+        """Return the platform's id of the message that is answered."""
+        if content.reply_to is None:
+            return None
+        found = await self._store.read(external_id_of, content.reply_to)
+        if found is None or found[0] != recipient.conversation_id:
+            raise Refused("reply_elsewhere", "reply_to names no message of this conversation")
+        return found[1]
+
+    async def _files(
+        self, content: Content, outlet: Outlet, message_id: str, owner: str | None
+    ) -> tuple[list[Attachment], list[dict[str, Any]]]:
+        """Return the attachments of a message, and rows for those that are still to be fetched."""
+        wanted = [file.id for file in content.attachments if file.id is not None]
+        uploaded = await self._store.read(read_attachments, wanted) if wanted else {}
+        files: list[Attachment] = []
+        rows: list[dict[str, Any]] = []
+        for file in content.attachments:
+            if file.id is not None:
+                known = uploaded.get(file.id)
+                if known is None or (owner is not None and known.owner not in (owner, None)):
+                    raise Refused("no_attachment", f"there is no uploaded file {file.id}")
+                shown = {"name": file.name, "kind": file.kind, "caption": file.caption}
+                changes = {name: value for name, value in shown.items() if value is not None}
+                files.append(known.attachment.model_copy(update=changes))
+            else:
+                row = self._row(file.model_dump(), outlet, message_id)
+                rows.append(row)
+                shown_fields = {name: row[name] for name in Attachment.model_fields if name in row}
+                files.append(Attachment(url=MEDIA_URL + row["id"], **shown_fields))
+        return files, rows
+
+    def _row(self, file: dict[str, Any], outlet: Outlet, message_id: str) -> dict[str, Any]:
+        mime = file["mime"] or "application/octet-stream"
+        return {
+            "id": ids.attachment_id(),
+            "message_id": message_id,
+            "channel": outlet.key.name,
+            "kind": file["kind"] or _KINDS.get(mime.partition("/")[0], "file"),
+            "mime": mime,
+            "name": file["name"],
+            "caption": file["caption"],
+            "state": "pending",
+            "source": to_json({"url": file["url"]}).decode(),
+            "failures": 0,
+            "retry_at": self._store.now(),
+            "created_at": self._store.now(),
+        }
+
+
+def fingerprint(body: bytes) -> str:
+    """Return what tells whether two requests with one idempotency key are the same."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)
+
