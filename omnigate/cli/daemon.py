@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -17,6 +17,7 @@ from omnigate.cli.reach import running
 
 _STOP_DEADLINE_SECONDS: Final = 60.0
 _STOP_POLL_SECONDS: Final = 0.1
+_WATCH_SECONDS: Final = 2.0
 
 
 def run(config_path: ConfigPath = None) -> None:
@@ -61,13 +62,44 @@ def check(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def status(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+def status(
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it again every two seconds, until Ctrl-C.")
+    ] = False,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
     """Show how channels and destinations are."""
+    show = terminal.say_json if as_json else _show
     with running(config_path) as client:
         answer = client.get("/admin/status")
-    if as_json:
-        terminal.say_json(answer)
-        return
+        while watch:
+            terminal.clear()
+            show(answer)
+            try:
+                time.sleep(_WATCH_SECONDS)
+            except KeyboardInterrupt:
+                return
+            answer = client.get("/admin/status")
+    show(answer)
+
+
+def stop(config_path: ConfigPath = None) -> None:
+    """Stop the daemon and wait for its end."""
+    with running(config_path) as client:
+        client.post("/admin/stop")
+    deadline = time.monotonic() + _STOP_DEADLINE_SECONDS
+    while client.reachable():
+        if time.monotonic() > deadline:
+            raise Failed(
+                f"The daemon still answers after {_STOP_DEADLINE_SECONDS:g} s.",
+                "It finishes attempts in flight; a second SIGTERM ends it at once.",
+            )
+        time.sleep(_STOP_POLL_SECONDS)
+    terminal.say("Stopped.")
+
+
+def _show(answer: dict[str, Any]) -> None:
     ready = "ready" if answer.get("ready") else "not ready"
     uptime = terminal.duration(answer.get("uptime_seconds") or 0)
     totals = answer.get("totals") or {}
@@ -106,21 +138,6 @@ def status(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
         list(_destinations(answer.get("destinations") or [])),
         "No destination is known yet.",
     )
-
-
-def stop(config_path: ConfigPath = None) -> None:
-    """Stop the daemon and wait for its end."""
-    with running(config_path) as client:
-        client.post("/admin/stop")
-    deadline = time.monotonic() + _STOP_DEADLINE_SECONDS
-    while client.reachable():
-        if time.monotonic() > deadline:
-            raise Failed(
-                f"The daemon still answers after {_STOP_DEADLINE_SECONDS:g} s.",
-                "It finishes attempts in flight; a second SIGTERM ends it at once.",
-            )
-        time.sleep(_STOP_POLL_SECONDS)
-    terminal.say("Stopped.")
 
 
 def _destinations(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

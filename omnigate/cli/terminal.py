@@ -59,6 +59,12 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def clear() -> None:
+    """Empty a person's screen; nothing in a pipe."""
+    if is_terminal():
+        Console().clear()
+
+
 def say_json(value: Any) -> None:
     """Print a value as JSON, characters that command terminals escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
