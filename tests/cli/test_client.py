@@ -10,7 +10,6 @@ from aiohttp import web
 from omnigate.cli.client import Client, Unreachable, segment
 from omnigate.cli.failure import Failed
 
-
 STOP = web.AppKey("stop", asyncio.Event)
 
 
