@@ -61,17 +61,22 @@ class Pass(Claims):
         return f"user:{self.user}" if self.user is not None else self.visitor
 
     def profile(self) -> omnigate.Profile:
-        """Return who is writing."""
-        also = [] if self.user is None else [omnigate.Address(f"user:{self.user}")]
+        """Return who is writing.
+
+        A proven user is known by the site's own id on every device; the browser is theirs too, so
+        that what was written before signing in belongs to the same contact.
+        """
+        browser = omnigate.Address(f"webchat:{self.visitor}")
+        user = None if self.user is None else omnigate.Address(f"user:{self.user}")
         return omnigate.Profile(
-            address=omnigate.Address(f"webchat:{self.visitor}"),
+            address=user or browser,
             display_name=self.name,
             email=self.email,
             phone=self.phone,
             avatar_url=self.avatar_url,
             locale=self.locale,
-            verified=self.user is not None,
-            also=also,
+            verified=user is not None,
+            also=[browser] if user else [],
         )
 
 

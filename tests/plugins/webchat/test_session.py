@@ -80,7 +80,8 @@ async def test_a_signed_identity_is_the_same_conversation_on_every_device(open_c
         assert (await two.wait_for("msg.new"))["d"]["text"] == "hello"
     [item] = chat.items(omnigate.InboundMessage)
     assert item.conversation == "user:42"
-    assert item.sender.also == ["user:42"]
+    assert item.sender.address == "user:42"
+    assert item.sender.also == [f"webchat:{phone['visitor']}"]
     assert item.sender.verified
     assert (item.sender.display_name, item.sender.phone) == ("Анна", "+79161234567")
 
