@@ -150,3 +150,17 @@ def test_a_channel_without_a_route_is_a_warning(load):
 def test_a_disabled_backend_in_a_route_is_a_warning(load):
     warnings = load(GOOD.replace('kind = "till"', 'kind = "till"\nenabled = false')).warnings
     assert [item.key for item in warnings] == ["routes[0].backends"]
+
+
+def test_certificate_files_that_are_not_there_are_problems(mistakes, tmp_path):
+    (tmp_path / "key.pem").touch()
+    (problem,) = mistakes("[server]\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'")
+    assert problem.key == "server.tls_cert"
+    assert str(tmp_path / "cert.pem") in problem.message
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8080", "[::]:8080"])
+def test_listening_everywhere_without_a_public_address_is_a_warning(load, listen):
+    (warning,) = load(f"[server]\nlisten = '{listen}'").warnings
+    assert warning.key == "server.public_url"
+    assert load(f"[server]\nlisten = '{listen}'\npublic_url = 'https://a.example'").warnings == ()
