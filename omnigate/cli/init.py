@@ -24,11 +24,13 @@ listen = "127.0.0.1:8080"
 # Beside this file; four slashes make it absolute: sqlite:////var/lib/omnigate/omnigate.db
 url = "sqlite:///omnigate.db"
 
-# A chat for your site. The page loads <script src="{public_url}/channels/site/widget.js">.
+# A chat for your site. Put this line into its pages:
+#   <script async src="http://127.0.0.1:8080/channels/site/w.js"></script>
 [channels.site]
 kind = "webchat"
-# The sites that may show it, as a browser writes them: scheme and host, no path.
-allowed_origins = ["http://127.0.0.1:8080", "http://localhost:8080"]
+# The sites that may show it, as browsers write them: scheme and host, no path. To try it, save the
+# line above as index.html, run "python3 -m http.server 8000" beside it and open localhost:8000.
+allowed_origins = ["http://localhost:8000"]
 
 # Shows every event in the terminal of the daemon: to see it work. Your CRM comes next.
 [backends.console]
