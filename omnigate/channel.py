@@ -66,7 +66,7 @@ class ChannelConfig(PluginConfig):
     )
 
 
-TextUnits = Literal["characters", "utf16", "bytes", "gsm"]
+TextUnits = Literal["characters", "utf16", "bytes"]
 
 OnUncertain = Literal["resend", "native", "hold"]
 

@@ -12,10 +12,10 @@ import typer
 
 from omnigate import Unauthorized, signing
 from omnigate.cli.failure import Failed, WrongUsage
-from omnigate.cli.samples import sample as sample_of
 from omnigate.cli.terminal import say, say_json
 from omnigate.config.checking import did_you_mean
 from omnigate.model.event import EventType
+from omnigate.model.samples import sample as sample_of
 
 
 def sample(

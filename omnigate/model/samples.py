@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from omnigate import Envelope, EventType
-from omnigate.model.event import DATA, EPHEMERAL, envelope_model
+from omnigate.model.event import DATA, EPHEMERAL, Envelope, EventType, envelope_model
 
 _WHEN: Final = datetime.fromisoformat("2026-11-21T10:00:00.123+00:00")
 _RECORDED: Final = datetime.fromisoformat("2026-11-21T10:00:00.310+00:00")
