@@ -56,16 +56,14 @@ async def test_fleeting_signs_are_dropped_not_heaped_up(chat):
 
 
 async def test_many_tabs_talk_at_once_and_each_hears_only_its_own(chat, new_cid):
-    sessions = []
-    for _ in range(25):
-        sessions.append(await chat.session())
+    sessions = [await chat.session() for _ in range(25)]
 
     async def talk(session: dict[str, Any]) -> None:
         async with chat.tab(session) as tab:
             await tab.send("msg.send", {"text": session["visitor"]}, new_cid())
             await tab.wait_for("ack")
             chat.say(session["visitor"], f"hello {session['visitor']}")
-            texts = []
+            texts: list[str] = []
             while len(texts) < 2:
                 texts.append((await tab.wait_for("msg.new"))["d"]["text"])
             assert sorted(texts) == sorted([session["visitor"], f"hello {session['visitor']}"])
@@ -113,9 +111,7 @@ async def test_the_check_of_tickets_sees_a_message_that_takes_any(chat, new_cid,
     session, thief = await chat.session(), await chat.session()
     data = aiohttp.FormData()
     data.add_field("file", b"secret plans", filename="plans.txt")
-    _, ticket, _ = await chat.call(
-        "POST", "upload", token=session["connection_token"], data=data
-    )
+    _, ticket, _ = await chat.call("POST", "upload", token=session["connection_token"], data=data)
     tickets = chat.channel._sockets._commands._tickets
     genuine = tickets.open
     monkeypatch.setattr(
