@@ -1,7 +1,8 @@
 """The widget's files: the loader, fresh for five minutes, and modules that never change under a path.
 
-``w.js`` names the modules by a hash of all of them, so that a new version is a new path and browsers
-may keep the old one for good.
+``w.js`` names the modules by a hash of all that is served, so that a new version is a new path and
+browsers may keep the old one for good. ``main.js`` comes with all it imports in one; the modules
+themselves are served as they stand.
 """
 
 from __future__ import annotations
@@ -16,40 +17,37 @@ from typing import Final, Self
 from aiohttp import web
 
 from omnigate_webchat.gate import Rejected
+from omnigate_webchat.pack import pack, squeeze
 
 LOADER: Final = "w.js"
+ENTRY: Final = "main.js"
 
-_MARK: Final = b"__HASH__"
-_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_MARK: Final = "__HASH__"
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
     plain: bytes
     zipped: bytes
-    content_type: str
 
     @classmethod
-    def of(cls, content: bytes, content_type: str) -> Self:
-        return cls(content, gzip.compress(content, compresslevel=9, mtime=0), content_type)
+    def of(cls, text: str) -> Self:
+        content = text.encode()
+        return cls(content, gzip.compress(content, compresslevel=9, mtime=0))
 
 
 class Assets:
     """Serves the widget from memory. Reads its folder once, when made."""
 
     def __init__(self, folder: Path) -> None:
-        contents = {
-            path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.suffix in _TYPES and path.is_file()
-        }
-        self.version = _version(contents)
-        loader = contents.pop(LOADER, b"").replace(_MARK, self.version.encode())
-        self._loader = _File.of(loader, _TYPES[".js"])
-        self._loader_tag = f'"{hashlib.sha256(loader).hexdigest()[:16]}"'
-        self._files = {
-            name: _File.of(content, _TYPES[Path(name).suffix]) for name, content in contents.items()
-        }
+        modules = {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.js"))}
+        loader = squeeze(modules.pop(LOADER))
+        served = {**modules, ENTRY: pack(modules, ENTRY)}
+        self.version = _version(served)
+        loader = loader.replace(_MARK, self.version)
+        self._loader = _File.of(loader)
+        self._loader_tag = f'"{hashlib.sha256(loader.encode()).hexdigest()[:16]}"'
+        self._files = {name: _File.of(text) for name, text in served.items()}
 
     async def loader(self, request: web.Request) -> web.StreamResponse:
         """Answer ``GET w.js``."""
@@ -83,14 +81,14 @@ def _answer(request: web.Request, file: _File, headers: dict[str, str]) -> web.R
         headers["Content-Encoding"] = "gzip"
     return web.Response(
         body=file.zipped if zips else file.plain,
-        content_type=file.content_type,
+        content_type="text/javascript",
         charset="utf-8",
         headers=headers,
     )
 
 
-def _version(contents: Mapping[str, bytes]) -> str:
+def _version(texts: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
-    for name, content in contents.items():
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    for name, text in texts.items():
+        digest.update(f"{name}\0{len(text)}\0{text}".encode())
     return digest.hexdigest()[:16]

@@ -78,3 +78,13 @@ def test_the_version_changes_with_any_file(tmp_path):
     assert Assets(tmp_path).version == before
     (tmp_path / "main.js").write_text("2")
     assert Assets(tmp_path).version != before
+
+
+async def test_the_entry_brings_all_it_imports(chat):
+    _, loader, _ = await chat.call("GET", "w.js")
+    found = re.search(rb"ui/[0-9a-f]{16}/main\.js", loader)
+    assert found is not None
+    _, entry, answer = await chat.call("GET", found[0].decode())
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert b'from"./' not in entry
+    assert b"boot" in entry
