@@ -16,20 +16,16 @@ from typing import Final
 
 import omnigate
 from omnigate_webchat import frames
+from omnigate_webchat.answers import Frame, Refusal, ack, error
 from omnigate_webchat.config import WebchatConfig
-from omnigate_webchat.events import message_key, sent_key
+from omnigate_webchat.events import message_key
 from omnigate_webchat.forms import FormRejected, read_form
-from omnigate_webchat.frames import Command, Frame
+from omnigate_webchat.frames import Command
 from omnigate_webchat.limits import Buckets
 from omnigate_webchat.peek import masked
+from omnigate_webchat.receipts import Receipts
 from omnigate_webchat.tokens import Pass, Seal, UploadClaims
 from omnigate_webchat.visitor import Visits
-
-_AWAITS: Final = {
-    "delivered": frozenset({"sending", "sent", "unknown"}),
-    "read": frozenset({"sending", "sent", "unknown", "delivered"}),
-}
-"""A receipt → the states of a message that it may raise; anything else has it already."""
 
 _FREE_OF_RATE: Final = (
     frames.Ping,
@@ -40,14 +36,6 @@ _FREE_OF_RATE: Final = (
     frames.MarkRead,
     frames.MarkDelivered,
 )
-
-
-class Refusal(Exception):
-    """A command is refused; ``code`` and text go to the client."""
-
-    def __init__(self, code: frames.ErrorCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Commands:
@@ -68,7 +56,7 @@ class Commands:
         self._now = now
         self._rate = Buckets(config.limits.messages_per_10_seconds, per_seconds=10)
         self._signs = Buckets(10, per_seconds=5)
-        self._receipts = Buckets(300, per_seconds=10)
+        self._receipts = Receipts(host, now)
 
     async def carry_out(self, who: Pass, command: Command) -> Frame | None:
         """Do what the command says and return the answer, if it has one.
@@ -83,23 +71,23 @@ class Commands:
         try:
             recorded = await self._dispatch(who, command)
         except Refusal as refusal:
-            return frames.error(refusal.code, str(refusal), cid=cid)
+            return error(refusal.code, str(refusal), cid=cid)
         except FormRejected as rejected:
             text = "the form is not accepted: " + str(rejected)
-            return frames.error("invalid_form", text, cid=cid, fields=rejected.fields)
-        except omnigate.Overloaded as error:
-            seconds = error.retry_after_seconds
-            return frames.error("busy", "too busy just now", cid=cid, retry_after_seconds=seconds)
+            return error("invalid_form", text, cid=cid, fields=rejected.fields)
+        except omnigate.Overloaded as overload:
+            seconds = overload.retry_after_seconds
+            return error("busy", "too busy just now", cid=cid, retry_after_seconds=seconds)
         except omnigate.StoreError:
             text = "nothing can be stored just now"
-            return frames.error("busy", text, cid=cid, retry_after_seconds=5)
+            return error("busy", text, cid=cid, retry_after_seconds=5)
         if isinstance(command, frames.Ping):
             return {"t": "pong", "d": {}}
         if cid is None:
             return None
         if recorded is None:
-            return frames.ack(cid, None, None)
-        return frames.ack(cid, recorded.sequence, recorded.message_id)
+            return ack(cid, None, None)
+        return ack(cid, recorded.sequence, recorded.message_id)
 
     async def _dispatch(self, who: Pass, command: Command) -> omnigate.Recorded | None:
         match command:
@@ -114,9 +102,9 @@ class Commands:
             case frames.ShareLocation():
                 return await self._locate(who, command.cid, command.d)
             case frames.MarkRead():
-                await self._mark(who, "read", command.d.ids)
+                await self._receipts.mark(who, "read", command.d.ids)
             case frames.MarkDelivered():
-                await self._mark(who, "delivered", command.d.ids)
+                await self._receipts.mark(who, "delivered", command.d.ids)
             case frames.ShowTyping():
                 self._show_typing(who, command.d.draft)
             case frames.ShowPage():
@@ -240,27 +228,6 @@ class Commands:
                 self._visits.give_back(who.visitor)
             raise
 
-    async def _mark(self, who: Pass, state: omnigate.ReceiptState, ids: list[str]) -> None:
-        """Store receipts for those of the messages that are this conversation's and not yet so far."""
-        if self._receipts.wait_seconds(who.visitor, len(ids)):
-            raise Refusal("rate", "too many receipts at once")
-        conversation = who.conversation
-        known = await self._host.messages(list(dict.fromkeys(ids)))
-        receipts = [
-            omnigate.Receipt(
-                external_id=f"{state}:{conversation}:{message.id}",
-                conversation=conversation,
-                occurred_at=self._now(),
-                message_id=sent_key(conversation, message.id),
-                state=state,
-            )
-            for message in known.values()
-            if message.state in _AWAITS[state]
-            and sent_key(conversation, message.id) in message.external_ids
-        ]
-        if receipts:
-            await self._host.put(*receipts)
-
     def _show_typing(self, who: Pass, draft: str | None) -> None:
         if self._signs.wait_seconds(who.visitor):
             return
@@ -286,6 +253,4 @@ class Commands:
 
 
 def _slow_down(cid: str | None, wait_seconds: float) -> Frame:
-    return frames.error(
-        "rate", "too many messages at once", cid=cid, retry_after_seconds=wait_seconds
-    )
+    return error("rate", "too many messages at once", cid=cid, retry_after_seconds=wait_seconds)

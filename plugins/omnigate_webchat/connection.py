@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import omnigate
+from omnigate_webchat.answers import Frame
 from omnigate_webchat.config import WebchatConfig
 from omnigate_webchat.events import EventLog, resumes
-from omnigate_webchat.frames import Frame
 from omnigate_webchat.hours import is_open
 from omnigate_webchat.hub import Hub, Listener
 from omnigate_webchat.limits import Buckets

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import omnigate
-from omnigate_webchat.frames import Frame
+from omnigate_webchat.answers import Frame
 
 RESUME_LIMIT: Final = 500
 """How many events a resume replays; who missed more starts anew."""

@@ -1,4 +1,4 @@
-"""Frames of ``omni.v1``: what a client may say, each with its strict limits, and how we answer.
+"""Frames of ``omni.v1`` that a client may send, each with its strict limits.
 
 A frame is ``{"t": type, "cid"?: client id, "seq"?: sequence, "d": {…}}``. Unknown fields are
 ignored, so that a newer widget may talk to an older daemon; everything known is checked.
@@ -19,24 +19,11 @@ from pydantic import (
 )
 
 import omnigate
+from omnigate_webchat.answers import Frame, error
 from omnigate_webchat.visitor import VisitorContext, web_link
 
 MAX_FRAME_BYTES: Final = 64 * 1024
 MAX_TEXT_BYTES: Final = 16 * 1024
-
-Frame = dict[str, Any]
-"""A frame on its way to the client."""
-
-ErrorCode = Literal[
-    "bad_frame",
-    "too_long",
-    "rate",
-    "token_expired",
-    "forbidden",
-    "busy",
-    "not_found",
-    "invalid_form",
-]
 
 ClientId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
 MessageId = Annotated[str, StringConstraints(pattern=r"^msg_[0-9a-v]{26}$")]
@@ -258,28 +245,6 @@ def parse_hello(text: str | bytes) -> HelloData | None:
         return _HELLO.validate_json(text).d
     except ValidationError:
         return None
-
-
-def ack(cid: str | None, seq: int | None, message: str | None) -> Frame:
-    """Return the answer to a command that is on disk."""
-    return {"t": "ack", "cid": cid, "seq": seq, "d": {"seq": seq, "id": message}}
-
-
-def error(
-    code: ErrorCode,
-    message: str,
-    *,
-    cid: str | None = None,
-    retry_after_seconds: float | None = None,
-    fields: dict[str, str] | None = None,
-) -> Frame:
-    """Return an error frame; ``fields`` says what is wrong with each field of a form."""
-    data: Frame = {"code": code, "message": message}
-    if retry_after_seconds is not None:
-        data["retry_after_seconds"] = round(retry_after_seconds, 3)
-    if fields is not None:
-        data["fields"] = fields
-    return {"t": "error", "d": data} if cid is None else {"t": "error", "cid": cid, "d": data}
 
 
 def _what(mistakes: ValidationError) -> str:

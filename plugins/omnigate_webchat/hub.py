@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from omnigate_webchat.frames import Frame
+from omnigate_webchat.answers import Frame
 
 _ABSENCE_SECONDS: Final = 30.0
 """How long nobody may listen before the visitor counts as gone: a page change is no departure."""

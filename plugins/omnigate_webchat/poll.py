@@ -10,10 +10,10 @@ from pydantic import Field
 
 import omnigate
 from omnigate_webchat import frames
+from omnigate_webchat.answers import Frame
 from omnigate_webchat.commands import Commands
 from omnigate_webchat.connection import Connections
 from omnigate_webchat.events import EventLog
-from omnigate_webchat.frames import Frame
 from omnigate_webchat.gate import Rejected, answer_json, read_json, whole_number
 from omnigate_webchat.hub import Listener
 from omnigate_webchat.limits import Buckets

@@ -18,9 +18,9 @@ from aiohttp import WSMsgType, web
 
 import omnigate
 from omnigate_webchat import frames
+from omnigate_webchat.answers import Frame
 from omnigate_webchat.commands import Commands
 from omnigate_webchat.connection import Connections
-from omnigate_webchat.frames import Frame
 from omnigate_webchat.gate import Rejected
 from omnigate_webchat.hub import Listener
 from omnigate_webchat.limits import Buckets, network_of
