@@ -111,6 +111,8 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
             for mistake in mistakes
         ]
         return problem(422, "the body is not as described", errors=errors)
+    except web.HTTPRequestEntityTooLarge:
+        return problem(413, "the body is too large")
     except (omnigate.Overloaded, omnigate.StoreError):
         answer = problem(503, "nothing was stored; try again")
         answer.headers["retry-after"] = "1"
