@@ -71,6 +71,8 @@ def show(
             ("id", flat.get("id")),
             ("channel", flat["channel"]),
             ("external id", flat.get("external_id")),
+            ("address", flat.get("address")),
+            ("handed to", flat.get("owner")),
             ("status", flat.get("status")),
             ("contact", flat["contact"]),
             ("subject", flat.get("subject")),
@@ -98,12 +100,9 @@ def close(
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:
-    channel, contact = item.get("channel"), item.get("contact")
-    name = contact.get("display_name") or contact["id"] if isinstance(contact, dict) else contact
-    last = item.get("last_event_at") or item.get("updated_at") or item.get("created_at")
     return {
         **item,
-        "channel": channel.get("name") if isinstance(channel, dict) else channel,
-        "contact": name or item.get("contact_id"),
-        "last": terminal.moment(last),
+        "channel": item["channel"]["name"],
+        "contact": item["contact"]["display_name"] or item["contact"]["id"],
+        "last": terminal.moment(item["updated_at"]),
     }

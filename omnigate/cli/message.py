@@ -58,6 +58,12 @@ def list_messages(
     conversation: Annotated[
         str | None, typer.Option(metavar="cnv_…", help="Only of this conversation.")
     ] = None,
+    channel: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only of this channel.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="STATE", help="Only in this state: failed, queued …")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     config_path: ConfigPath = None,
@@ -65,7 +71,14 @@ def list_messages(
 ) -> None:
     """List messages, the latest first."""
     with store(config_path) as client:
-        answer = client.get("/v1/messages", conversation=conversation, limit=limit, cursor=cursor)
+        answer = client.get(
+            "/v1/messages",
+            conversation=conversation,
+            channel=channel,
+            state=state,
+            limit=limit,
+            cursor=cursor,
+        )
     if as_json:
         terminal.say_json(answer)
         return

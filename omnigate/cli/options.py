@@ -17,5 +17,5 @@ ConfigPath = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to list.")]
+Limit = Annotated[int, typer.Option(min=1, max=200, help="How many to list.")]
 Cursor = Annotated[str | None, typer.Option(help="Go on where the last listing ended.")]
