@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, web
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from omnigate_webchat.pack import pack, squeeze
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 WIDGET = ROOT / "plugins" / "omnigate_webchat" / "widget"
+MODULES = {path.name: path.read_text() for path in WIDGET.glob("*.js")}
 CHANNEL = "/channels/site/"
 FLAGS = [
     "--no-sandbox",
@@ -96,6 +100,7 @@ class ChatServer:
         self.errors: list[dict[str, Any]] = []
         self.expire_once = False
         self.identity = "anonymous"
+        self.packed = True
         self.site = self.chat = ""
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -272,14 +277,13 @@ class ChatServer:
         return response
 
     async def _loader(self, request: web.Request) -> web.Response:
-        text = (WIDGET / "w.js").read_text().replace("__HASH__", "0123abcd")
-        return web.Response(text=text, content_type="text/javascript")
+        text = MODULES["w.js"].replace("__HASH__", "0123abcd")
+        return web.Response(text=squeeze(text), content_type="text/javascript")
 
     async def _module(self, request: web.Request) -> web.Response:
-        path = WIDGET / request.match_info["file"]
-        if not path.is_file():
-            raise web.HTTPNotFound
-        return web.Response(text=path.read_text(), content_type="text/javascript")
+        name = request.match_info["file"]
+        text = pack(MODULES, name) if self.packed else MODULES[name]
+        return web.Response(text=text, content_type="text/javascript")
 
     async def _picture(self, request: web.Request) -> web.Response:
         return web.Response(body=PNG, content_type="image/png")
@@ -447,3 +451,58 @@ def page(context: BrowserContext) -> Iterator[Page]:
     page.on("pageerror", lambda error: mistakes.append(str(error)))
     yield page
     assert mistakes == []
+
+
+class Chat:
+    """The widget as a person uses it in one tab."""
+
+    def __init__(self, page: Page, server: ChatServer) -> None:
+        self.page = page
+        self.server = server
+        self.launcher = page.locator(".launcher")
+        self.panel = page.get_by_role("dialog")
+        self.input = self.panel.locator(".composer textarea")
+        self.messages = self.panel.locator(".msg:not([data-words])")
+        self.own = self.panel.locator(".msg.in")
+
+    def visit(self, path: str = "/") -> Chat:
+        """Open a page of the site and wait for the button."""
+        self.page.goto(self.server.site + path)
+        self.launcher.wait_for()
+        return self
+
+    def open(self, path: str = "/") -> Chat:
+        """Open a page of the site and the panel on it."""
+        self.visit(path)
+        self.launcher.click()
+        self.panel.wait_for()
+        return self
+
+    def write(self, text: str) -> None:
+        """Write a message and press Enter."""
+        self.input.fill(text)
+        self.input.press("Enter")
+
+    def shows(self, status: str) -> None:
+        """Wait until the only own message is shown in one state."""
+        expect(self.own).to_have_class(re.compile(rf"\bin {status}\b"))
+
+    def until(self, holds: Callable[[], Any]) -> None:
+        """Wait until something holds on the server; fails after ten seconds."""
+        deadline = time.monotonic() + 10
+        while not holds():
+            assert time.monotonic() < deadline, "the condition did not come true in ten seconds"
+            self.page.wait_for_timeout(20)
+
+
+@pytest.fixture
+def chat(page: Page, server: ChatServer) -> Chat:
+    """The first tab."""
+    return Chat(page, server)
+
+
+@pytest.fixture
+def second(context: BrowserContext, server: ChatServer) -> Chat:
+    """Another tab of the same person."""
+    context.set_default_timeout(8000)
+    return Chat(context.new_page(), server)

@@ -46,6 +46,7 @@ export class Chat {
   #typingTimer = 0;
   #peekTimer = 0;
   #peeked = "";
+  #typedAt = 0;
   #due = false;
 
   /**
@@ -178,6 +179,7 @@ export class Chat {
    */
   write(text) {
     this.draft = text;
+    this.#typedAt = Date.now();
     this.keep.set("draft", text || null);
     this.tabs.post({ t: "draft", text });
     this.#peekTimer ||= setTimeout(() => this.#peek(), text ? PEEK_MS : 0);
@@ -451,7 +453,8 @@ export class Chat {
     if (news.t === "ack") this.log.acknowledge(news.cid, news.seq, news.id);
     if (news.t === "fail") this.log.fail(news.cid, news.problem);
     if (news.t === "seen") this.receipts.raise(news.seq);
-    if (news.t === "draft") this.draft = news.text;
+    // Who types here is not overwritten from there.
+    if (news.t === "draft" && Date.now() - this.#typedAt > 2000) this.draft = news.text;
     this.changed();
   }
 }

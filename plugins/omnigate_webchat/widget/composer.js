@@ -106,7 +106,7 @@ export class Composer {
   render() {
     const { chat, t, input } = this;
     const { uploads } = chat;
-    if (input.value !== chat.draft && !input.matches(":focus")) {
+    if (input.value !== chat.draft) {
       input.value = chat.draft;
       this.#grow();
     }

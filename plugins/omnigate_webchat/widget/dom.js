@@ -67,7 +67,7 @@ export function icon(name) {
   const path = document.createElementNS(SVG, "path");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
-  svg.classList.add("icon", name);
+  svg.classList.add("icon", "i-" + name);
   path.setAttribute("d", PATHS[name]);
   svg.append(path);
   return svg;

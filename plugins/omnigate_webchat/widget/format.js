@@ -1,6 +1,6 @@
 /** Text of people made safe and readable: links, card numbers, sizes. No DOM. */
 
-const LINK =
+const LINKABLE =
   /(?:https?:\/\/|www\.)[^\s<>"'«»]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\+\d[\d\s().-]{7,18}\d/gi;
 const TRAILING = /[.,;:!?…)\]}]+$/;
 
@@ -27,7 +27,7 @@ export function linkify(text) {
   /** @type {{ text: string, href?: string }[]} */
   const pieces = [];
   let end = 0;
-  for (const match of text.matchAll(LINK)) {
+  for (const match of text.matchAll(LINKABLE)) {
     let found = match[0];
     const tail = TRAILING.exec(found)?.[0] ?? "";
     // A bracket that the link itself opened belongs to it.

@@ -2,25 +2,24 @@
  * Words in the visitor's language.
  * @import {Config, Label, Translate} from "./types"
  */
-import en from "./texts_en.js";
-import ru from "./texts_ru.js";
+import { english } from "./texts_en.js";
+import { russian } from "./texts_ru.js";
 
 /** @type {Record<string, Record<string, any>>} */
-const BUILT_IN = { en, ru };
+const BUILT_IN = { en: english, ru: russian };
 
 /**
  * Choose a language: the site's own setting, the page, the browser, the first one configured.
+ * Returns it with the visitor's own region where that fits: dates and numbers follow it.
  * @param {Config} config
  * @param {string | undefined} fixed
  */
 export function chooseLanguage(config, fixed) {
   const offered = config.languages?.length ? config.languages : Object.keys(BUILT_IN);
   const wished = [fixed, document.documentElement.lang, ...navigator.languages];
-  for (const wish of wished) {
-    const found = offered.find((language) => wish?.toLowerCase().split("-")[0] === language);
-    if (found) return found;
-  }
-  return offered[0];
+  const speaks = (/** @type {string | undefined} */ wish) => offered.includes(wish?.slice(0, 2) ?? "");
+  const language = wished.find(speaks)?.slice(0, 2) ?? offered[0];
+  return navigator.languages.find((locale) => locale.slice(0, 2) === language) ?? language;
 }
 
 /**
@@ -31,7 +30,7 @@ export function chooseLanguage(config, fixed) {
  */
 export function translator(language, overrides) {
   /** @type {Record<string, any>} */
-  const texts = { ...en, ...BUILT_IN[language], ...overrides?.[language] };
+  const texts = { ...english, ...BUILT_IN[language.slice(0, 2)], ...overrides?.[language.slice(0, 2)] };
   const plural = new Intl.PluralRules(language);
   return (key, values = {}) => {
     const entry = texts[key] ?? key;
@@ -50,5 +49,5 @@ export function translator(language, overrides) {
  */
 export function labelText(label, language) {
   if (!label || typeof label === "string") return label ?? "";
-  return label[language] ?? Object.values(label)[0] ?? "";
+  return label[language.slice(0, 2)] ?? Object.values(label)[0] ?? "";
 }

@@ -28,12 +28,12 @@ export function openKeep(prefix, storage = () => localStorage) {
      */
     set(key, value) {
       const text = JSON.stringify(value);
+      memory.delete(key);
       try {
         if (value === null) storage().removeItem(prefix + key);
         else storage().setItem(prefix + key, text);
-        memory.delete(key);
       } catch {
-        memory.set(key, text);
+        if (value !== null) memory.set(key, text);
       }
     },
   };

@@ -5,8 +5,9 @@
  * @import {Place} from "./bubble.js"
  */
 import { Bubble } from "./bubble.js";
-import { el, iconButton } from "./dom.js";
+import { avatar, el, fill, iconButton } from "./dom.js";
 import { dayName } from "./format.js";
+import { labelText } from "./i18n.js";
 
 const GROUP_MS = 5 * 60e3;
 const NEAR_PX = 80;
@@ -33,9 +34,11 @@ export class Messages {
    * @param {Chat} chat
    * @param {Place} place
    * @param {HTMLElement} after stands under the last message
+   * @param {string} name of the company
    */
-  constructor(chat, place, after) {
+  constructor(chat, place, after, name) {
     const { t } = place;
+    this.name = name;
     this.chat = chat;
     this.place = place;
     const onclick = () => chat.earlier();
@@ -48,7 +51,11 @@ export class Messages {
       "aria-label": t("conversation"),
     });
     const frame = { class: "scroll", tabindex: "0", role: "group", "aria-label": t("conversation") };
-    this.scroll = el("div", { ...frame, onscroll: () => this.#scrolled() }, this.older, this.list, after);
+    this.intro = el("div", { class: "msg out first last" });
+    const parts = [this.intro, this.older, this.list, after];
+    this.scroll = el("div", { ...frame, onscroll: () => this.#scrolled() }, ...parts);
+    // The composer grows, the keyboard comes up: who was at the end stays there.
+    new ResizeObserver(() => this.#atEnd && this.toEnd()).observe(this.scroll);
     this.jump = iconButton("down", t("latest"), () => this.toEnd(), "jump");
     this.observer = new IntersectionObserver((changes) => this.#observe(changes), {
       root: this.scroll,
@@ -63,11 +70,27 @@ export class Messages {
     const stay = this.#atEnd;
     const oldest = this.list.querySelector(".msg");
     this.older.hidden = !chat.more;
+    this.#greet(messages.length > 0);
     const [own, older] = this.#place(messages);
     if (stay || own) this.toEnd();
     else if (older && oldest) scroll.scrollTop = scroll.scrollHeight - fromEnd;
     this.#scrolled();
     this.#begun ||= chat.open;
+  }
+
+  /**
+   * The first words of a dialogue are the invitation that began it, or a welcome.
+   * @param {boolean} talking
+   */
+  #greet(talking) {
+    const { greeting } = this.chat;
+    const { t, language } = this.place;
+    this.intro.hidden = talking && !greeting;
+    const words = greeting ? labelText(greeting.text, language) : t("welcome");
+    if (this.intro.dataset.words === words) return;
+    this.intro.dataset.words = words;
+    const balloon = el("div", { class: "balloon" }, words);
+    fill(this.intro, avatar(null, this.name), el("div", { class: "stack" }, balloon));
   }
 
   /**

@@ -34,7 +34,7 @@ export class Panel {
     const retry = (/** @type {import("./types").Message} */ message) =>
       chat.sender.retry(message.cid ?? "");
     const place = { t, language, base: chat.base, press, retry };
-    this.messages = new Messages(chat, place, this.rating.node);
+    this.messages = new Messages(chat, place, this.rating.node, this.title);
     this.composer = new Composer(chat, config, t, language, labelText(config.privacy_note, language));
     this.head = el("header");
     this.banner = el("div", { class: "banner", role: "status", hidden: true });

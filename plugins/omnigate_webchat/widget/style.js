@@ -1,5 +1,5 @@
 /** The widget's style sheet. Lengths in px: `rem` would follow the page's font size. */
-export default `
+export const css = `
 :host{all:initial!important;position:fixed!important;inset:auto!important;z-index:2147483000!important;
 display:block!important;direction:ltr!important;font:15px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif!important;
 color:var(--text)!important;text-size-adjust:none!important;-webkit-text-size-adjust:none!important}
@@ -21,9 +21,9 @@ background:linear-gradient(150deg,var(--accent),var(--accent2));color:var(--on);
 box-shadow:0 6px 20px rgb(0 0 0/.22),0 1px 4px rgb(0 0 0/.16)}
 .launcher:focus-visible{outline:3px solid var(--edge);box-shadow:0 0 0 6px var(--surface)}
 .launcher .icon{width:28px;height:28px;grid-area:1/1}
-.launcher .icon.chat{fill:currentColor;stroke:none}
-.launcher .down,.launcher[aria-expanded=true] .chat{visibility:hidden;opacity:0}
-.launcher[aria-expanded=true] .down{visibility:visible;opacity:1}
+.i-chat{fill:currentColor;stroke:none}
+.launcher .i-down,.launcher[aria-expanded=true] .i-chat{visibility:hidden;opacity:0}
+.launcher[aria-expanded=true] .i-down{visibility:visible;opacity:1}
 .badge{position:absolute;top:-3px;right:-3px;min-width:22px;height:22px;padding:0 6px;border-radius:11px;background:#c3261b;color:#fff;
 font-size:12px;font-weight:700;line-height:20px;text-align:center;border:1px solid #fff}
 
@@ -36,7 +36,7 @@ border:1px solid var(--line);border-radius:18px 18px 6px 18px;box-shadow:0 10px 
 .invite .tool .icon{width:16px;height:16px}
 
 .panel{position:fixed;right:20px;bottom:94px;width:388px;height:640px;max-width:calc(100vw - 40px);max-height:calc(100dvh - 114px);
-display:flex;flex-direction:column;overflow:hidden;background:var(--ground);border:1px solid var(--line);border-radius:20px;
+display:flex;flex-direction:column;overflow:hidden;overflow:clip;background:var(--ground);border:1px solid var(--line);border-radius:20px;
 box-shadow:0 18px 60px rgb(0 0 0/.22),0 2px 8px rgb(0 0 0/.08)}
 .left .launcher,.left .panel,.left .invite{right:auto;left:20px}
 .left .invite{border-radius:18px 18px 18px 6px}
@@ -97,7 +97,7 @@ header :focus-visible{outline-color:var(--on);outline-offset:-3px}
 .last .meta,.failed .meta{display:flex}
 .in .meta{margin:4px 4px 0}
 .meta .icon{width:15px;height:15px}
-.read .meta .two{color:var(--link)}
+.read .i-two{color:var(--link)}
 .failed .meta{color:var(--danger);flex-wrap:wrap;justify-content:flex-end}
 .failed .balloon{opacity:.75}
 .jump{position:absolute;right:14px;bottom:10px;width:40px;height:40px;border-radius:50%;background:var(--surface);border:1px solid var(--line);box-shadow:0 3px 12px rgb(0 0 0/.18)}
@@ -111,7 +111,7 @@ header :focus-visible{outline-color:var(--on);outline-offset:-3px}
 .error{color:var(--danger);font-size:13px}
 .line{display:flex;align-items:flex-end;gap:2px}
 textarea,input:not([type=checkbox],[type=radio]),select{width:100%;min-height:44px;padding:10px 12px;border:1px solid var(--control);border-radius:12px;background:var(--surface);font-size:16px;line-height:22px;resize:none}
-textarea::placeholder{color:var(--muted);opacity:1}
+textarea::placeholder{color:var(--muted);opacity:1;white-space:nowrap}
 .line textarea{flex:1;min-width:0;max-height:132px;border-color:transparent;padding:9px 8px;min-height:42px;scrollbar-width:thin}
 .composer:focus-within{box-shadow:inset 0 2px 0 var(--edge)}
 .line textarea:focus-visible{outline:2px solid transparent}
@@ -128,10 +128,11 @@ progress{width:56px;height:6px;accent-color:var(--edge)}
 .privacy{padding:6px 8px 0;font-size:12px;line-height:1.4;color:var(--muted);text-align:center}
 .dropping::after{content:attr(data-drop);position:absolute;inset:8px;display:grid;place-items:center;border:2px dashed var(--edge);border-radius:14px;background:var(--surface);opacity:.95;font-weight:600;z-index:2}
 
-.form{flex:1;overflow-y:auto;padding:22px 20px;background:var(--surface);display:flex;flex-direction:column;gap:16px}
+.form{flex:1;overflow-y:auto;padding:20px;background:var(--surface);display:flex;flex-direction:column;gap:14px}
 .form h2,.rating legend{font-size:19px;line-height:1.3;font-weight:650}
 .field{display:flex;flex-direction:column;gap:5px}
 .field label{font-size:14px;font-weight:600}
+.field .check,.hint{font-weight:400}
 .field textarea{min-height:96px;resize:vertical}
 [aria-invalid=true]{border-color:var(--danger)!important;box-shadow:0 0 0 1px var(--danger)}
 .check{display:flex;gap:10px;align-items:flex-start;font-size:14px}
@@ -143,7 +144,7 @@ progress{width:56px;height:6px;accent-color:var(--edge)}
 .rating{margin:18px 0 10px;padding:18px;border:1px solid var(--line);border-radius:18px;background:var(--surface);display:flex;flex-direction:column;gap:12px;text-align:center}
 .rating legend{font-size:16px;display:contents}
 .stars{display:flex;justify-content:center}
-.stars label{width:44px;height:44px;display:grid;place-items:center;border-radius:12px;color:var(--control);cursor:pointer}
+.stars label{position:relative;width:44px;height:44px;display:grid;place-items:center;border-radius:12px;color:var(--control);cursor:pointer}
 .stars .icon{width:30px;height:30px}
 .stars label.on{color:var(--link)}
 .stars label.on .icon{fill:currentColor}
@@ -168,6 +169,6 @@ header{padding:8px 6px 8px 12px}
 }
 @keyframes rise{from{opacity:0;transform:translateY(10px)}}
 @keyframes dot{0%,60%,100%{opacity:.35}30%{opacity:1;transform:translateY(-2px)}}
-@media (forced-colors:active){.balloon,.launcher,.send,.primary,.avatar{border:1px solid}.in .balloon{border-style:double;border-width:3px}.stars label.on{color:Highlight}.launcher .icon.chat{fill:ButtonText}}
+@media (forced-colors:active){.balloon,.launcher,.send,.primary,.avatar{border:1px solid}.in .balloon{border-style:double;border-width:3px}.stars label.on{color:Highlight}.i-chat{fill:ButtonText}}
 @media print{:host{display:none!important}}
 `;

@@ -1,4 +1,4 @@
-export default {
+export const english = {
   chat: "Chat",
   title: "Chat with us",
   openChat: "Open chat",

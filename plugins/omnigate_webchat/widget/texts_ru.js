@@ -1,4 +1,4 @@
-export default {
+export const russian = {
   chat: "Чат",
   title: "Напишите нам",
   openChat: "Открыть чат",
@@ -28,7 +28,7 @@ export default {
   failed: "Не отправлено",
   retry: "Повторить",
   message: "Сообщение",
-  placeholder: "Напишите сообщение…",
+  placeholder: "Сообщение…",
   send: "Отправить",
   attach: "Приложить файл",
   drop: "Отпустите файлы, чтобы приложить",

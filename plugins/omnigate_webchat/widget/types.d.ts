@@ -132,6 +132,7 @@ export interface Upload {
   stop?: () => void;
 }
 
+
 export type Translate = (key: string, values?: Record<string, string | number>) => string;
 
 export interface Stub {

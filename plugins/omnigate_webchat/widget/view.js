@@ -7,7 +7,7 @@ import { avatar, el, fill, icon, iconButton, say } from "./dom.js";
 import { safeLink } from "./format.js";
 import { chooseLanguage, labelText, translator } from "./i18n.js";
 import { Panel } from "./panel.js";
-import css from "./style.js";
+import { css } from "./style.js";
 import { themeRule } from "./theme.js";
 
 const EXCERPT = 240;

@@ -1,0 +1,72 @@
+"""The widget as files: small, typed, one style."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from omnigate_webchat.pack import pack, squeeze
+
+ROOT = Path(__file__).parents[2]
+WIDGET = ROOT / "plugins" / "omnigate_webchat" / "widget"
+MODULES = {path.name: path.read_text() for path in WIDGET.glob("*.js")}
+
+
+def gzipped(text: str) -> int:
+    return len(gzip.compress(text.encode(), compresslevel=9, mtime=0))
+
+
+def test_the_loader_has_at_most_three_kilobytes() -> None:
+    assert gzipped(MODULES["w.js"]) <= 3 * 1024
+
+
+def test_all_modules_together_have_at_most_25_kilobytes() -> None:
+    assert gzipped(pack(MODULES, "main.js")) <= 25 * 1024
+
+
+def test_every_module_is_part_of_the_widget() -> None:
+    """What nothing imports would not be packed."""
+    imported = set(re.findall(r'from "\./([\w.]+)"', "\n".join(MODULES.values())))
+    assert imported | {"main.js", "w.js"} == set(MODULES)
+
+
+def test_the_types_are_sound() -> None:
+    npx = shutil.which("npx")
+    assert npx, "install Node.js and run npm install"
+    check = [npx, "--no-install", "tsc", "--noEmit", "-p", "tsconfig.json"]
+    done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stdout
+
+
+def test_nothing_parses_markup_or_makes_code_from_text() -> None:
+    forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc"
+    assert not [name for name, text in MODULES.items() if re.search(forbidden, text)]
+
+
+def test_no_style_attribute_is_set() -> None:
+    """A strict policy forbids them; properties of the style object are allowed."""
+    assert not [name for name, text in MODULES.items() if re.search(r"\bstyle=|\"style\"", text)]
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    keys = [
+        re.findall(r"^  (\w+):", MODULES[name], re.MULTILINE)
+        for name in ("texts_en.js", "texts_ru.js")
+    ]
+    assert keys[0] == keys[1]
+
+
+def test_packing_keeps_what_stands_in_texts() -> None:
+    source = (
+        'const a = "// no comment"; // a comment\n'
+        "const b = `/* kept */  spaces`; /* dropped\n */\n"
+        "const c = /[/*]+  \\//g, d = 4 / 2 / 1;\n"
+        "const e = d + +d;\n"
+    )
+    assert squeeze(source) == (
+        'const a="// no comment";const b=`/* kept */  spaces`;const c=/[/*]+  \\//g,d=4/2/1;'
+        "const e=d+ +d;\n"
+    )
