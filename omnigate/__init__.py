@@ -82,7 +82,7 @@ from omnigate.receiver import (
 from omnigate.signing import Signer, SigningSecret, new_secret
 
 if TYPE_CHECKING:
-    from omnigate.exchange import Receiver
+    from omnigate.exchange import Receiver, judge
 
 __all__ = [
     "Address",
@@ -163,6 +163,7 @@ __all__ = [
     "WebhookChannel",
     "describe",
     "hookimpl",
+    "judge",
     "mailto",
     "new_secret",
     "rfc3339",
@@ -173,8 +174,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # The HTTP client doubles the time the command line takes to start, so it comes when asked for.
-    if name == "Receiver":
-        from omnigate.exchange import Receiver  # noqa: PLC0415
+    if name in ("Receiver", "judge"):
+        from omnigate import exchange  # noqa: PLC0415
 
-        return Receiver
+        return getattr(exchange, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,18 +3,32 @@
 See docs/plugins.md. Needs pytest; its coroutines run under the pytest plugin of anyio.
 """
 
+from omnigate.testing.backends import BackendConformance, HttpBackendConformance, sample_event
+from omnigate.testing.channels import (
+    ChannelConformance,
+    IntakeConformance,
+    Sample,
+    WebhookChannelConformance,
+)
 from omnigate.testing.hosts import FakeBackendHost, FakeHost
 from omnigate.testing.memory import MemoryStore
 from omnigate.testing.receiver import LoopbackReceiver, Received, loopback_receiver
 from omnigate.testing.server import serve, serve_app
 
 __all__ = [
+    "BackendConformance",
+    "ChannelConformance",
     "FakeBackendHost",
     "FakeHost",
+    "HttpBackendConformance",
+    "IntakeConformance",
     "LoopbackReceiver",
     "MemoryStore",
     "Received",
+    "Sample",
+    "WebhookChannelConformance",
     "loopback_receiver",
+    "sample_event",
     "serve",
     "serve_app",
 ]
