@@ -1,0 +1,151 @@
+"""Files on disk under the hash of their bytes, synced before anybody hears of them.
+
+The order is: temporary file, fsync, rename to ``<aa>/<sha256>``, fsync of the directories. A row that
+names a hash is written after that, so every row's bytes survive the loss of power.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, ParamSpec, TypeVar
+
+from omnigate.errors import BadPayload, StoreError
+from omnigate.flow.filetype import HEAD_BYTES
+
+ParamsT = ParamSpec("ParamsT")
+ResultT = TypeVar("ResultT")
+
+_BUFFER_BYTES: Final = 256 * 1024
+_TEMPORARY: Final = ".incoming-"
+
+
+class TooLarge(BadPayload):
+    """A file is larger than the limit; nothing of it is kept."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the file is larger than {limit_bytes} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """A file whose bytes are safe."""
+
+    sha256: str
+    size_bytes: int
+    head: bytes
+    """Its first bytes, enough to tell its type."""
+
+
+class Shelf:
+    """The directory of files."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def path(self, sha256: str) -> Path:
+        """Return where the file with this hash is, or would be."""
+        return self._directory / sha256[:2] / sha256
+
+    def sweep(self) -> None:
+        """Remove what an earlier process left half-written; blocks."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for stale in self._directory.glob(f"{_TEMPORARY}*"):
+            stale.unlink(missing_ok=True)
+
+    async def put(self, chunks: AsyncIterable[bytes], limit_bytes: int) -> Shelved:
+        """Write a file; return once its bytes are synced to disk.
+
+        Raises `TooLarge`, or `StoreError` when the disk refuses; whatever the source raises goes on.
+        """
+        writing = _Writing(self, limit_bytes)
+        try:
+            await _in_thread(writing.open)
+            buffer = bytearray()
+            async for chunk in chunks:
+                buffer += chunk
+                if len(buffer) >= _BUFFER_BYTES:
+                    await _in_thread(writing.add, bytes(buffer))
+                    buffer.clear()
+            return await _in_thread(writing.finish, bytes(buffer))
+        finally:
+            writing.discard()
+
+    @property
+    def directory(self) -> Path:
+        """Where all files are."""
+        return self._directory
+
+
+class _Writing:
+    """One file being written; every method but the constructor blocks."""
+
+    def __init__(self, shelf: Shelf, limit_bytes: int) -> None:
+        self._shelf = shelf
+        self._limit_bytes = limit_bytes
+        self._digest = hashlib.sha256()
+        self._size_bytes = 0
+        self._head = b""
+        self._file: IO[bytes] | None = None
+        self._path: Path | None = None
+
+    def open(self) -> None:
+        directory = self._shelf.directory
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=directory)
+        self._path = Path(name)
+        self._file = os.fdopen(handle, "wb")
+
+    def add(self, data: bytes) -> IO[bytes]:
+        self._size_bytes += len(data)
+        if self._size_bytes > self._limit_bytes:
+            raise TooLarge(self._limit_bytes)
+        if self._file is None or self._path is None:
+            raise StoreError("the file is not open")
+        self._head = (self._head + data[:HEAD_BYTES])[:HEAD_BYTES]
+        self._digest.update(data)
+        self._file.write(data)
+        return self._file
+
+    def finish(self, data: bytes) -> Shelved:
+        file = self.add(data)
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        sha256 = self._digest.hexdigest()
+        target = self._shelf.path(sha256)
+        target.parent.mkdir(exist_ok=True, mode=0o700)
+        if self._path is not None:
+            self._path.replace(target)
+            self._path = None
+        _sync_directory(target.parent)
+        _sync_directory(self._shelf.directory)
+        return Shelved(sha256, self._size_bytes, self._head)
+
+    def discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+async def _in_thread(
+    work: Callable[ParamsT, ResultT], *args: ParamsT.args, **kwargs: ParamsT.kwargs
+) -> ResultT:
+    try:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    except OSError as error:
+        raise StoreError(f"a file could not be written: {error.strerror}") from error

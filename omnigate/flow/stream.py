@@ -1,0 +1,87 @@
+"""The log as it grows, and what is fleeting: for those who follow along instead of being delivered to.
+
+`Stream` keeps nothing but the position of the last event it heard of. A follower reads the store first
+and then waits for what comes beyond: nothing is missed in between, because the end that was heard of
+only grows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from omnigate.model.event import Event
+from omnigate.store.store import Store
+from omnigate.store.writer import Committed
+
+QUEUE_LENGTH: Final = 200
+"""Fleeting events that one follower may leave unread; further ones pass it by."""
+
+
+class Stream:
+    """Tells followers when there is more. Lives on the event loop."""
+
+    def __init__(self, store: Store) -> None:
+        self._end = 0
+        self._closed = False
+        self._waiting: set[tuple[int, asyncio.Future[None]]] = set()
+        self._queues: set[asyncio.Queue[Event]] = set()
+        store.writer.on_commit.append(self._hear)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the daemon is stopping: followers should end."""
+        return self._closed
+
+    async def wait_beyond(self, position: int, timeout_seconds: float) -> bool:
+        """Wait until an event beyond the position is on disk; False when the time is over.
+
+        Read the log up to the position first. Returns False at once when the stream is closed.
+        """
+        if self._end > position:
+            return True
+        if self._closed:
+            return False
+        waiter = (position, asyncio.get_running_loop().create_future())
+        self._waiting.add(waiter)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await waiter[1]
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.discard(waiter)
+        return self._end > position
+
+    @contextmanager
+    def subscribe_ephemeral(self) -> Iterator[asyncio.Queue[Event]]:
+        """Give a bounded queue of the fleeting events from now on; what does not fit is dropped."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_LENGTH)
+        self._queues.add(queue)
+        try:
+            yield queue
+        finally:
+            self._queues.discard(queue)
+
+    def publish_ephemeral(self, event: Event) -> None:
+        """Hand a fleeting event to everybody who follows now; never waits."""
+        for queue in self._queues:
+            if not queue.full():
+                queue.put_nowait(event)
+
+    def close(self) -> None:
+        """Wake everybody who waits, for good."""
+        self._closed = True
+        self._wake(self._waiting)
+
+    def _hear(self, committed: Committed) -> None:
+        if committed.recorded:
+            self._end = max(self._end, committed.recorded[-1].position)
+            self._wake({waiter for waiter in self._waiting if waiter[0] < self._end})
+
+    def _wake(self, waiters: set[tuple[int, asyncio.Future[None]]]) -> None:
+        for _, future in waiters:
+            if not future.done():
+                future.set_result(None)

@@ -1,0 +1,46 @@
+"""The two applications: what the world may call, and what the operator may call on this machine."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from omnigate.server import health, messages
+from omnigate.server.bodies import DEFAULT_MAX_BYTES
+from omnigate.server.channels import ChannelResource
+from omnigate.server.edge import edge
+from omnigate.server.operations import Api, Operation
+from omnigate.server.services import Services
+
+PUBLIC: Final[tuple[Operation, ...]] = (
+    *messages.OPERATIONS,
+    *health.OPERATIONS,
+)
+"""Every operation of the public API."""
+
+
+def public_app(services: Services) -> web.Application:
+    """Return the application of the public listener: channel endpoints and the API."""
+    application = _application(services, trusts_proxies=True)
+    application.router.register_resource(ChannelResource(services))
+    Api(services, proven=False).mount(application.router, PUBLIC)
+    return application
+
+
+def admin_app(services: Services) -> web.Application:
+    """Return the application of the admin socket: whoever can open it is the operator."""
+    application = _application(services, trusts_proxies=False)
+    Api(services, proven=True).mount(application.router, PUBLIC)
+    return application
+
+
+def _application(services: Services, *, trusts_proxies: bool) -> web.Application:
+    trusted = services.settings.server.trusted_proxies if trusts_proxies else ()
+    application = web.Application(middlewares=[edge(trusted)], client_max_size=DEFAULT_MAX_BYTES)
+
+    async def end_streams(stopping: web.Application) -> None:
+        services.stream.close()
+
+    application.on_shutdown.append(end_streams)
+    return application

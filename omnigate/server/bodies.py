@@ -1,0 +1,100 @@
+"""Reading what callers send: under a size cap, a deadline and a minimum rate.
+
+The framework cuts slow headers but waits for ever for a slow body. `Watch` looks at what has arrived
+and, when that is too little or too late, makes the body's reader raise `BodyTooSlow`, whoever reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Self
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+DEFAULT_MAX_BYTES: Final = 1024 * 1024
+"""The application-wide cap: what a handler reads without having asked for more."""
+
+MIN_BYTES_PER_SECOND: Final = 256
+"""Slower than any telephone line; judged over windows of `WINDOW_SECONDS`."""
+WINDOW_SECONDS: Final = 10.0
+
+
+class BodyTooSlow(TimeoutError):
+    """The body did not come in time: 408. (The framework ends a connection quietly on time-outs.)"""
+
+
+class Watch:
+    """Watches over the body of one request while a handler reads it."""
+
+    def __init__(self, request: web.Request, deadline_seconds: float) -> None:
+        self._content = request.content
+        self._loop = asyncio.get_running_loop()
+        self._ends_at = self._loop.time() + deadline_seconds
+        self._window_seconds = min(WINDOW_SECONDS, deadline_seconds)
+        self._seen_bytes = self._content.total_bytes
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        self._schedule()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _schedule(self) -> None:
+        in_time = min(self._loop.time() + self._window_seconds, self._ends_at)
+        self._timer = self._loop.call_at(in_time, self._look)
+
+    def _look(self) -> None:
+        if self._content.is_eof():
+            return
+        arrived = self._content.total_bytes - self._seen_bytes
+        self._seen_bytes += arrived
+        late = self._loop.time() >= self._ends_at
+        if late or arrived < MIN_BYTES_PER_SECOND * self._window_seconds:
+            self._content.set_exception(BodyTooSlow("the body came too slowly"))
+            return
+        self._schedule()
+
+
+def capped(request: web.Request, limit_bytes: int, *, stream: bool = False) -> web.Request:
+    """Return the request with its cap in force; raises 413 for a length that is over it.
+
+    A declared length within the cap needs nothing more: the parser ends the body there.
+    """
+    length = request.content_length
+    if length is not None and length > limit_bytes:
+        raise web.HTTPRequestEntityTooLarge(limit_bytes, length)
+    if stream or length is None or length > DEFAULT_MAX_BYTES:
+        if request.content.is_eof() and not request.body_exists:
+            return request
+        return request.clone(client_max_size=limit_bytes)
+    return request
+
+
+def bounded(
+    handler: Handler, limit_bytes: int, *, deadline_seconds: float, stream: bool = False
+) -> Handler:
+    """Wrap a handler so that it finds the body read, within the limits.
+
+    With ``stream`` it reads the body itself, still under the cap and the deadline.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        request = capped(request, limit_bytes, stream=stream)
+        if request.content.is_eof():
+            # All of it has arrived: nothing to watch.
+            if not stream:
+                await request.read()
+            return await handler(request)
+        with Watch(request, deadline_seconds):
+            if stream:
+                return await handler(request)
+            await request.read()
+        return await handler(request)
+
+    return handle

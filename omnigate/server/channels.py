@@ -1,0 +1,150 @@
+"""``/channels/{name}/…``: the endpoints of the running channels.
+
+`ChannelResource` is one resource of the listener's router whose routes are those of the channels as
+they are now: a channel that was replaced serves its new routes, one that is gone is not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import structlog
+from aiohttp import web
+from aiohttp.web_urldispatcher import (
+    AbstractResource,
+    AbstractRoute,
+    ResourceRoute,
+    UrlDispatcher,
+    UrlMappingMatchInfo,
+    _InfoDict,
+)
+from yarl import URL
+
+from omnigate.channel import Channel, WebhookChannel
+from omnigate.server.bodies import Handler, bounded
+from omnigate.server.hook import hook
+from omnigate.server.problems import Denied, unavailable
+from omnigate.server.services import RunningChannel, Services
+
+PREFIX: Final = "/channels"
+
+log = structlog.get_logger("server")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mounted:
+    """The routes of one instance of a channel."""
+
+    channel: Channel
+    router: UrlDispatcher
+
+
+class ChannelResource(AbstractResource):
+    """Finds the handler of a request below ``/channels``."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._mounted: dict[str, _Mounted] = {}
+        self._not_running = ResourceRoute("*", _not_running, self)
+        for name, runner in services.channels().items():
+            self._router_of(name, runner)
+
+    @property
+    def canonical(self) -> str:
+        """What this resource stands for; the router finds it by what comes before the brace."""
+        return f"{PREFIX}/{{name}}"
+
+    async def resolve(self, request: web.Request) -> tuple[UrlMappingMatchInfo | None, set[str]]:
+        """Return the route of a channel, or none and the methods that the path would take."""
+        name = request.rel_url.raw_path[len(PREFIX) + 1 :].partition("/")[0]
+        runner = self._services.channels().get(name)
+        if runner is None or (runner.config is not None and not runner.config.enabled):
+            return None, set()
+        router = self._router_of(name, runner)
+        if router is None:
+            return UrlMappingMatchInfo({}, self._not_running), set()
+        found = await router.resolve(request)
+        if found.http_exception is None:
+            return found, set()
+        if isinstance(found.http_exception, web.HTTPMethodNotAllowed):
+            return None, set(found.http_exception.allowed_methods)
+        return None, set()
+
+    def _router_of(self, name: str, runner: RunningChannel) -> UrlDispatcher | None:
+        channel = runner.channel
+        if channel is None:
+            return None
+        mounted = self._mounted.get(name)
+        if mounted is None or mounted.channel is not channel:
+            mounted = _Mounted(channel, _mount(self._services, runner, channel))
+            self._mounted[name] = mounted
+        return mounted.router
+
+    # What the router asks of every resource.
+
+    def url_for(self, **kwargs: str) -> URL:
+        """Return the address below which a channel's endpoints are."""
+        return URL.build(path=f"{PREFIX}/{kwargs['name']}")
+
+    def add_prefix(self, prefix: str) -> NoReturn:
+        """Refuse: channels are served at the root only."""
+        raise RuntimeError("channel endpoints cannot be put under a prefix")
+
+    def get_info(self) -> _InfoDict:
+        """Return what a listing of resources shows."""
+        return {"formatter": self.canonical}
+
+    def raw_match(self, path: str) -> bool:
+        """Tell whether this is the same path: never merged with another resource."""
+        return False
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[AbstractRoute]:
+        return iter((self._not_running,))
+
+
+def _mount(services: Services, runner: RunningChannel, channel: Channel) -> UrlDispatcher:
+    router = UrlDispatcher()
+    prefix = f"{PREFIX}/{runner.name}"
+    deadline_seconds = services.settings.server.body_timeout_seconds
+    try:
+        for route in channel.routes():
+            handler = bounded(
+                route.handler,
+                route.max_body_bytes,
+                deadline_seconds=deadline_seconds,
+                stream=route.stream,
+            )
+            router.add_route(route.method, prefix + route.path, handler)
+    except Exception as error:  # belongs to the endpoints' supervision: it costs this channel alone
+        log.error("channel's endpoints are unusable", channel=runner.name, exc_info=error)
+        broken = UrlDispatcher()
+        broken.add_route("*", prefix + "/{path:.*}", _not_running)
+        return broken
+    if isinstance(channel, WebhookChannel):
+        served: Handler = bounded(
+            hook(services, runner, channel),
+            channel.max_body_bytes,
+            deadline_seconds=deadline_seconds,
+        )
+        router.add_route("POST", f"{prefix}/hook", served)
+        router.add_route("GET", f"{prefix}/hook", served)
+    return router
+
+
+async def _not_running(request: web.Request) -> web.StreamResponse:
+    raise unavailable("This channel is not running; see omnigate channel list.", 30)
+
+
+def channel_called(services: Services, name: str) -> RunningChannel:
+    """Return a channel by name; raises 404 when there is none."""
+    channels: Mapping[str, Any] = services.channels()
+    runner: RunningChannel | None = channels.get(name)
+    if runner is None:
+        raise Denied(404, f"No channel is called {name!r}; see omnigate channel list.")
+    return runner

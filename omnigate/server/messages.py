@@ -1,0 +1,153 @@
+"""``/v1/messages``: sending, and what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final, Literal
+
+from aiohttp import web
+from pydantic import Field
+from sqlalchemy import Connection
+
+from omnigate.model.outbound import OutboundMessage
+from omnigate.server.auth import Caller
+from omnigate.server.operations import Call, Operation
+from omnigate.server.pages import PageQuery, seal, unseal
+from omnigate.server.problems import Denied
+from omnigate.server.shapes import MessagePage, MessageShown, Queued, message_shown
+from omnigate.store.history import external_id_of, read_conversation
+from omnigate.store.messages import list_messages, read_messages
+from omnigate.store.outbound import IdempotencyKey
+
+_ROUTE: Final = "POST /v1/messages"
+_KEY: Final = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
+
+State = Literal[
+    "received",
+    "edited",
+    "deleted",
+    "queued",
+    "sending",
+    "sent",
+    "delivered",
+    "read",
+    "failed",
+    "unknown",
+]
+
+
+class MessageQuery(PageQuery):
+    """Which messages are meant."""
+
+    conversation: str | None = Field(None, max_length=100, description="Only of this one.")
+    channel: str | None = Field(None, max_length=100, description="Only of this channel.")
+    direction: Literal["inbound", "outbound"] | None = Field(None, description="Only these.")
+    state: State | None = Field(None, description="Only those in this state.")
+
+
+async def send(call: Call) -> web.StreamResponse:
+    """Queue a message; the answer comes once it is on disk."""
+    message: OutboundMessage = call.body
+    accepted = await call.services.outbound.submit(
+        message,
+        key=_idempotency_key(call, message),
+        channels=call.caller.channels,
+        owner=call.caller.id,
+    )
+    return call.answer(Queued(**accepted._asdict()), 202)
+
+
+async def show(call: Call) -> web.StreamResponse:
+    """Answer with one message as it is now."""
+    found = await call.services.store.read(_read, call.id, call.caller)
+    if found is None:
+        raise Denied(404, "There is no such message.")
+    return call.answer(found)
+
+
+async def listing(call: Call) -> web.StreamResponse:
+    """Answer with a page of messages."""
+    query: MessageQuery = call.query
+    return call.answer(await page(call, query, query.conversation))
+
+
+async def page(call: Call, query: MessageQuery, conversation_id: str | None) -> MessagePage:
+    """Return a page of messages, of one conversation or of all that the caller may see."""
+    before = unseal(query.cursor, str)
+    channels = call.caller.channels
+    if query.channel is not None:
+        channels = frozenset({query.channel} if call.caller.sees(query.channel) else ())
+    found = await call.services.store.read(
+        list_messages,
+        conversation_id=conversation_id,
+        channels=channels,
+        direction=query.direction,
+        state=query.state,
+        before=before[0] if before else None,
+        limit=query.limit,
+    )
+    items = [message_shown(message, owner) for message, owner in found]
+    more = seal(items[-1].id) if len(items) == query.limit else None
+    return MessagePage.model_construct(items=items, next=more)
+
+
+def _read(connection: Connection, message_id: str, caller: Caller) -> MessageShown | None:
+    known = external_id_of(connection, message_id)
+    conversation = read_conversation(connection, known[0]) if known else None
+    if conversation is None or not caller.sees(conversation.channel):
+        return None
+    return message_shown(read_messages(connection, [message_id])[message_id], conversation.id)
+
+
+def _idempotency_key(call: Call, message: OutboundMessage) -> IdempotencyKey | None:
+    given = call.request.headers.getall("Idempotency-Key", ())
+    if not given:
+        return None
+    if len(given) != 1 or not _KEY.fullmatch(given[0]):
+        raise Denied(
+            400, "An Idempotency-Key has 1 to 255 characters of A-Z, a-z, 0-9, '_', '.', ':', '-'."
+        )
+    # Of what it says, not of how it is written: a retry may order its keys differently.
+    said = message.model_dump_json(exclude_unset=True).encode()
+    digest = hashlib.sha256(said).hexdigest()
+    return IdempotencyKey(f"{call.caller.id} {_ROUTE}", given[0], digest)
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/v1/messages",
+        summary="Queue a message to a conversation or an address",
+        run=send,
+        scope="messages:send",
+        body=OutboundMessage,
+        answers=Queued,
+        status=202,
+        errors=(404,),
+        headers=(
+            (
+                "Idempotency-Key",
+                "Repeating a call with the same key and body within 48 hours sends nothing twice.",
+            ),
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/messages",
+        summary="List messages, the newest first",
+        run=listing,
+        scope="messages:read",
+        query=MessageQuery,
+        answers=MessagePage,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/messages/{id}",
+        summary="Show a message: its state, its parts, what was lost on the way",
+        run=show,
+        scope="messages:read",
+        answers=MessageShown,
+        errors=(404,),
+    ),
+)

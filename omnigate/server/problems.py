@@ -1,0 +1,175 @@
+"""Errors as the caller sees them: problem+json by RFC 9457, the same for ours and the framework's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from aiohttp import ClientConnectionError, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_exceptions import HTTPException
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from omnigate.errors import (
+    BadPayload,
+    OmnigateError,
+    Overloaded,
+    Refused,
+    StoreError,
+    Unauthorized,
+)
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+_STATUS_OF_CODE: Final = {
+    "not_found": 404,
+    "no_channel": 404,
+    "no_backend": 404,
+    "forbidden": 403,
+    "too_large": 413,
+    "not_ready": 503,
+}
+"""Refusals that are not about what the body says; all others are 422."""
+
+log = structlog.get_logger("server")
+
+
+class Mistake(BaseModel):
+    """One thing that is wrong in a request."""
+
+    path: str
+    message: str
+
+
+class Problem(BaseModel):
+    """What every error answer says."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str | None = None
+    errors: list[Mistake] = []
+
+
+class Denied(Exception):
+    """A request is answered with an error; the detail says what happened and what to do."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        code: str | None = None,
+        errors: Sequence[Mistake] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.code = code
+        self.errors = errors
+        self.headers = headers
+
+    def response(self) -> web.Response:
+        """Return the answer."""
+        problem: dict[str, Any] = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.code is not None:
+            problem["code"] = self.code
+        if self.errors:
+            problem["errors"] = [mistake.model_dump() for mistake in self.errors]
+        return web.Response(
+            status=self.status,
+            body=to_json(problem),
+            content_type=CONTENT_TYPE,
+            headers={"Cache-Control": "no-store", **(self.headers or {})},
+        )
+
+
+def mistakes(error: ValidationError) -> list[Mistake]:
+    """Return what is wrong with a payload, without the payload; at most twenty mistakes."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return [
+        Mistake(path=".".join(str(step) for step in item["loc"]), message=item["msg"])
+        for item in found[:20]
+    ]
+
+
+def response_to(error: Exception) -> web.StreamResponse:
+    """Return the answer to a request whose handler raised; logs what nobody expected.
+
+    Raises the error again where there is nobody left to answer.
+    """
+    match error:
+        case Denied():
+            return error.response()
+        case HTTPException():
+            return error if error.status < 400 else _of_framework(error)
+        case Unauthorized():
+            return web.Response(status=401)
+        case ValidationError():
+            return Denied(
+                422, "The body is not as described; see errors.", errors=mistakes(error)
+            ).response()
+        case OmnigateError():
+            return _of_ours(error)
+        case TimeoutError():
+            slow = Denied(408, "The request's body came too slowly; send it again.").response()
+            slow.force_close()
+            return slow
+        case ConnectionError() | ClientConnectionError():
+            raise ConnectionResetError("the caller is gone") from error
+        case HttpProcessingError() | web.RequestPayloadError():
+            return Denied(400, "The request's body is malformed.").response()
+        case _:
+            log.error("request failed", error=type(error).__name__, exc_info=error)
+            return Denied(
+                500, "Something went wrong on our side; the log of the daemon says what."
+            ).response()
+
+
+def _of_ours(error: OmnigateError) -> web.Response:
+    match error:
+        case Overloaded():
+            return unavailable(
+                "Too much is waiting; nothing was stored. Try again.", error.retry_after_seconds
+            ).response()
+        case StoreError():
+            return unavailable("Nothing can be stored just now. Try again.", 5).response()
+        case BadPayload():
+            return Denied(422, str(error)).response()
+        case Refused():
+            status = _STATUS_OF_CODE.get(error.code, 422)
+            return Denied(status, _sentence(error.reason), code=error.code).response()
+        case _:
+            return unavailable("This cannot be done just now. Try again.", 5).response()
+
+
+def unavailable(detail: str, retry_after_seconds: float) -> Denied:
+    """Return a 503 that says when to come back."""
+    return Denied(503, detail, headers={"Retry-After": str(max(1, math.ceil(retry_after_seconds)))})
+
+
+def _of_framework(error: HTTPException) -> web.Response:
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+    detail = {
+        404: "There is nothing under this path.",
+        405: f"This path takes {error.headers.get('Allow')}.",
+        413: "The body is too large.",
+        417: "No Expect header but 100-continue is understood.",
+    }.get(error.status, error.reason)
+    return Denied(error.status, detail, headers=headers).response()
+
+
+def _sentence(reason: str) -> str:
+    text = reason[:1].upper() + reason[1:]
+    return text if text.endswith(".") else f"{text}."

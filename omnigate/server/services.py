@@ -1,0 +1,132 @@
+"""What the handlers need of the rest of the daemon, as it is handed in by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from omnigate.channel import Channel, ChannelConfig, Recorded
+from omnigate.config.settings import Settings
+from omnigate.flow.media import Media
+from omnigate.flow.stream import Stream
+from omnigate.model.inbound import Inbound
+from omnigate.model.outbound import OutboundMessage
+from omnigate.store.destinations import Direction, Health
+from omnigate.store.ledger import ChannelKey
+from omnigate.store.outbound import Accepted, IdempotencyKey
+from omnigate.store.quarantined import Puzzle
+from omnigate.store.store import Store
+
+
+class Intake(Protocol):
+    """Where a webhook's items go."""
+
+    async def put(
+        self, channel_key: ChannelKey, items: Sequence[Inbound], cursor: str | None = None
+    ) -> Sequence[Recorded]:
+        """Store items; return once they are on disk. Raises `Overloaded` or `StoreError`."""
+
+    async def quarantine(self, puzzle: Puzzle) -> None:
+        """Keep a request that nobody understood."""
+
+
+class Outlet(Protocol):
+    """Where a CRM's messages go."""
+
+    async def submit(
+        self,
+        message: OutboundMessage,
+        *,
+        key: IdempotencyKey | None,
+        channels: frozenset[str] | None,
+        owner: str | None,
+    ) -> Accepted:
+        """Queue a message; raises `Refused`, `KeyReused`, `Overloaded` or `StoreError`."""
+
+
+class RunningChannel(Protocol):
+    """One configured channel as it is now."""
+
+    @property
+    def name(self) -> str:
+        """Its configured name."""
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+
+    @property
+    def config(self) -> ChannelConfig | None:
+        """Its configuration; None when the plugin could not be loaded."""
+
+    @property
+    def channel(self) -> Channel | None:
+        """The plugin's instance; None when it could not be made."""
+
+    @property
+    def state(self) -> str:
+        """How it is, for the operator."""
+
+    @property
+    def message(self) -> str:
+        """What it says about that."""
+
+    @property
+    def key(self) -> ChannelKey:
+        """What the store calls it."""
+
+
+class Destination(Protocol):
+    """Anything that is delivered to."""
+
+    @property
+    def direction(self) -> Direction:
+        """``backend`` for events, ``channel`` for messages."""
+
+    @property
+    def name(self) -> str:
+        """Its configured name."""
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it is served."""
+
+    @property
+    def health(self) -> Health:
+        """Its breaker and what happened last."""
+
+
+class TestOutcome(NamedTuple):
+    """What a backend made of a sample event."""
+
+    ok: bool
+    message: str
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a handler may use."""
+
+    settings: Settings
+    store: Store
+    media: Media
+    stream: Stream
+    inbox: Intake
+    outbound: Outlet
+    channels: Callable[[], Mapping[str, RunningChannel]]
+    destinations: Callable[[], Sequence[Destination]]
+    test_backend: Callable[[str], Awaitable[TestOutcome]]
+    """Sends a sample event; raises `Refused` (``not_found``) for an unknown name."""
+    ready: Callable[[], bool]
+    """Whether the daemon takes messages in just now."""
+    stop: Callable[[], None]
+    """Asks the daemon to stop, as SIGTERM does; returns at once."""
+    started_at: int
+    """When the daemon started, in milliseconds since 1970."""
+    version: str
