@@ -64,7 +64,7 @@ class Outbound:
         store: Store,
         inbox: Inbox,
         outlets: Callable[[], Mapping[str, Outlet]],
-        sign: Callable[[str, float], str],
+        sign: Callable[[str, int], str],
     ) -> None:
         self._store = store
         self._inbox = inbox
@@ -226,4 +226,3 @@ def fingerprint(body: bytes) -> str:
 
 def _milliseconds(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.timestamp() * 1000)
-

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from omnigate.channel import Capabilities, Channel, ChannelConfig, HealthState
+from omnigate.channel import Capabilities, Channel, ChannelConfig, ChannelHost, HealthState
 from omnigate.errors import CredentialsRejected, NotReady
 from omnigate.model.event import Event
 from omnigate.store.ledger import ChannelKey
@@ -28,7 +28,8 @@ class ChannelRunner:
     """One configured channel: its instance, or why there is none, and how it is."""
 
     key: ChannelKey
-    config: ChannelConfig
+    config: ChannelConfig | None
+    """None when the plugin is broken."""
     destination_id: int
     channel: Channel | None = None
     state: HealthState = "starting"
@@ -50,6 +51,17 @@ class ChannelRunner:
         if self.channel is None:
             return Capabilities()
         return self.channel.capabilities
+
+    def build(
+        self, plugin: type[Channel], config: ChannelConfig, host: ChannelHost
+    ) -> Channel | None:
+        """Make the channel; a class that raises costs only its own channel."""
+        try:
+            self.channel = plugin(config, host)
+        except Exception as error:
+            log.exception("channel could not be made", name=self.name)
+            self.report("stopped", f"the plugin failed: {type(error).__name__}: {error}")
+        return self.channel
 
     def report(self, state: HealthState, message: str = "") -> None:
         """Note how the channel is; said once per change."""

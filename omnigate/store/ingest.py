@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from omnigate.channel import Recorded
 from omnigate.model.inbound import Inbound
 from omnigate.store.interpret import Interpreter
 from omnigate.store.ledger import ChannelKey
+from omnigate.store.prepared import bulk_insert
 from omnigate.store.schema import cursor, dedup, event
 from omnigate.store.transaction import Transaction, chunks
 
@@ -52,8 +53,7 @@ def ingest(transaction: Transaction, intakes: Sequence[Intake]) -> list[list[Rec
         for intake in intakes
     ]
     interpreter.flush()
-    if known.rows:
-        transaction.connection.execute(insert(dedup), known.rows)
+    _INSERT_DEDUP.run(transaction.connection, known.rows)
     _move_cursors(transaction, intakes)
     return results
 
@@ -132,6 +132,7 @@ _DUPLICATES: Final = (
         dedup.c.external_id.in_(bindparam("ids", expanding=True)),
     )
 )
+_INSERT_DEDUP: Final = bulk_insert(dedup)
 _NEW_CURSOR: Final = upsert(cursor)
 _UPSERT_CURSOR: Final = _NEW_CURSOR.on_conflict_do_update(
     index_elements=[cursor.c.channel],

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert
-
 from omnigate import ids
 from omnigate.model.event import (
     ButtonData,
@@ -41,10 +39,9 @@ from omnigate.model.outbound import Author
 from omnigate.store import contacts
 from omnigate.store.attachments import AttachmentShelf
 from omnigate.store.ledger import ChannelKey, Ledger, Person, Thread
-from omnigate.store.messages import MessageIndex, message_row
+from omnigate.store.messages import INSERT_MESSAGE, MessageIndex, message_row
 from omnigate.store.receipts import Receipts
 from omnigate.store.record import Draft, Recorder
-from omnigate.store.schema import message as message_table
 from omnigate.store.transaction import RecordedEvent, Transaction
 
 
@@ -110,9 +107,8 @@ class Interpreter:
     def flush(self) -> None:
         """Write everything down."""
         self._ledger.flush()
-        if self._new_messages:
-            self._transaction.connection.execute(insert(message_table), self._new_messages)
-            self._new_messages = []
+        INSERT_MESSAGE.run(self._transaction.connection, self._new_messages)
+        self._new_messages = []
         self._index.flush()
         self._shelf.flush()
         self._receipts.flush()

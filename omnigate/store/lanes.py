@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from omnigate.store.parts import PartJob, start_next
+from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.schema import (
     DUE,
     IDLE,
@@ -207,13 +208,12 @@ class _Rows:
     def write(self, connection: Connection) -> None:
         for statement, rows in (
             (_DELETE_OUTBOX, self.gone),
-            (insert(delivery_done), self.done),
-            (insert(dead), self.dead),
-            (insert(attempt), self.attempts),
+            (_INSERT_DONE, self.done),
+            (_INSERT_DEAD, self.dead),
+            (_INSERT_ATTEMPT, self.attempts),
             (_COUNT_ATTEMPT, self.counted),
         ):
-            if rows:
-                connection.execute(statement, rows)
+            statement.run(connection, rows)
 
 
 def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) -> None:
@@ -281,8 +281,7 @@ def _write_lanes(transaction: Transaction, rows: Iterable[_Lane]) -> None:
         }
         for row in rows
     ]
-    if changes:
-        transaction.connection.execute(_UPDATE_LANE, changes)
+    _UPDATE_LANE.run(transaction.connection, changes)
 
 
 def void_leases(transaction: Transaction, items: Sequence[None]) -> list[int]:
@@ -487,7 +486,7 @@ _LANES: Final = select(*(getattr(lane.c, name) for name in _Lane.__dataclass_fie
     lane.c.destination_id == bindparam("destination"),
     lane.c.stream.in_(bindparam("streams", expanding=True)),
 )
-_UPDATE_LANE: Final = (
+_UPDATE_LANE: Final = Bulk(
     update(lane)
     .where(lane.c.destination_id == bindparam("destination"), lane.c.stream == bindparam("name"))
     .values(
@@ -506,7 +505,10 @@ _UPDATE_LANE: Final = (
         }
     )
 )
-_DELETE_OUTBOX: Final = delete(outbox).where(outbox.c.id == bindparam("key"))
-_COUNT_ATTEMPT: Final = (
+_DELETE_OUTBOX: Final = Bulk(delete(outbox).where(outbox.c.id == bindparam("key")))
+_INSERT_DONE: Final = bulk_insert(delivery_done)
+_INSERT_DEAD: Final = bulk_insert(dead)
+_INSERT_ATTEMPT: Final = bulk_insert(attempt)
+_COUNT_ATTEMPT: Final = Bulk(
     update(outbox).where(outbox.c.id == bindparam("key")).values(attempts=bindparam("attempts"))
 )

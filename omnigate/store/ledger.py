@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 from pydantic_core import to_json
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from omnigate import ids
 from omnigate.model.context import Context
 from omnigate.model.inbound import Profile
+from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.schema import address as address_table
 from omnigate.store.schema import contact as contact_table
 from omnigate.store.schema import conversation as conversation_table
@@ -286,19 +287,19 @@ class Ledger:
         connection, now = self._transaction.connection, self._transaction.now
         people = list(self._people.values())
         if new := [_contact_row(person, now) for person in people if person.new]:
-            connection.execute(insert(contact_table), new)
+            _INSERT_CONTACT.run(connection, new)
         if changed := [
             _contact_row(person, now) for person in people if person.changed and not person.new
         ]:
-            connection.execute(_UPDATE_CONTACT, [{"key": row.pop("id"), **row} for row in changed])
+            _UPDATE_CONTACT.run(connection, [{"key": row.pop("id"), **row} for row in changed])
         self._flush_identities(people)
         threads = list(self.by_id.values())
         if begun := [_thread_row(thread, now) for thread in threads if thread.new]:
-            connection.execute(insert(conversation_table), begun)
+            _INSERT_CONVERSATION.run(connection, begun)
         if moved := [
             _thread_change(thread, now) for thread in threads if thread.changed and not thread.new
         ]:
-            connection.execute(_UPDATE_CONVERSATION, moved)
+            _UPDATE_CONVERSATION.run(connection, moved)
         for person in people:
             person.new = person.changed = False
         for thread in threads:
@@ -315,7 +316,7 @@ class Ledger:
         if added := [
             _address_row(person, identity, now) for person, identity in known if identity.new
         ]:
-            connection.execute(insert(address_table), added)
+            _INSERT_ADDRESS.run(connection, added)
         if changed := [
             {"key": identity.address, **_address_row(person, identity, now)}
             for person, identity in known
@@ -323,7 +324,7 @@ class Ledger:
         ]:
             for row in changed:
                 del row["address"], row["created_at"]
-            connection.execute(_UPDATE_ADDRESS, changed)
+            _UPDATE_ADDRESS.run(connection, changed)
         for _, identity in known:
             identity.new = identity.changed = False
 
@@ -436,17 +437,20 @@ _ADDRESSES: Final = (
     .where(address_table.c.contact_id.in_(bindparam("ids", expanding=True)))
     .order_by(address_table.c.created_at, address_table.c.address)
 )
-_UPDATE_CONTACT: Final = (
+_INSERT_CONTACT: Final = bulk_insert(contact_table)
+_INSERT_ADDRESS: Final = bulk_insert(address_table)
+_INSERT_CONVERSATION: Final = bulk_insert(conversation_table)
+_UPDATE_CONTACT: Final = Bulk(
     update(contact_table)
     .where(contact_table.c.id == bindparam("key"))
     .values({name: bindparam(name) for name in (*_PROFILE_FIELDS, "blocked_at", "updated_at")})
 )
-_UPDATE_ADDRESS: Final = (
+_UPDATE_ADDRESS: Final = Bulk(
     update(address_table)
     .where(address_table.c.address == bindparam("key"))
     .values({name: bindparam(name) for name in ("contact_id", "username", "verified_at")})
 )
-_UPDATE_CONVERSATION: Final = (
+_UPDATE_CONVERSATION: Final = Bulk(
     update(conversation_table)
     .where(conversation_table.c.id == bindparam("key"))
     .values(

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from omnigate.model.event import Message, Part
 from omnigate.store.ledger import Thread
+from omnigate.store.prepared import bulk_insert
 from omnigate.store.schema import event_body, message, message_part
 from omnigate.store.transaction import Transaction, chunks
 
@@ -170,6 +171,8 @@ def list_messages(
     said = read_messages(connection, [row.id for row in rows])
     return [(said[row.id], row.conversation_id) for row in rows if row.id in said]
 
+
+INSERT_MESSAGE: Final = bulk_insert(message)
 
 _KNOWN: Final = [getattr(message.c, name) for name in KnownMessage._fields]
 _BY_EXTERNAL_ID: Final = select(*_KNOWN, message.c.external_id.label("said_as")).where(

@@ -9,12 +9,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 from pydantic_core import to_json
-from sqlalchemy import bindparam, case, insert
+from sqlalchemy import Integer, bindparam, case, false, literal_column
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from omnigate import ids
 from omnigate.model.event import DATA, EventType
 from omnigate.store.ledger import ChannelKey, Person, Thread
+from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.schema import DUE, IDLE, event, event_body, lane, outbox
 from omnigate.store.transaction import RecordedEvent, Target, Transaction
 
@@ -89,8 +90,8 @@ class Recorder:
         if not self._events:
             return
         connection = self._transaction.connection
-        connection.execute(insert(event), self._events)
-        connection.execute(insert(event_body), self._bodies)
+        _INSERT_EVENT.run(connection, self._events)
+        _INSERT_BODY.run(connection, self._bodies)
         owe(self._transaction, self._owed)
         self._events, self._bodies, self._owed = [], [], []
 
@@ -155,8 +156,8 @@ def owe(transaction: Transaction, owed: Sequence[Owed]) -> None:
                 "expires_at": item.expires_at or now + transaction.delivery_expiry_ms,
             }
         )
-    transaction.connection.execute(_UPSERT_LANE, [lanes[key] for key in sorted(lanes)])
-    transaction.connection.execute(insert(outbox), rows)
+    _UPSERT_LANE.run(transaction.connection, [lanes[key] for key in sorted(lanes)])
+    _INSERT_OUTBOX.run(transaction.connection, rows)
     transaction.due.update(destination_id for destination_id, _ in lanes)
 
 
@@ -190,26 +191,33 @@ def time_text(milliseconds: int) -> str:
     return f"{_second_text(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
 
 
+_IDLE: Final = literal_column(str(IDLE), Integer())
+_DUE: Final = literal_column(str(DUE), Integer())
 _NEW_LANE: Final = upsert(lane).values(
     destination_id=bindparam("destination_id"),
     stream=bindparam("stream"),
-    state=DUE,
+    state=_DUE,
     run_at=bindparam("now"),
     priority=bindparam("priority"),
-    retrying=False,
+    retrying=false(),
     pending=bindparam("added"),
-    failures=0,
-    lease_token=0,
+    failures=literal_column("0"),
+    lease_token=literal_column("0"),
     updated_at=bindparam("now"),
 )
 # SQLite and PostgreSQL share this form of upsert, and SQLAlchemy renders it the same for both.
-_UPSERT_LANE: Final = _NEW_LANE.on_conflict_do_update(
-    index_elements=[lane.c.destination_id, lane.c.stream],
-    set_={
-        "pending": lane.c.pending + _NEW_LANE.excluded.pending,
-        "state": case((lane.c.state == IDLE, DUE), else_=lane.c.state),
-        "run_at": case((lane.c.state == IDLE, _NEW_LANE.excluded.run_at), else_=lane.c.run_at),
-        "priority": _NEW_LANE.excluded.priority,
-        "updated_at": _NEW_LANE.excluded.updated_at,
-    },
+_UPSERT_LANE: Final = Bulk(
+    _NEW_LANE.on_conflict_do_update(
+        index_elements=[lane.c.destination_id, lane.c.stream],
+        set_={
+            "pending": lane.c.pending + _NEW_LANE.excluded.pending,
+            "state": case((lane.c.state == _IDLE, _DUE), else_=lane.c.state),
+            "run_at": case((lane.c.state == _IDLE, _NEW_LANE.excluded.run_at), else_=lane.c.run_at),
+            "priority": _NEW_LANE.excluded.priority,
+            "updated_at": _NEW_LANE.excluded.updated_at,
+        },
+    )
 )
+_INSERT_EVENT: Final = bulk_insert(event)
+_INSERT_BODY: Final = bulk_insert(event_body)
+_INSERT_OUTBOX: Final = bulk_insert(outbox)

@@ -1,0 +1,227 @@
+"""Throughput, end to end: stored, delivered and settled messages per second, beside the floor.
+
+usage: python bench/throughput.py [--messages N] [--rounds N] [--floor FILE]
+
+Each round runs the floor program (the least any durable webhook gateway must do on this stack, if its
+file is given and there) and Omnigate, with the same load generator and the same receiver. The figures
+are medians over the rounds; the last line is the ratio of the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CONNECTIONS = 64
+CONVERSATIONS = 2000
+TOKEN = "benchmark-token-0123456789"
+DEADLINE_SECONDS = 300.0
+
+
+def main() -> None:
+    """Run the rounds and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--floor", type=Path, default=None)
+    options = parser.parse_args()
+    floor_rates: list[float] = []
+    omnigate_rates: list[float] = []
+    for number in range(1, options.rounds + 1):
+        if options.floor is not None and options.floor.exists():
+            floor_rates.append(round_of(run_floor(options.floor), "/", "floor", options.messages))
+            print(f"round {number}: floor    {floor_rates[-1]:8.0f} messages/s", flush=True)
+        omnigate_rates.append(
+            round_of(run_omnigate(), "/channels/app/messages", "omnigate", options.messages)
+        )
+        print(f"round {number}: omnigate {omnigate_rates[-1]:8.0f} messages/s", flush=True)
+    rate = statistics.median(omnigate_rates)
+    print(f"omnigate, stored, delivered and settled: {rate:.0f} messages/s")
+    at_half_rate(rate / 2)
+    if not floor_rates:
+        print("the floor program was not given: no ratio")
+        return
+    floor = statistics.median(floor_rates)
+    print(f"floor: {floor:.0f} messages/s")
+    print(f"ratio {rate / floor:.3f}")
+
+
+def round_of(program: Iterator[Running], path: str, shape: str, count: int) -> float:
+    """Return messages per second from the first request until the last one is settled."""
+    with running(program) as subject:
+        started = time.perf_counter()
+        answer = load(subject.port, path, shape, count, 0)
+        if answer["refused"]:
+            sys.exit(f"{answer['refused']:.0f} messages were refused")
+        wait_until(lambda: subject.delivered() >= count)
+        seconds = time.perf_counter() - started
+        wait_until(lambda: subject.owed() == 0)
+        return count / seconds
+
+
+def at_half_rate(rate: float) -> None:
+    """Print acknowledgement times at half of the highest rate, and the memory it took."""
+    with running(run_omnigate()) as subject:
+        answer = load(subject.port, "/channels/app/messages", "omnigate", int(rate * 8), rate)
+        print(
+            f"acknowledgement at {rate:.0f} messages/s: p50 {answer['p50_ms']:.1f} ms, "
+            f"p99 {answer['p99_ms']:.1f} ms"
+        )
+        print(f"resident memory: {subject.memory_mib():.0f} MiB at most")
+
+
+class Running:
+    """A gateway under load, with its receiver."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, sink: int, store: Path) -> None:
+        self.port = port
+        self._process = process
+        self._sink = sink
+        self._store = store
+
+    def delivered(self) -> int:
+        """Return how many webhooks came to the receiver."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._sink}/", timeout=10) as answer:
+            return int(answer.read())
+
+    def owed(self) -> int:
+        """Return how many deliveries are not settled yet."""
+        table = "outbox" if "omnigate" in self._store.name else "delivery where state<>2"
+        with sqlite3.connect(f"file:{self._store}?mode=ro", uri=True) as database:
+            count: int = database.execute(f"select count(*) from {table}").fetchone()[0]
+        return count
+
+    def memory_mib(self) -> float:
+        """Return the highest resident memory so far."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+
+
+@contextmanager
+def running(program: Iterator[Running]) -> Iterator[Running]:
+    """Start a gateway and its receiver; stop both at the end."""
+    yield next(program)
+    program.close()  # type: ignore[attr-defined]  # a generator
+
+
+def run_floor(file: Path) -> Iterator[Running]:
+    """Run the floor program."""
+    with ExitStack() as stack:
+        directory, sink, port = prepare(stack)
+        store = directory / "floor.db"
+        arguments = [str(file), str(port), f"http://127.0.0.1:{sink}/", str(store)]
+        process = spawn(stack, arguments)
+        wait_until(lambda: answers(port))
+        yield Running(process, port, sink, store)
+
+
+def run_omnigate() -> Iterator[Running]:
+    """Run the daemon with the generic HTTP channel and one webhook backend."""
+    with ExitStack() as stack:
+        directory, sink, port = prepare(stack)
+        config = directory / "omnigate.toml"
+        config.write_text(
+            f"""
+[server]
+listen = "127.0.0.1:{port}"
+[log]
+level = "warning"
+[store]
+url = "sqlite:///omnigate.db"
+[channels.app]
+kind = "http"
+token = "{TOKEN}"
+[backends.crm]
+kind = "webhook"
+url = "http://127.0.0.1:{sink}/"
+secret = "whsec_{"a2tr" * 8}"
+allow_private = ["127.0.0.0/8"]
+events = ["message.*"]
+concurrency = {CONNECTIONS}
+[[routes]]
+backends = ["crm"]
+"""
+        )
+        config.chmod(0o600)
+        process = spawn(stack, ["-m", "omnigate", "run", "--config", str(config)])
+        wait_until(lambda: answers(port))
+        yield Running(process, port, sink, directory / "omnigate.db")
+
+
+def prepare(stack: ExitStack) -> tuple[Path, int, int]:
+    """Return a scratch directory, the port of a running receiver, and a free port."""
+    directory = Path(tempfile.mkdtemp(prefix="omnigate-bench-"))
+    stack.callback(shutil.rmtree, directory, ignore_errors=True)
+    sink = free_port()
+    spawn(stack, [str(HERE / "sink.py"), str(sink)])
+    wait_until(lambda: answers(sink))
+    return directory, sink, free_port()
+
+
+def spawn(stack: ExitStack, arguments: list[str]) -> subprocess.Popen[bytes]:
+    """Start a Python process that ends with the stack."""
+    process = subprocess.Popen([sys.executable, *arguments], env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    stack.callback(end, process)
+    return process
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a process, kindly first."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def load(port: int, path: str, shape: str, count: int, rate: float) -> dict[str, float]:
+    """Run the load generator to its end."""
+    arguments = [f"127.0.0.1:{port}", path, TOKEN, shape, count, CONNECTIONS, CONVERSATIONS, rate]
+    command = [sys.executable, str(HERE / "load.py"), *map(str, arguments)]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE_SECONDS)
+    answer: dict[str, float] = json.loads(done.stdout)
+    return answer
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    """Tell whether somebody listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, at most until the deadline."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit("gave up waiting")
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,367 @@
+"""The composition root: builds all parts, starts them in order, supervises them, stops them.
+
+The way of a message, top-down. *In*: the server hands a request to a channel, the channel hands what
+it understood to its host, the host to the `Inbox`, the inbox to the store's writer, which commits the
+event and what every backend is owed. *On*: the `Dispatcher` claims lanes and has a `BackendCarrier`
+deliver their events. *Back*: the API hands a message to `Outbound`, which renders and queues it; the
+dispatcher claims the channel's lanes and has a `ChannelCarrier` send the parts.
+
+Whatever is built here is handed what it needs; nobody else constructs a part of another room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import anyio
+import structlog
+
+from omnigate import logs, systemd
+from omnigate.backend import Backend
+from omnigate.channel import Channel
+from omnigate.config import BackendSection, BrokenSection, ChannelSection, Config
+from omnigate.errors import ConfigError, OmnigateError, Refused
+from omnigate.flow.breaker import Breaker
+from omnigate.flow.carriers import BackendCarrier, ChannelCarrier
+from omnigate.flow.dispatcher import Destination, Dispatcher
+from omnigate.flow.ephemeral import EphemeralRelay
+from omnigate.flow.hosts import DaemonBackendHost, DaemonChannelHost
+from omnigate.flow.inbox import Inbox
+from omnigate.flow.media import Media
+from omnigate.flow.outbound import Outbound
+from omnigate.flow.retry import RetryPolicy
+from omnigate.flow.router import Receiver, RoutingTable
+from omnigate.flow.stream import Stream
+from omnigate.flow.supervisor import ChannelRunner, Followers
+from omnigate.model.event import Event, EventType
+from omnigate.model.samples import sample
+from omnigate.server.app import admin_app, public_app
+from omnigate.server.listener import listening, listening_unix
+from omnigate.server.services import Services, TestOutcome
+from omnigate.store.destinations import Direction, Health, Name, register
+from omnigate.store.ledger import ChannelKey
+from omnigate.store.store import Store, open_store
+
+CHANNEL_CONCURRENCY: Final = 20
+
+log = structlog.get_logger("gateway")
+
+
+@dataclass(slots=True)
+class Served:
+    """A destination as the operator sees it."""
+
+    direction: Direction
+    name: str
+    kind: str
+    health: Health
+    enabled: bool = True
+
+
+@dataclass(slots=True)
+class Plugins:
+    """The plugins at work, and what is theirs to close."""
+
+    channels: dict[str, ChannelRunner] = field(default_factory=dict)
+    backends: dict[str, Backend] = field(default_factory=dict)
+    served: list[Served] = field(default_factory=list)
+    hosts: list[DaemonChannelHost | DaemonBackendHost] = field(default_factory=list)
+
+
+class Gateway:
+    """All parts of the daemon around one open store, built but not running."""
+
+    def __init__(self, config: Config, store: Store, stop: Callable[[], None]) -> None:
+        settings = config.settings
+        self.config = config
+        self.store = store
+        self.ready = False
+        self.plugins = Plugins()
+        self.routing = RoutingTable({}, {})
+        self.inbox = Inbox(store, min_free_bytes=settings.store.min_free_bytes)
+        self.stream = Stream(store)
+        self.media = Media(
+            store,
+            settings.files,
+            settings.public_url,
+            self._fetcher,
+            url_ttl_seconds=settings.media.url_ttl_seconds,
+            max_file_bytes=settings.media.max_file_bytes,
+        )
+        self.outbound = Outbound(store, self.inbox, lambda: self.plugins.channels, self.media.sign)
+        self.relay = EphemeralRelay(
+            store,
+            lambda: self.routing,
+            lambda: self.plugins.backends,
+            self.stream.publish_ephemeral,
+        )
+        self.followers = Followers(self.media.present)
+        retry = RetryPolicy(tuple(settings.retry.schedule_seconds), settings.retry.jitter)
+        self.dispatcher = Dispatcher(store, retry)
+        self.services = Services(
+            settings=settings,
+            store=store,
+            media=self.media,
+            stream=self.stream,
+            inbox=self.inbox,
+            outbound=self.outbound,
+            channels=lambda: self.plugins.channels,
+            destinations=lambda: self.plugins.served,
+            test_backend=self.test_backend,
+            ready=lambda: self.ready and not self.inbox.disk_is_low(),
+            stop=stop,
+            started_at=int(time.time() * 1000),
+            version=version("omnigate"),
+        )
+
+    async def build_plugins(self) -> None:
+        """Make every configured channel and backend, each with its destination; start none."""
+        receivers = {}
+        for section in self.config.backends.values():
+            if section.config.enabled:
+                receivers[section.name] = await self._build_backend(section)
+        by_channel = {
+            section.name: self._backends_of(section) for section in self.config.channels.values()
+        }
+        self.routing = RoutingTable(receivers, by_channel)
+        self.store.routing = self.routing
+        for channel in self.config.channels.values():
+            if channel.config.enabled:
+                await self._build_channel(channel)
+        for broken in self.config.broken:
+            if broken.direction == "channel":
+                await self._note_broken(broken)
+        self.store.writer.on_commit.append(lambda done: self.followers.tell(done.recorded))
+
+    async def test_backend(self, name: str) -> TestOutcome:
+        """Send a sample event straight to a backend; raises `Refused` for an unknown name."""
+        backend = self.plugins.backends.get(name)
+        if backend is None:
+            raise Refused("not_found", f"there is no backend {name!r}")
+        envelope = sample(EventType.MESSAGE_RECEIVED)
+        event = Event(
+            id=envelope.id,
+            type=envelope.type,
+            body=envelope.model_dump_json().encode(),
+            sequence=envelope.sequence,
+        )
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(30):
+                await backend.deliver(event)
+        except (OmnigateError, TimeoutError) as error:
+            return TestOutcome(False, str(error) or "no answer", time.monotonic() - started)
+        return TestOutcome(True, "took a sample event", time.monotonic() - started)
+
+    async def close_plugins(self) -> None:
+        """Let go of what the plugins hold."""
+        for backend in self.plugins.backends.values():
+            await backend.close()
+        for host in self.plugins.hosts:
+            await host.close()
+
+    def _backends_of(self, section: ChannelSection) -> list[str]:
+        """Return the backends of the first route that the channel takes."""
+        for route in self.config.settings.routes:
+            if route.matches(section.name, section.kind, section.config.labels):
+                return route.backends
+        return []
+
+    async def _note_broken(self, section: BrokenSection) -> None:
+        """List a channel whose plugin cannot be used; what is sent to it waits."""
+        health = await self._register("channel", section.name, section.kind)
+        self.plugins.channels[section.name] = ChannelRunner(
+            ChannelKey(section.name, section.kind),
+            None,
+            health.destination_id,
+            state="stopped",
+            message=f"the plugin is broken: {section.error}",
+        )
+
+    async def _build_backend(self, section: BackendSection) -> Receiver:
+        name, config = section.name, section.config
+        host = DaemonBackendHost(name)
+        backend = section.plugin(config, host)
+        health = await self._register("backend", name, section.kind)
+        self.plugins.backends[name] = backend
+        self.plugins.hosts.append(host)
+        self.dispatcher.add(
+            Destination(
+                name=name,
+                direction="backend",
+                carrier=BackendCarrier(backend, self.media.present, self.outbound.reply),
+                breaker=Breaker(health),
+                concurrency=config.concurrency,
+                order=config.order,
+            )
+        )
+        return Receiver(name, health.destination_id, config)
+
+    async def _build_channel(self, section: ChannelSection) -> None:
+        config = section.config
+        key = ChannelKey(section.name, section.kind, config.priority)
+        health = await self._register("channel", section.name, section.kind)
+        runner = ChannelRunner(key, config, health.destination_id)
+        host = DaemonChannelHost(
+            key,
+            store=self.store,
+            inbox=self.inbox,
+            media=self.media,
+            relay=self.relay,
+            public_url=self.config.settings.public_url,
+            report=runner.report,
+            allow_private=getattr(config, "allow_private", ()),
+            ca_file=getattr(config, "ca_file", None),
+        )
+        self.plugins.channels[section.name] = runner
+        self.plugins.hosts.append(host)
+        channel = runner.build(section.plugin, config, host)
+        if channel is None:
+            return
+        self.followers.add(section.name, channel)
+        self.dispatcher.add(
+            Destination(
+                name=section.name,
+                direction="channel",
+                carrier=ChannelCarrier(channel, self.store.writer),
+                breaker=Breaker(health),
+                concurrency=CHANNEL_CONCURRENCY,
+            )
+        )
+
+    async def _register(self, direction: Direction, name: str, kind: str) -> Health:
+        health = await self.store.writer.do(register, Name(direction, name))
+        self.plugins.served.append(Served(direction, name, kind, health))
+        return health
+
+    def _fetcher(self, channel: str) -> Channel | None:
+        runner = self.plugins.channels.get(channel)
+        return runner.channel if runner else None
+
+
+def run(config: Config) -> int:
+    """Run the daemon until it is told to stop; return the exit code."""
+    logs.configure(config.settings.log.level, config.settings.log.format)
+    stop = asyncio.Event()
+
+    async def main() -> None:
+        _stop_on_signals(stop)
+        await serve(config, stop)
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        try:
+            runner.run(main())
+        except (OmnigateError, BaseExceptionGroup) as error:
+            return _fatal(error)
+    return 0
+
+
+def _fatal(error: BaseException) -> int:
+    """Say what ended the daemon, in words where an operator can do something; return the exit code."""
+    if isinstance(error, BaseExceptionGroup):
+        return max(_fatal(inner) for inner in error.exceptions)
+    if isinstance(error, ConfigError):
+        log.critical("the configuration cannot be used", error=str(error))
+        return 2
+    if isinstance(error, OmnigateError):
+        log.critical("cannot go on", error=str(error))
+    else:
+        log.critical("ended unexpectedly", exc_info=error)
+    return 1
+
+
+async def serve(config: Config, stop: asyncio.Event) -> None:
+    """Run the daemon until ``stop`` is set, then end in order; everything unfinished stays owed."""
+    settings = config.settings
+    async with open_store(
+        settings.store.url, delivery_expiry_seconds=settings.retry.expiry_seconds
+    ) as store:
+        gateway = Gateway(config, store, stop.set)
+        await gateway.build_plugins()
+        async with anyio.create_task_group() as forwarding:
+            forwarding.start_soon(gateway.dispatcher.run)
+            forwarding.start_soon(gateway.media.run)
+            forwarding.start_soon(gateway.relay.run)
+            async with anyio.create_task_group() as channels:
+                await _receive(gateway, channels, stop)
+            await _finish(gateway)
+            forwarding.cancel_scope.cancel()
+        await gateway.close_plugins()
+    log.info("stopped")
+
+
+async def _receive(gateway: Gateway, channels: anyio.abc.TaskGroup, stop: asyncio.Event) -> None:
+    """Open the doors, say so, and close them again when it is time to stop."""
+    settings, services = gateway.config.settings, gateway.services
+    async with listening_unix(admin_app(services), settings.socket, settings.server):
+        for runner in gateway.plugins.channels.values():
+            channels.start_soon(runner.run)
+        async with listening(public_app(services), settings.server):
+            gateway.ready = True
+            systemd.notify("READY=1")
+            log.info("ready", listen=settings.server.listen, socket=str(settings.socket))
+            await stop.wait()
+            gateway.ready = False
+            systemd.notify("STOPPING=1")
+            log.info("stopping")
+            gateway.stream.close()
+        channels.cancel_scope.cancel()
+
+
+async def _finish(gateway: Gateway) -> None:
+    """Let attempts in flight end; what does not stays owed."""
+    cut = await gateway.dispatcher.drain(gateway.config.settings.server.shutdown_seconds)
+    if cut:
+        log.warning("attempts cut short; they are made again at the next start", count=cut)
+
+
+@asynccontextmanager
+async def offline(config: Config) -> AsyncIterator[Path]:
+    """Serve the admin API over the store alone, for a command while no daemon runs.
+
+    Yields the path of a temporary socket. Channels and backends are not built, nothing is delivered.
+    Raises `StoreError` when another process has the store.
+    """
+    settings = config.settings
+    async with open_store(
+        settings.store.url, delivery_expiry_seconds=settings.retry.expiry_seconds
+    ) as store:
+        gateway = Gateway(config, store, lambda: None)
+        with tempfile.TemporaryDirectory(prefix="omnigate-") as directory:
+            application = admin_app(gateway.services)
+            path = Path(directory) / "admin.sock"
+            async with listening_unix(application, path, settings.server):
+                yield path
+                gateway.stream.close()
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    """Stop in order on the first SIGTERM or Ctrl-C, at once on the second."""
+
+    def asked() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return the fast event loop where it is installed."""
+    try:
+        import uvloop  # noqa: PLC0415  # not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

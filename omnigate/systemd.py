@@ -1,0 +1,20 @@
+"""Telling the service manager how the daemon is, where it wants to know.
+
+Source: sd_notify(3), systemd 252 (read 2026-11-21).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+def notify(state: str) -> None:
+    """Send a state such as ``READY=1`` to the service manager; nothing happens without one."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        channel.sendto(state.encode(), address)
