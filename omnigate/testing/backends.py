@@ -166,6 +166,8 @@ class HttpBackendConformance(BackendConformance):
 
             receiver.answer_with(wait_at_the_gate)
             attempts = [asyncio.create_task(backend.deliver(sample_event(n))) for n in range(5)]
-            await receiver.wait_for(5)
-            gate.set()
-            await asyncio.gather(*attempts)
+            try:
+                await receiver.wait_for(5)
+            finally:
+                gate.set()
+                await asyncio.gather(*attempts)
