@@ -292,29 +292,32 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
             forwarding.start_soon(gateway.dispatcher.run)
             forwarding.start_soon(gateway.media.run)
             forwarding.start_soon(gateway.relay.run)
-            async with anyio.create_task_group() as channels:
-                await _receive(gateway, channels, stop)
+            await _receive(gateway, stop)
             await _finish(gateway)
             forwarding.cancel_scope.cancel()
         await gateway.close_plugins()
     log.info("stopped")
 
 
-async def _receive(gateway: Gateway, channels: anyio.abc.TaskGroup, stop: asyncio.Event) -> None:
+async def _receive(gateway: Gateway, stop: asyncio.Event) -> None:
     """Open the doors, say so, and close them again when it is time to stop."""
     settings, services = gateway.config.settings, gateway.services
-    async with listening_unix(admin_app(services), settings.socket, settings.server):
+    async with (
+        listening_unix(admin_app(services), settings.socket, settings.server),
+        listening(public_app(services), settings.server),
+        anyio.create_task_group() as channels,
+    ):
         for runner in gateway.plugins.channels.values():
             channels.start_soon(runner.run)
-        async with listening(public_app(services), settings.server):
-            gateway.ready = True
-            systemd.notify("READY=1")
-            log.info("ready", listen=settings.server.listen, socket=str(settings.socket))
-            await stop.wait()
-            gateway.ready = False
-            systemd.notify("STOPPING=1")
-            log.info("stopping")
-            gateway.stream.close()
+        gateway.ready = True
+        systemd.notify("READY=1")
+        log.info("ready", listen=settings.server.listen, socket=str(settings.socket))
+        await stop.wait()
+        gateway.ready = False
+        systemd.notify("STOPPING=1")
+        log.info("stopping")
+        gateway.stream.close()
+        # Before the listeners: they wait for open connections, which the channels send off.
         channels.cancel_scope.cancel()
 
 

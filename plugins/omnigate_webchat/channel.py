@@ -103,6 +103,7 @@ class Webchat(omnigate.Channel):
 
     async def run(self) -> None:
         """Tell everybody when working hours begin and end; send everybody off when cancelled."""
+        self._hub.start()
         try:
             while True:
                 await self._wait_for_hours()

@@ -51,6 +51,7 @@ class Hub:
         self._listeners: dict[str, set[Listener]] = {}
         self._of_visitor: dict[str, int] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
+        self._stop_code: int | None = None
 
     def connections_of(self, visitor: str) -> int:
         """Return how many connections a visitor has."""
@@ -58,6 +59,9 @@ class Hub:
 
     def join(self, listener: Listener) -> None:
         """Count a listener in; the first one of a conversation makes the visitor present."""
+        if self._stop_code is not None:
+            listener.stop_code = self._stop_code
+            listener.wake()
         conversation = listener.conversation
         others = self._listeners.setdefault(conversation, set())
         others.add(listener)
@@ -100,8 +104,13 @@ class Hub:
         for conversation in self._listeners:
             self.push(conversation, frame)
 
+    def start(self) -> None:
+        """Let connections stay."""
+        self._stop_code = None
+
     def stop(self, code: int) -> None:
-        """End every connection with a WebSocket close code."""
+        """End every connection with a WebSocket close code, also those that come until `start`."""
+        self._stop_code = code
         for listeners in self._listeners.values():
             for listener in listeners:
                 listener.stop_code = code

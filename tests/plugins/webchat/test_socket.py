@@ -189,6 +189,15 @@ async def test_the_daemon_sends_everybody_off_when_it_stops(chat):
         assert await tab.close_code() == 1012
     with pytest.raises(asyncio.CancelledError):
         await running
+    session = await chat.session()
+    async with chat.tab(session) as late:
+        assert await late.close_code() == 1012
+    again = asyncio.create_task(chat.channel.run())
+    await asyncio.sleep(0)
+    async with chat.tab(session) as tab:
+        await tab.send("ping", {})
+        assert (await tab.receive())["t"] == "pong"
+    again.cancel()
 
 
 @pytest.mark.parametrize(
