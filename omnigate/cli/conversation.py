@@ -90,7 +90,8 @@ def close(
 ) -> None:
     """Close a conversation.
 
-    The customer's next message opens it again."""
+    The customer's next message opens it again.
+    """
     with store(config_path) as client:
         answer = client.post(f"/v1/conversations/{segment(conversation)}/close", {})
     if as_json:

@@ -14,7 +14,8 @@ from omnigate.cli.reach import store
 def migrate(config_path: ConfigPath = None) -> None:
     """Bring the store to this version's tables.
 
-    The daemon does so itself when it starts."""
+    The daemon does so itself when it starts.
+    """
     settings = config.outline(config_path).settings
     if Client(settings.socket).reachable():
         terminal.say(f"{settings.store.url} is up to date: the running daemon has seen to it.")

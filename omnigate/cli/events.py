@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final
 
 import typer
@@ -24,28 +24,26 @@ def tail(
     ] = None,
     after: Annotated[
         str | None,
-        typer.Option(metavar="CURSOR", help="Begin after this point instead of now."),
+        typer.Option(metavar="evt_…", help="Begin after this event instead of now."),
     ] = None,
     follow: Annotated[
         bool, typer.Option(help="Wait for more; otherwise end with what is stored.")
     ] = True,
+    ephemeral: Annotated[
+        bool, typer.Option("--ephemeral", help="Also typing, presence and page views.")
+    ] = False,
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Show events as they happen.
 
-    With --no-follow, show those that are stored and end."""
+    With --no-follow, show those that are stored and end.
+    """
     wanted = ",".join(types) if types else None
     try:
         if follow:
             with running(config_path) as client:
-                _print(
-                    (
-                        json.loads(item.data)
-                        for item in client.stream("/v1/events/stream", types=wanted, after=after)
-                    ),
-                    as_json=as_json,
-                )
+                _print(_followed(client, wanted, after, ephemeral=ephemeral), as_json=as_json)
                 terminal.note("The daemon ended the stream.")
         else:
             with store(config_path) as client:
@@ -57,7 +55,15 @@ def tail(
         terminal.note("")
 
 
-def _stored(client: Client, types: str | None, after: str | None) -> Iterable[dict[str, Any]]:
+def _followed(
+    client: Client, types: str | None, after: str | None, *, ephemeral: bool
+) -> Iterator[dict[str, Any]]:
+    query = {"types": types, "after": after, "ephemeral": "true" if ephemeral else None}
+    for item in client.stream("/v1/events/stream", **query):
+        yield json.loads(item.data)
+
+
+def _stored(client: Client, types: str | None, after: str | None) -> Iterator[dict[str, Any]]:
     while True:
         answer = client.get("/v1/events", types=types, after=after, limit=_PAGE, wait=0)
         yield from answer["items"]

@@ -34,7 +34,8 @@ def send(
 ) -> None:
     """Send a message to a customer.
 
-    Into a conversation (--conversation), or to an address (--channel and --address)."""
+    Into a conversation (--conversation), or to an address (--channel and --address).
+    """
     if conversation and not (channel or address):
         to = {"conversation": conversation}
     elif channel and address and not conversation:

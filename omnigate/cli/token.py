@@ -37,7 +37,8 @@ def create(
 ) -> None:
     """Make a token for the API, shown only this once.
 
-    The store keeps its hash. A CRM sends it as: Authorization: Bearer <token>"""
+    The store keeps its hash. A CRM sends it as: Authorization: Bearer <token>
+    """
     body: dict[str, object] = {"name": name, "scopes": scopes}
     if channels:
         body["channels"] = channels

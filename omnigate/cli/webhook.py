@@ -25,7 +25,8 @@ def sample(
 ) -> None:
     """Print what a backend receives.
 
-    A sample of one type of event, or of all in a JSON list."""
+    A sample of one type of event, or of all in a JSON list.
+    """
     if event_type is None:
         say_json([sample_of(item).model_dump(mode="json") for item in EventType])
         return
