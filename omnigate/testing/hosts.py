@@ -164,7 +164,8 @@ class FakeHost:
 
     def public_url(self, path: str = "") -> str:
         """Return an address that only looks public."""
-        return f"https://omnigate.test/channels/{self.name}{path}"
+        base = f"https://omnigate.test/channels/{self.name}"
+        return f"{base}/{path.lstrip('/')}" if path else base
 
     def secret(self, purpose: str) -> bytes:
         """Return 32 bytes, stable for the store, the channel and the purpose."""
