@@ -70,7 +70,7 @@ class Webchat(omnigate.Channel):
         visitors = Seal(host.secret("visitor"), VisitorClaims, VISITOR_SECONDS)
         tickets = Seal(host.secret("upload"), UploadClaims, UPLOAD_SECONDS)
         visits = Visits()
-        log = EventLog(host)
+        log = self._log = EventLog(host)
         self._hub = Hub(self._show_presence)
         commands = Commands(config, host, visits, tickets)
         connections = Connections(config, host, self._hub, visits, passes, log)
@@ -121,8 +121,10 @@ class Webchat(omnigate.Channel):
                 author = None if signal.author is None else signal.author.model_dump()
                 data = {"active": signal.active, "author": author}
                 self._hub.push(conversation, {"t": "typing", "d": data})
-            case omnigate.AgentRead():
-                self._hub.push(conversation, {"t": "read", "d": {"id": signal.message_id}})
+            case omnigate.AgentRead() if self._hub.is_heard(conversation):
+                message = signal.message_id or await self._log.last_said(conversation)
+                if message is not None:
+                    self._hub.push(conversation, {"t": "read", "d": {"id": message}})
 
     def recorded(self, conversation: str, events: Sequence[omnigate.Event]) -> None:
         """Wake the tabs of a conversation."""

@@ -102,6 +102,16 @@ class EventLog:
         oldest = flat[0]["seq"] if flat else before
         return Page(flat, more, oldest if more else None)
 
+    async def last_said(self, conversation: str) -> str | None:
+        """Return the id of the visitor's latest message, if it is among the latest events."""
+        page = await self.latest(conversation, before=None, limit=_PAGE)
+        said = (
+            frame["d"]["id"]
+            for frame in reversed(page.frames)
+            if frame["t"] == "msg.new" and frame["d"]["direction"] == "in"
+        )
+        return next(said, None)
+
 
 def resumes(info: omnigate.ConversationInfo | None, after: int) -> bool:
     """Tell whether a client that saw ``after`` can be brought up to date by replaying."""

@@ -57,6 +57,10 @@ class Hub:
         """Return how many connections a visitor has."""
         return self._of_visitor.get(visitor, 0)
 
+    def is_heard(self, conversation: str) -> bool:
+        """Tell whether anybody listens to the conversation."""
+        return conversation in self._listeners
+
     def join(self, listener: Listener) -> None:
         """Count a listener in; the first one of a conversation makes the visitor present."""
         if self._stop_code is not None:

@@ -166,6 +166,18 @@ async def test_what_the_company_does_to_a_conversation_is_shown(chat):
         assert await tab.receive() == {"t": "read", "d": {"id": "msg_1"}}
 
 
+async def test_agents_who_have_read_all_have_read_the_latest_message(chat, new_cid):
+    session = await chat.session()
+    async with chat.tab(session) as tab:
+        await chat.channel.signal(session["visitor"], omnigate.AgentRead())
+        for text in ("one", "two"):
+            await tab.send("msg.send", {"text": text}, new_cid())
+            ack = await tab.wait_for("ack")
+        chat.say(session["visitor"], "hi")
+        await chat.channel.signal(session["visitor"], omnigate.AgentRead())
+        assert (await tab.wait_for("read"))["d"]["id"] == ack["d"]["id"]
+
+
 async def test_a_sent_part_is_named_after_its_conversation(chat):
     part = omnigate.OutboundPart(
         id="msg_1.0",
