@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from omnigate.model.address import Address
-from omnigate.model.text import Model, ShortText, Text
+from omnigate.model.text import JsonObject, Model, ShortText, Text
 
 AttachmentKind = Literal["image", "video", "audio", "voice", "file", "sticker"]
 AttachmentState = Literal["pending", "ready", "failed"]
@@ -48,7 +48,7 @@ class AttachmentRef(Model):
     caption: Text | None = None
     id: str | None = None
     url: str | None = Field(None, max_length=4096)
-    ref: dict[str, Any] | None = None
+    ref: JsonObject | None = None
 
 
 class Location(Model):

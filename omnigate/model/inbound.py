@@ -6,14 +6,14 @@ Durable kinds derive from `Inbound` and go through ``host.put``; the ephemeral o
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from omnigate.model.address import Address
 from omnigate.model.attachment import AttachmentRef, Location, SharedContact
 from omnigate.model.context import Context
-from omnigate.model.text import ExternalId, Model, ShortText, Text, Timestamp
+from omnigate.model.text import ExternalId, JsonObject, Model, ShortText, Text, Timestamp
 
 
 class Profile(Model):
@@ -69,7 +69,7 @@ class InboundMessage(Inbound):
     context: Context | None = None
     automatic: bool = False
     """Written by a machine: an out-of-office answer, a bounce."""
-    extensions: dict[str, Any] = {}
+    extensions: JsonObject = {}
     """What the platform has and the model has not; backends get it as it is."""
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, AttachmentKind
-from omnigate.model.text import Model, ShortText, Text, Timestamp
+from omnigate.model.text import JsonObject, Model, ShortText, Text, Timestamp
 
 MessageState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown"]
 
@@ -84,7 +84,7 @@ class Content(Model):
     """The CRM's own reference; comes back in every event about the message."""
     expires_at: Timestamp | None = None
     """Not sent after this moment; the message then fails with the reason ``expired``."""
-    extensions: dict[str, Any] = {}
+    extensions: JsonObject = {}
     """What only this channel understands."""
 
     @model_validator(mode="after")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -53,6 +54,31 @@ ExternalId = Annotated[
     str, BeforeValidator(clean_text), StringConstraints(min_length=1, max_length=500)
 ]
 """An identifier made by the platform: opaque, at most 500 characters."""
+
+
+_DEEPEST: Final = 64
+
+
+def clean_json(value: Any, _depth: int = 0) -> Any:
+    """Return JSON of somebody else's with its text cleaned and NaN and infinities as null.
+
+    Raises ``ValueError`` when it is nested deeper than 64 levels.
+    """
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if not isinstance(value, dict | list):
+        return value
+    if _depth == _DEEPEST:
+        raise ValueError(f"nested deeper than {_DEEPEST} levels")
+    if isinstance(value, dict):
+        return {clean_text(key): clean_json(inner, _depth + 1) for key, inner in value.items()}
+    return [clean_json(inner, _depth + 1) for inner in value]
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(clean_json)]
+"""Whatever a platform or a CRM adds of its own: stored and forwarded as it is, but for `clean_json`."""
 
 
 def _milliseconds(moment: datetime) -> datetime:

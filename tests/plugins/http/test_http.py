@@ -96,6 +96,21 @@ async def test_everything_that_the_model_knows_may_be_said(app):
     assert item.context.custom == {"order": 17}
 
 
+async def test_what_is_no_plain_json_in_extensions_is_cleaned_or_refused(app):
+    """S14."""
+    body = json.dumps(
+        MESSAGE | {"extensions": {"a": [float("nan")], "b": "x\0y", "c": 2**70}}
+    ).encode()
+    assert b"NaN" in body
+    assert (await app.post("/messages", body))[0] == 202
+    assert app.host.store.items[0].extensions == {"a": [None], "b": "xy", "c": 2**70}
+    deep: object = 1
+    for _ in range(65):
+        deep = [deep]
+    status, problem = await app.post("/messages", MESSAGE | {"extensions": {"a": deep}})
+    assert (status, problem["errors"][0]["path"]) == (422, "extensions")
+
+
 async def test_a_batch_keeps_its_order_and_tells_duplicates(app):
     batch = [MESSAGE | {"external_id": f"m{number % 3}"} for number in range(4)]
     assert await app.post("/messages", batch) == (202, {"accepted": 3, "duplicates": 1})
