@@ -131,6 +131,7 @@ def _show(answer: dict[str, Any]) -> None:
             "STATE": "state",
             "PENDING": "pending",
             "DUE": "due",
+            "DEAD": "dead",
             "OLDEST": "oldest",
             "LAST SUCCESS": "success",
             "LAST ERROR": "last_error",

@@ -28,6 +28,8 @@ _STYLES: Final = {
     "failed": "bold red",
     "broken": "bold red",
     "stopped": "dim",
+    "revoked": "dim",
+    "expired": "dim",
     "closed": "dim",
 }
 _CONTROLS: Final = [

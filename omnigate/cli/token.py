@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,13 +62,19 @@ def list_tokens(config_path: ConfigPath = None, as_json: AsJson = False) -> None
         return
     times = ("created_at", "last_used_at", "expires_at")
     rows = [
-        {**item, **{key: terminal.moment(item.get(key)) for key in times}}
+        {
+            **item,
+            **{key: terminal.moment(item[key]) for key in times},
+            "state": _state(item),
+            "channels": item["channels"] or "all",
+        }
         for item in answer["items"]
     ]
     terminal.say_table(
         {
             "ID": "id",
             "NAME": "name",
+            "STATE": "state",
             "SCOPES": "scopes",
             "CHANNELS": "channels",
             "CREATED": "created_at",
@@ -84,7 +90,16 @@ def revoke(
     token: Annotated[str, typer.Argument(metavar="ID", help="Identifier from the listing.")],
     config_path: ConfigPath = None,
 ) -> None:
-    """End a token at once."""
+    """End a token; calls with it fail within seconds."""
     with store(config_path) as client:
         client.delete(f"/admin/tokens/{segment(token)}")
     terminal.say(f"Revoked {token}.")
+
+
+def _state(token: dict[str, Any]) -> str:
+    if token["revoked_at"]:
+        return "revoked"
+    expires_at = token["expires_at"]
+    if expires_at and datetime.fromisoformat(expires_at) <= datetime.now(UTC):
+        return "expired"
+    return "good"
