@@ -1,8 +1,9 @@
 """The widget's modules as one file without comments and needless space, as browsers get it.
 
 The modules run as they stand; packing only makes one small request of thirty. It relies on rules
-that the widget keeps: an import is one statement of plain names, no name is used twice at the top
-of modules, and a template literal holds no other one. Packed, a broken rule is a syntax error.
+that the widget keeps: every statement ends with its semicolon, an import is one statement of plain
+names, no name is used twice at the top of modules, a template literal holds neither another one nor
+a private name. Packed, a broken rule is a syntax error.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _REGEX: Final = re.compile(r"/(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\n])+/[a-z]*")
+_SILENT: Final = {",}", ",)", ",]", ";}"}
+"""A mark and the bracket after it that together say no more than the bracket."""
 _BEFORE_REGEX: Final = "(,=:[!&|?{};"
 
 
@@ -38,18 +41,36 @@ def pack(modules: Mapping[str, str], entry: str) -> str:
 
 
 def squeeze(source: str) -> str:
-    """Drop comments and the space that no two words need between them; line ends that matter stay."""
+    """Drop comments and needless space, shorten private names.
+
+    What is private to a class is named by nobody outside it, so that renaming it is safe.
+    """
     out: list[str] = []
-    gap = ""
+    gap = False
+    private: dict[str, str] = {}
     for kind, token in _tokens(source):
         if kind in ("space", "comment"):
-            gap = "\n" if "\n" in token or gap == "\n" else " "
+            gap = True
             continue
-        if gap and out:
-            out.append(_between(out[-1][-1], token[0], gap))
+        if token.startswith("#"):
+            token = private.setdefault(token, f"#{_letters(len(private))}")
+        if out and out[-1] + token in _SILENT:
+            out.pop()
+        elif gap and out:
+            out.append(_between(out[-1][-1], token[0]))
         out.append(token)
-        gap = ""
+        gap = False
     return "".join(out) + "\n"
+
+
+def _letters(number: int) -> str:
+    """Return the short name of a private name: a, b, … z, aa, ab …"""
+    name = ""
+    while number >= 0:
+        number, place = divmod(number, 26)
+        name = chr(ord("a") + place) + name
+        number -= 1
+    return name
 
 
 def _in_order(modules: Mapping[str, str], name: str, seen: set[str]) -> Iterator[str]:
@@ -79,9 +100,7 @@ def _tokens(source: str) -> Iterator[tuple[str, str]]:
             last = found.group()[-1]
 
 
-def _between(before: str, after: str, gap: str) -> str:
+def _between(before: str, after: str) -> str:
     """Return what must stay of the space between two characters of a script."""
-    if gap == "\n" and before not in ";{,(" and after not in "})].?:&|":
-        return "\n"
     words = (before.isalnum() or before in "_$") and (after.isalnum() or after in "_$#")
     return " " if words or (before == after and before in "+-") else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import threading
@@ -60,11 +61,12 @@ Element.prototype.attachShadow = function (options) {
 };
 """
 STRICT_CSP = (
-    "default-src 'none'; script-src {chat}; connect-src {chat} {ws}; img-src {chat};"
+    "default-src 'none'; script-src {chat}; connect-src {chat} {ws}; img-src {chat} data:;"
     " require-trusted-types-for 'script'; trusted-types 'none'"
 )
 HOSTILE_CSS = """
-html { font-size: 5px } * { display: none !important; color: red !important; font-size: 3px !important }
+html { font-size: 5px; letter-spacing: 9px; text-align: center }
+body, body *, omnigate-chat { display: none !important; color: red !important; font-size: 3px !important }
 omnigate-chat { display: none !important; position: static !important; opacity: 0 !important;
   transform: scale(9) !important; visibility: hidden !important }
 button, div, textarea { all: unset !important; visibility: hidden }
@@ -208,7 +210,12 @@ class ChatServer:
 
     async def _record(self, visitor: Visitor, t: str, d: dict[str, Any]) -> dict[str, Any]:
         seq = (visitor.events[-1]["seq"] if visitor.events else 0) + 2
-        base = {"attachments": [], "buttons": [], "author": None, "at": "2026-11-21T12:00:00Z"}
+        base: dict[str, Any] = {
+            "attachments": [],
+            "buttons": [],
+            "author": None,
+            "at": "2026-11-21T12:00:00Z",
+        }
         if t == "msg.new":
             d = {"id": f"msg_{visitor.name}{seq:05d}", **base, **d}
         frame = {"t": t, "seq": seq, "d": d}
@@ -234,7 +241,12 @@ class ChatServer:
             visitor.cids[cid] = {}
             if t == "msg.send":
                 files = [self._attachment(ticket) for ticket in d.get("attachments", [])]
-                own = {"direction": "in", "text": d.get("text", ""), "attachments": files, "cid": cid}
+                own = {
+                    "direction": "in",
+                    "text": d.get("text", ""),
+                    "attachments": files,
+                    "cid": cid,
+                }
                 visitor.cids[cid] = await self._record(visitor, "msg.new", own)
         stored = visitor.cids[cid]
         if self.drop_acks:
@@ -373,10 +385,8 @@ class ChatServer:
         frames = [frame for frame in visitor.events if frame["seq"] > after]
         if not frames and wait:
             async with visitor.grown:
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(visitor.grown.wait(), min(wait, 5))
-                except TimeoutError:
-                    pass
             frames = [frame for frame in visitor.events if frame["seq"] > after]
         return web.json_response({"frames": frames, "last_seq": after})
 

@@ -41,7 +41,7 @@ def test_the_answer_appears_with_the_name_of_its_author(chat: Any, server: Any) 
     chat.shows("sent")
     server.answer("Good morning!")
     expect(chat.panel.locator(".msg.out .balloon").last).to_have_text("Good morning!")
-    expect(chat.panel.locator("header")).to_contain_text("Anna")
+    expect(chat.panel.locator(".head")).to_contain_text("Anna")
 
 
 def test_enter_sends_and_shift_enter_begins_a_line(chat: Any, server: Any) -> None:
@@ -177,9 +177,8 @@ def test_without_storage_the_chat_works_while_the_page_lives(
     """Blocked cookies make the getters themselves throw."""
     for name in ("indexedDB", "localStorage", "sessionStorage"):
         if lost in (name, "both"):
-            chat.page.add_init_script(
-                f"Object.defineProperty(window, '{name}', {{get() {{ throw new DOMException('no', 'SecurityError') }}}})"
-            )
+            refuse = "{get() { throw new DOMException('no', 'SecurityError') }}"
+            chat.page.add_init_script(f"Object.defineProperty(window, '{name}', {refuse})")
     chat.open().write("No storage here")
     chat.until(lambda: server.texts() == ["No storage here"])
     chat.shows("sent")

@@ -122,7 +122,7 @@ def test_out_of_hours_a_form_takes_the_message(chat: Any, server: Any) -> None:
     chat.open()
     chat.panel.get_by_label("Message").fill("Call me on Monday")
     chat.panel.get_by_role("button", name="Send").click()
-    expect(chat.panel.get_by_text("Thank you! We have your message")).to_be_visible()
+    expect(chat.panel.get_by_text("Thank you! We will get back to you.")).to_be_visible()
     assert server.got("form.submit")[0]["d"]["form"] == "offline"
 
 
@@ -146,7 +146,9 @@ def test_an_invitation_comes_by_its_rule_and_only_as_often_as_allowed(
 def test_an_invitation_never_covers_a_dialog_of_the_page(chat: Any, server: Any) -> None:
     server.config["proactive"] = [{"name": "a", "text": "Hi", "after_seconds": 2}]
     chat.visit()
-    chat.page.evaluate("document.body.append(Object.assign(document.createElement('dialog'), {open: true}))")
+    chat.page.evaluate(
+        "document.body.append(Object.assign(document.createElement('dialog'), {open: true}))"
+    )
     chat.page.wait_for_function("() => performance.now() > 4500")
     expect(chat.page.locator(".invite")).to_be_hidden()
     chat.page.evaluate("document.querySelector('dialog').close()")
@@ -187,7 +189,7 @@ def test_a_closed_conversation_is_rated_and_may_go_on(chat: Any, server: Any) ->
     chat.open().write("Hello")
     chat.shows("sent")
     server.event("state", status="closed")
-    chat.panel.get_by_text("4 stars").locator("..").click()
+    chat.panel.get_by_text("4 / 5").locator("..").click()
     chat.panel.get_by_label("Comment").fill("Quick")
     chat.panel.locator(".rating").get_by_role("button", name="Send").click()
     expect(chat.panel.get_by_text("Thank you for your rating!")).to_be_visible()

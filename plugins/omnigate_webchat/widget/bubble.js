@@ -46,7 +46,10 @@ function attachment(file, { t, language, base }) {
     ? el("a", { class: "picture", href, ...LINK, "aria-label": t("download", { name }) }, picture)
     : el("span", { class: "picture" }, picture);
   // The page's policy may forbid the source, or the picture may have expired.
-  picture.onerror = () => frame.replaceWith(paper());
+  picture.onerror = () => {
+    if (href && picture.src !== href) picture.src = href;
+    else frame.replaceWith(paper());
+  };
   picture.src = source;
   return frame;
 }
@@ -59,7 +62,7 @@ function choice(button, place) {
   const { kind, label, value } = button;
   if (kind === "reply" || kind === "location") {
     const onclick = () => place.press(button);
-    return el("button", { type: "button", class: "choice", onclick }, label);
+    return el("button", { class: "choice", onclick }, label);
   }
   const href = safeLink(kind === "phone" ? "tel:" + value : value);
   if (kind === "contact" || !href) return null;
@@ -92,9 +95,8 @@ export class Bubble {
   show({ first, last, current }) {
     const { message } = this;
     if (this.version !== message.version) this.#fill();
-    const look = [message.direction, message.status, first && "first", last && "last"];
-    const kept = this.node.classList.contains("new") && "new";
-    this.node.className = ["msg", kept, ...look].filter(Boolean).join(" ");
+    const look = ["msg", message.direction, message.status, first && "first", last && "last"];
+    this.node.className = look.filter(Boolean).join(" ");
     for (const button of this.content.querySelectorAll("button.choice")) {
       /** @type {HTMLButtonElement} */ (button).disabled = !current;
     }
@@ -131,7 +133,7 @@ export class Bubble {
     if (message.status === "failed") {
       const why = message.problem ? ". " + t(message.problem) : "";
       const onclick = () => place.retry(message);
-      const again = el("button", { type: "button", class: "text-button", onclick }, t("retry"));
+      const again = el("button", { class: "text-button", onclick }, t("retry"));
       return fill(this.meta, icon("fault"), el("span", {}, t("failed") + why), again);
     }
     const picture = { sending: "wait", sent: "one", delivered: "two", read: "two" }[message.status];

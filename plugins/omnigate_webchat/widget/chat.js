@@ -4,7 +4,7 @@
  * @import {Attachment, Author, Config, Frame, Identity, Rule, Session} from "./types"
  */
 import { Visit } from "./context.js";
-import { maskCards, uuid } from "./format.js";
+import { maskCards } from "./format.js";
 import { openKeep } from "./keep.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
@@ -212,19 +212,19 @@ export class Chat {
   /**
    * Send a form or a rating.
    * @param {string} t
+   * @param {string} cid
    * @param {Frame["d"]} d
    * @returns {Promise<Frame["d"] | null>} null when accepted, else the error's data
    */
-  async submit(t, d) {
+  async submit(t, cid, d) {
     this.transport.start(true);
-    const answer = await this.sender.command({ t, cid: uuid(), d });
+    const answer = await this.sender.command({ t, cid, d });
     if (answer?.t !== "ack") return answer?.d ?? { code: "lost" };
     if (t === "rating") this.rated = true;
     else {
       this.keep.set(d.form, true);
       this.status ??= d.form === "offline" ? "open" : null;
       if (d.form === "offline") this.notice = "offlineDone";
-      this.tabs.post({ t: "look" });
     }
     this.changed();
     return null;
@@ -318,8 +318,7 @@ export class Chat {
   /** @param {Session} session */
   #welcome(session) {
     const { keep, log } = this;
-    const before = keep.get("who");
-    if (before && before !== session.visitor) this.#forget();
+    if (keep.get("who", session.visitor) !== session.visitor) this.#forget();
     keep.set("who", session.visitor);
     keep.set("visitor", session.visitor_token);
     keep.set("config", session.config);

@@ -27,8 +27,8 @@ export class Composer {
     this.most = config.max_text_length ?? DEFAULT_LENGTH;
     const change = () => this.#change();
     const pick = () => this.picker.click();
-    const { enabled = false, types = [] } = config.uploads ?? {};
-    this.picker = el("input", { type: "file", multiple: true, hidden: true, accept: types.join(",") });
+    const enabled = config.uploads?.enabled;
+    this.picker = el("input", { type: "file", multiple: true, hidden: true });
     this.picker.onchange = () => {
       chat.uploads.add(this.picker.files ?? []);
       this.picker.value = "";
@@ -112,7 +112,7 @@ export class Composer {
     }
     const left = this.most - input.value.trim().length;
     this.count.hidden = left > WARN_LENGTH;
-    if (left <= WARN_LENGTH) say(this.count, t(left < 0 ? "over" : "left", { n: Math.abs(left) }));
+    if (left <= WARN_LENGTH) say(this.count, t("left", { n: left }));
     if (left < 0) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
     const something = input.value.trim() || uploads.list.length;
@@ -178,7 +178,7 @@ export class Composer {
         this.input.focus();
       };
       const style = key === "share" ? "primary compact" : "text-button";
-      return el("button", { type: "button", class: style, onclick }, t(key));
+      return el("button", { class: style, onclick }, t(key));
     };
     const nothing = () => {};
     const asks = notice === "locationAsk";

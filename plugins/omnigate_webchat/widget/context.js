@@ -23,13 +23,12 @@ export function publicAddress(url) {
 }
 
 function campaign() {
-  /** @type {Record<string, string>} */
-  const utm = {};
-  for (const [name, value] of new URLSearchParams(location.search)) {
-    const key = /^utm_(source|medium|campaign|term|content)$/.exec(name)?.[1];
-    if (key) utm[key] = value.slice(0, 200);
-  }
-  return Object.keys(utm).length ? utm : null;
+  const query = new URLSearchParams(location.search);
+  const named = ["source", "medium", "campaign", "term", "content"].flatMap((key) => {
+    const value = query.get("utm_" + key);
+    return value ? [[key, value.slice(0, 200)]] : [];
+  });
+  return named.length ? Object.fromEntries(named) : null;
 }
 
 export class Visit {
@@ -44,7 +43,7 @@ export class Visit {
     if (now - keep.get("active", 0) > VISIT_GAP_MS) {
       keep.set("visits", keep.get("visits", 0) + 1);
       keep.set("referrer", publicAddress(document.referrer) ?? null);
-      keep.set("landing", publicAddress(location.href) ?? null);
+      keep.set("landing_page", publicAddress(location.href) ?? null);
       keep.set("trail", null);
     }
     const utm = campaign();
@@ -82,20 +81,16 @@ export class Visit {
 
   /** The context as `POST session` wants it. */
   snapshot() {
-    const get = (/** @type {string} */ key) => this.keep.get(key) ?? undefined;
+    const kept = ["referrer", "landing_page", "utm_first", "utm_last", "trail", "visits"];
+    const { url, title } = this.page();
     return {
-      page: this.#href || undefined,
-      title: document.title.slice(0, 200) || undefined,
-      referrer: get("referrer"),
-      landing_page: get("landing"),
-      utm_first: get("utm_first"),
-      utm_last: get("utm_last"),
-      trail: get("trail"),
+      ...Object.fromEntries(kept.map((key) => [key, this.keep.get(key)]).filter(([, value]) => value)),
+      page: url || undefined,
+      title,
       language: navigator.language,
       time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       viewport: `${innerWidth}x${innerHeight}`,
-      visits: get("visits"),
-      custom: Object.keys(this.custom).length ? this.custom : undefined,
+      custom: this.custom,
     };
   }
 }

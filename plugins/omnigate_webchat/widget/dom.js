@@ -5,8 +5,8 @@
  */
 
 /**
- * Make an element. Properties starting with `on` are listeners, `class` and names with a dash are
- * attributes, the rest are set as attributes too unless they are `value`, `checked`, `disabled` or `hidden`.
+ * Make an element. Functions are listeners, `value` is a property, the rest are attributes; what is
+ * null or false is left out.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Record<string, any>} [props]
@@ -15,8 +15,9 @@
  */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
+  if (tag === "button") props = { type: "button", ...props };
   for (const [name, value] of Object.entries(props)) {
-    if (value === null || value === undefined || value === false) continue;
+    if (value == null || value === false) continue;
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
     else if (name === "value") /** @type {any} */ (node).value = value;
     else node.setAttribute(name, value === true ? "" : value);
@@ -31,7 +32,7 @@ export function el(tag, props = {}, ...children) {
  * @param {...Child} children
  */
 export function fill(node, ...children) {
-  const kept = children.filter((child) => child || child === "");
+  const kept = children.filter(Boolean);
   /** @type {Element} */ (node).replaceChildren(.../** @type {(Node | string)[]} */ (kept));
 }
 
@@ -44,6 +45,7 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+const RING = "M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17z";
 const PATHS = {
   chat: "M12 3.5c-5 0-9 3.4-9 7.7 0 2.4 1.3 4.6 3.3 6 .1 1.2-.4 2.3-1.3 3.3 1.9 0 3.5-.7 4.6-1.8.8.2 1.6.3 2.4.3 5 0 9-3.4 9-7.8S17 3.5 12 3.5z",
   close: "M6 6l12 12M18 6L6 18",
@@ -54,8 +56,8 @@ const PATHS = {
   file: "M13.5 3.5H7A1.5 1.5 0 0 0 5.5 5v14A1.5 1.5 0 0 0 7 20.5h10a1.5 1.5 0 0 0 1.5-1.5V8.5zM13.5 3.5v5h5",
   one: "M5 12.5l4.5 4.5L19 7.5",
   two: "M2 12.5l4.5 4.5L16 7.5M11.5 16.5l.5.5L21.5 7.5",
-  wait: "M12 7.5V12l3 2M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17z",
-  fault: "M12 7.5v5.5M12 16.3v.2M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17z",
+  wait: "M12 7.5V12l3 2" + RING,
+  fault: "M12 7.5v5.5M12 16.3v.2" + RING,
   star: "M12 3.5l2.6 5.5 6 .8-4.4 4.2 1.1 6L12 17.1 6.7 20l1.1-6L3.4 9.8l6-.8z",
 };
 
@@ -83,7 +85,7 @@ export function icon(name) {
 export function iconButton(picture, label, onclick, style = "") {
   return el(
     "button",
-    { type: "button", class: "tool " + style, "aria-label": label, title: label, onclick },
+    { class: "tool " + style, "aria-label": label, title: label, onclick },
     icon(picture),
   );
 }

@@ -4,27 +4,28 @@
  * @import {Field, FormConfig, Translate} from "./types"
  */
 import { el, fill, say } from "./dom.js";
+import { randomId } from "./format.js";
 import { labelText } from "./i18n.js";
 
-const KNOWN = /** @type {Record<string, { kind: string, autocomplete: string }>} */ ({
-  name: { kind: "text", autocomplete: "name" },
-  email: { kind: "email", autocomplete: "email" },
-  phone: { kind: "phone", autocomplete: "tel" },
-  message: { kind: "textarea", autocomplete: "off" },
+/** Kind of the fields that have a text of ours. */
+const KNOWN = /** @type {Record<string, string>} */ ({
+  name: "text",
+  email: "email",
+  phone: "phone",
+  message: "textarea",
 });
+/** Type and autofill of an input by its kind. */
 const TYPE = /** @type {Record<string, string>} */ ({ email: "email", phone: "tel" });
 
-/** @param {string} kind @param {string} value @returns {string} key of what is wrong, or nothing */
-function fault(kind, value) {
-  if (kind === "email" && !/^\S+@\S+\.\S+$/.test(value)) return "emailWrong";
-  if (kind === "phone" && value.replace(/\D/g, "").length < 5) return "phoneWrong";
-  return "";
-}
+/** What a value of some kinds looks like; the text of a mistake is named after the kind. */
+const SHAPE = /** @type {Record<string, RegExp>} */ ({ email: /^\S+@\S+\.\S+$/, phone: /(\d\D*){5}/ });
 
 /** @typedef {{ name: string, kind: string, required: boolean, input: any, error: HTMLElement, node: HTMLElement }} Row */
 
 export class Form {
   #busy = false;
+  /** One for all attempts: what arrived without an answer is not stored twice. */
+  #cid = randomId();
 
   /**
    * @param {Chat} chat
@@ -37,18 +38,16 @@ export class Form {
     this.chat = chat;
     this.name = name;
     this.t = t;
-    this.rows = config.fields.map((field) =>
-      this.#row(typeof field === "string" ? { name: field } : field, language),
-    );
+    this.rows = config.fields.map((field) => this.#row(field, language));
     const consent = labelText(config.consent, language);
     this.consent = consent ? this.#consent(consent) : null;
     this.error = el("div", { class: "error", role: "alert" });
-    this.button = el("button", { class: "primary" }, t(name === "prechat" ? "start" : "submit"));
-    const text = labelText(config.text, language) || t(name + "Text");
+    this.button = el("button", { class: "primary", type: "submit" }, t(name === "prechat" ? "start" : "submit"));
+    const text = labelText(config.text, language) || (name === "offline" && t("offlineText"));
     this.node = el(
       "form",
       { class: "form", novalidate: true },
-      el("div", {}, el("h2", {}, labelText(config.title, language) || t(name + "Title")), el("p", {}, text)),
+      el("div", {}, el("h2", {}, labelText(config.title, language) || t(name + "Title")), text && el("p", {}, text)),
       ...this.rows.map((row) => row.node),
       this.consent?.node,
       this.error,
@@ -71,25 +70,25 @@ export class Form {
    */
   #row({ name, kind, label, required = false, options = [] }, language) {
     const { t } = this;
-    const known = KNOWN[name];
-    const is = kind && (kind !== "text" || !known) ? kind : (known?.kind ?? "text");
+    const is = (kind !== "text" && kind) || KNOWN[name] || "text";
     const id = "field-" + name;
     const common = {
       id,
       name,
-      autocomplete: known?.autocomplete ?? TYPE[is] ?? "off",
+      maxlength: 500,
+      autocomplete: TYPE[is] ?? (name === "name" ? name : "off"),
       "aria-required": required && "true",
       "aria-describedby": id + "-error",
     };
-    const choices = () => ["", ...options].map((value) => el("option", { value }, value));
+    const choices = ["", ...options].map((value) => el("option", { value }, value));
     const input =
       is === "textarea"
-        ? el("textarea", { ...common, rows: 3, maxlength: 8000 })
+        ? el("textarea", { ...common, maxlength: 4000 })
         : is === "select"
-          ? el("select", common, ...choices())
-          : el("input", { ...common, type: TYPE[is] ?? "text", maxlength: 500 });
+          ? el("select", common, ...choices)
+          : el("input", { ...common, type: TYPE[is] ?? "text" });
     const error = el("div", { class: "error", id: id + "-error" });
-    const text = labelText(label, language) || (known ? t(name) : name);
+    const text = labelText(label, language) || (name in KNOWN ? t(name) : name);
     const hint = required ? null : el("span", { class: "hint" }, ` (${t("optional")})`);
     const node = el("div", { class: "field" }, el("label", { for: id }, text, hint), input, error);
     return { name, kind: is, required, input, error, node };
@@ -105,10 +104,10 @@ export class Form {
 
   /**
    * @param {{ input: HTMLElement, error: HTMLElement }} row
-   * @param {string} text nothing when it is in order
+   * @param {string | false} text nothing when it is in order
    */
   #mark({ input, error }, text) {
-    say(error, text);
+    say(error, text || "");
     if (text) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
   }
@@ -119,13 +118,13 @@ export class Form {
     let first = null;
     for (const row of this.rows) {
       const value = row.input.value.trim();
-      const wrong = value ? fault(row.kind, value) : row.required ? "needed" : "";
-      this.#mark(row, wrong && t(wrong));
+      const wrong = value ? SHAPE[row.kind]?.test(value) === false : row.required;
+      this.#mark(row, wrong && t(value ? row.kind + "Wrong" : "needed"));
       if (wrong) first ??= row;
     }
     if (consent) {
       const missing = !consent.input.checked;
-      this.#mark(consent, missing ? t("consentNeeded") : "");
+      this.#mark(consent, missing && t("consentNeeded"));
       if (missing) first ??= consent;
     }
     return first;
@@ -141,7 +140,7 @@ export class Form {
     const fields = {};
     for (const { name, input } of this.rows) if (input.value.trim()) fields[name] = input.value.trim();
     const consent = this.consent?.input.checked ?? false;
-    const error = await this.chat.submit("form.submit", { form: this.name, fields, consent });
+    const error = await this.chat.submit("form.submit", this.#cid, { form: this.name, fields, consent });
     this.#turn(false);
     if (error) this.#refused(error);
   }
@@ -155,13 +154,9 @@ export class Form {
   /** @param {Record<string, any>} error */
   #refused({ code, fields = {} }) {
     const { t } = this;
-    let first;
-    for (const row of this.rows) {
-      if (!fields[row.name]) continue;
-      this.#mark(row, t(fault(row.kind, "") || "needed"));
-      first ??= row;
-    }
+    const wrong = this.rows.filter((row) => fields[row.name]);
+    for (const row of wrong) this.#mark(row, t(row.kind in SHAPE ? row.kind + "Wrong" : "needed"));
     say(this.error, t(code === "invalid_form" ? "formFailed" : "tryAgain"));
-    first?.input.focus();
+    wrong[0]?.input.focus();
   }
 }

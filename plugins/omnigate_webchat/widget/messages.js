@@ -27,7 +27,7 @@ export class Messages {
   /** @type {Map<Element, Message>} */
   #inView = new Map();
   #atEnd = true;
-  /** What was here when the list was first shown comes without animation. */
+  /** What is here when the list is first shown is not news: it is not read out. */
   #begun = false;
 
   /**
@@ -42,7 +42,7 @@ export class Messages {
     this.chat = chat;
     this.place = place;
     const onclick = () => chat.earlier();
-    this.older = el("button", { type: "button", class: "text-button earlier", onclick }, t("earlier"));
+    this.older = el("button", { class: "text-button earlier", onclick }, t("earlier"));
     this.list = el("div", {
       class: "list",
       role: "log",
@@ -137,7 +137,6 @@ export class Messages {
   /** @param {Message} message */
   #add(message) {
     const bubble = new Bubble(message, this.place);
-    if (this.#begun) bubble.node.classList.add("new");
     this.#bubbles.set(message.key, bubble);
     bubble.node.dataset.key = message.key;
     if (message.direction === "out") this.observer.observe(bubble.node);

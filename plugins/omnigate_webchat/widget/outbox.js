@@ -38,9 +38,7 @@ export class Outbox {
   async #open(name) {
     const request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => request.result.createObjectStore("outbox", { keyPath: "cid" });
-    const database = await done(request);
-    database.onversionchange = () => database.close();
-    return database;
+    return done(request);
   }
 
   /**

@@ -36,7 +36,7 @@ export class Panel {
     const place = { t, language, base: chat.base, press, retry };
     this.messages = new Messages(chat, place, this.rating.node, this.title);
     this.composer = new Composer(chat, config, t, language, labelText(config.privacy_note, language));
-    this.head = el("header");
+    this.head = el("div", { class: "head" });
     this.banner = el("div", { class: "banner", role: "status", hidden: true });
     this.typing = el("div", { class: "typing", role: "status" });
     this.body = el("div", { class: "body" });

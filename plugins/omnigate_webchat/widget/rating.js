@@ -4,9 +4,11 @@
  * @import {Translate} from "./types"
  */
 import { el, icon, say } from "./dom.js";
+import { randomId } from "./format.js";
 
 export class Rating {
   #score = 0;
+  #cid = randomId();
 
   /**
    * @param {Chat} chat
@@ -18,11 +20,11 @@ export class Rating {
     this.labels = [1, 2, 3, 4, 5].map((n) => {
       const onchange = () => this.#choose(n);
       const input = el("input", { type: "radio", name: "score", value: n, class: "vh", onchange });
-      return el("label", {}, input, icon("star"), el("span", { class: "vh" }, t("stars", { n })));
+      return el("label", {}, input, icon("star"), el("span", { class: "vh" }, n + " / 5"));
     });
     this.comment = el("textarea", { rows: 2, maxlength: 2000, "aria-label": t("comment") });
     this.comment.placeholder = t("comment");
-    this.button = el("button", { type: "button", class: "primary" }, t("submit"));
+    this.button = el("button", { class: "primary" }, t("submit"));
     this.button.onclick = () => this.#submit();
     this.result = el("div", { role: "status" });
     this.ask = el(
@@ -40,10 +42,9 @@ export class Rating {
   render() {
     const { chat } = this;
     this.node.hidden = chat.status !== "closed";
+    if (chat.rated === this.ask.hidden) return;
     this.ask.hidden = chat.rated;
-    if (chat.rated) say(this.result, this.t("thanks"));
-    else if (this.result.dataset.done) say(this.result, "");
-    this.result.dataset.done = chat.rated ? "1" : "";
+    say(this.result, chat.rated ? this.t("thanks") : "");
   }
 
   /** @param {number} score */
@@ -56,7 +57,8 @@ export class Rating {
 
   async #submit() {
     const comment = this.comment.value.trim() || undefined;
-    const error = await this.chat.submit("rating", { score: this.#score, comment });
+    const error = await this.chat.submit("rating", this.#cid, { score: this.#score, comment });
     if (error) say(this.result, this.t("tryAgain"));
+    else this.#cid = randomId();
   }
 }

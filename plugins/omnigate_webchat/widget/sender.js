@@ -8,7 +8,7 @@
  * @import {Log} from "./log.js"
  * @import {Transport} from "./transport.js"
  */
-import { uuid } from "./format.js";
+import { randomId } from "./format.js";
 import { inTurn } from "./tabs.js";
 
 const ANSWER_MS = 15e3;
@@ -17,7 +17,6 @@ const ANSWER_MS = 15e3;
 const PROBLEM = /** @type {Record<string, string>} */ ({
   too_long: "tooLong",
   forbidden: "forbidden",
-  not_found: "notFound",
 });
 
 export class Sender {
@@ -56,7 +55,7 @@ export class Sender {
    */
   async say(d, attachments = []) {
     const at = (this.#lastAt = Math.max(Date.now(), this.#lastAt + 1));
-    const cid = uuid();
+    const cid = randomId();
     this.log.await({ cid, at, d, attachments });
     // A preview's object URL dies with the page.
     const kept = attachments.map(({ preview, ...file }) => file);

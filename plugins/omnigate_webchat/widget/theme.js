@@ -16,7 +16,6 @@ const LIGHT = {
   text: "#1a1d24",
   muted: "#596273",
   line: "#dfe2e9",
-  control: "#868f9f",
   balloon: "#ffffff",
   danger: "#b42318",
 };
@@ -27,13 +26,12 @@ const DARK = {
   text: "#eceef2",
   muted: "#a5adbb",
   line: "#333844",
-  control: "#7f8899",
   balloon: "#262a33",
   danger: "#ff9b8f",
 };
 
 /** @param {string} hex @returns {Rgb} */
-export function parse(hex) {
+function parse(hex) {
   const number = /^#[\da-f]{6}$/i.test(hex) ? parseInt(hex.slice(1), 16) : 0x2563eb;
   return [number >> 16, (number >> 8) & 255, number & 255];
 }
@@ -48,28 +46,14 @@ function luminance(color) {
 }
 
 /** @param {Rgb} a @param {Rgb} b */
-export function contrast(a, b) {
-  const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y);
-  return (light + 0.05) / (dark + 0.05);
+function contrast(a, b) {
+  const ratio = (luminance(a) + 0.05) / (luminance(b) + 0.05);
+  return Math.max(ratio, 1 / ratio);
 }
 
 /** @param {Rgb} from @param {Rgb} to @param {number} share @returns {Rgb} */
 const mix = (from, to, share) =>
   /** @type {Rgb} */ (from.map((part, i) => Math.round(part + (to[i] - part) * share)));
-
-/**
- * Move a colour away from its grounds until it reads on all of them.
- * @param {Rgb} color @param {Rgb[]} grounds @param {Rgb} toward @param {number} least
- */
-function readable(color, grounds, toward, least) {
-  let share = 0;
-  let shade = color;
-  while (share < 1 && grounds.some((ground) => contrast(shade, ground) < least)) {
-    share += 0.04;
-    shade = mix(color, toward, share);
-  }
-  return shade;
-}
 
 /**
  * Return the custom properties of the theme as one rule.
@@ -81,7 +65,11 @@ export function themeRule(color, dark) {
   const on = contrast(accent, WHITE) >= contrast(accent, BLACK) ? WHITE : BLACK;
   const fixed = dark ? DARK : LIGHT;
   const grounds = [parse(fixed.ground), parse(fixed.balloon)];
-  const away = dark ? WHITE : BLACK;
+  // As text, and around what has the focus, the colour moves away from its grounds until it reads.
+  let shade = accent;
+  for (let share = 0.04; grounds.some((ground) => contrast(shade, ground) < 4.5); share += 0.04) {
+    shade = mix(accent, dark ? WHITE : BLACK, share);
+  }
   const text = (/** @type {Rgb} */ rgb) => `rgb(${rgb.join(" ")})`;
   const all = {
     ...fixed,
@@ -89,8 +77,7 @@ export function themeRule(color, dark) {
     // The far end of the gradient goes away from the text on it: contrast only grows.
     accent2: text(mix(accent, on === WHITE ? BLACK : WHITE, 0.16)),
     on: text(on),
-    link: text(readable(accent, grounds, away, 4.5)),
-    edge: text(readable(accent, [parse(fixed.surface)], away, 3)),
+    link: text(shade),
   };
   const rules = Object.entries(all).map(([name, value]) => `--${name}:${value};`);
   return `:host{color-scheme:${dark ? "dark" : "light"} !important;${rules.join("")}}`;

@@ -22,7 +22,7 @@ export class Refused extends Error {
    * @param {string} message
    * @param {number} retryAfterSeconds
    */
-  constructor(status, message, retryAfterSeconds = 0) {
+  constructor(status, message, retryAfterSeconds) {
     super(message);
     this.status = status;
     this.retryAfterSeconds = retryAfterSeconds;
@@ -88,9 +88,7 @@ export class Transport {
   /** Try now instead of waiting: the network or the person came back. */
   wake() {
     if (this.#wanted && (this.state === "idle" || this.state === "waiting")) this.#connect();
-    else if (this.state === "online" && Date.now() - this.#heardAt > QUIET_SECONDS * 1000) {
-      this.#ping();
-    }
+    else if (this.state === "online" && this.#socket) this.#watch(0);
   }
 
   /** Drop the connection; `wake` or the timer brings it back. */
@@ -98,13 +96,11 @@ export class Transport {
     this.#end();
     if (!this.#wanted || this.state === "refused") return;
     this.#turn("waiting");
-    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#connect(), waitSeconds * 1000);
   }
 
   stop() {
     this.#wanted = false;
-    clearTimeout(this.#timer);
     this.#end();
     this.#turn("idle");
   }
@@ -160,7 +156,6 @@ export class Transport {
   }
 
   async #connect() {
-    clearTimeout(this.#timer);
     this.#end();
     this.#turn("connecting");
     const life = (this.#life = new AbortController());
@@ -177,11 +172,10 @@ export class Transport {
 
   /** @param {unknown} error */
   #fault(error) {
-    const status = error instanceof Refused ? error.status : 0;
+    const { status = 0, retryAfterSeconds = 0 } = error instanceof Refused ? error : {};
     if (status === 401) this.expire();
     if (status === 403 || status === 404) return this.#refuse(String(error));
-    const after = error instanceof Refused ? error.retryAfterSeconds : 0;
-    this.drop(Math.max(after, this.#backoff()));
+    this.drop(Math.max(retryAfterSeconds, this.#backoff()));
   }
 
   /** @param {string} why */
@@ -232,12 +226,16 @@ export class Transport {
   async #poll(life) {
     for (let first = true; !life.signal.aborted; first = false) {
       const wait = first ? 0 : POLL_SECONDS;
-      const path = `events?after=${this.#listener.cursor()}&wait=${wait}`;
+      const after = this.#listener.cursor();
+      const path = `events?after=${after}&wait=${wait}`;
       const slow = setTimeout(() => this.drop(0), (POLL_SECONDS + PONG_SECONDS) * 1000);
       const page = await this.call(path, { signal: life.signal }).finally(() => clearTimeout(slow));
       if (life.signal.aborted) return;
       if (first) this.#hear({ t: "welcome", d: { last_seq: page.last_seq } });
       for (const frame of page.frames) this.#hear(frame);
+      if (life.signal.aborted) return;
+      // Events that are not for the visitor move the cursor too.
+      this.#hear({ t: "cursor", seq: page.last_seq, d: {} });
     }
   }
 
@@ -261,8 +259,7 @@ export class Transport {
       this.#attempt = 0;
       if (this.#socket) this.#blocked = 0;
       this.#turn("online");
-      clearInterval(this.#beat);
-      if (this.#socket) this.#beat = setInterval(() => this.#check(), 5000);
+      if (this.#socket) this.#watch();
     }
     if (frame.t === "error" && frame.d.code === "token_expired") {
       this.expire();
@@ -271,22 +268,22 @@ export class Transport {
     this.#listener.frame(frame);
   }
 
-  #check() {
-    if (Date.now() - this.#heardAt > QUIET_SECONDS * 1000) this.#ping();
-  }
-
-  #ping() {
-    const askedAt = Date.now();
-    this.send({ t: "ping", d: {} });
-    clearInterval(this.#beat);
+  /** Ask for a sign of life when nothing was heard for a while; without an answer, connect anew. */
+  #watch(quietSeconds = QUIET_SECONDS) {
+    clearTimeout(this.#beat);
     this.#beat = setTimeout(() => {
-      if (this.#heardAt < askedAt) return this.drop(0);
-      this.#beat = setInterval(() => this.#check(), 5000);
-    }, PONG_SECONDS * 1000);
+      const askedAt = Date.now();
+      if (askedAt - this.#heardAt < quietSeconds * 1000) return this.#watch();
+      this.send({ t: "ping", d: {} });
+      this.#beat = setTimeout(() => {
+        if (this.#heardAt < askedAt) this.drop(0);
+        else this.#watch();
+      }, PONG_SECONDS * 1000);
+    }, quietSeconds * 1000);
   }
 
   #end() {
-    clearInterval(this.#beat);
+    clearTimeout(this.#beat);
     clearTimeout(this.#timer);
     this.#life.abort();
     this.#commands = [];

@@ -75,7 +75,7 @@ export interface Field {
 export interface FormConfig {
   title?: Label;
   text?: Label;
-  fields: (Field | string)[];
+  fields: Field[];
   consent?: Label;
 }
 
@@ -122,8 +122,6 @@ export type Identity = { user_id: string; hash: string } & Record<string, string
 
 export interface Upload {
   name: string;
-  size: number;
-  mime: string;
   /** 0 to 1. */
   progress: number;
   attachment?: Attachment;

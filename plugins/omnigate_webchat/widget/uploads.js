@@ -102,7 +102,7 @@ export class Uploads {
   /** @param {File} file */
   async #start(file) {
     /** @type {Upload} */
-    const upload = { name: file.name, size: file.size, mime: file.type, progress: 0 };
+    const upload = { name: file.name, progress: 0 };
     if (/^image\/(png|jpe?g|gif|webp)$/.test(file.type)) upload.preview = URL.createObjectURL(file);
     this.list.push(upload);
     try {

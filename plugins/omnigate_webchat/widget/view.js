@@ -33,7 +33,6 @@ export class View {
     this.root = this.host.attachShadow({ mode: "closed" });
     this.panel = new Panel(chat, config, this.t, this.language);
     this.launcher = el("button", {
-      type: "button",
       class: "launcher",
       "aria-expanded": "false",
       "aria-controls": "panel",
@@ -82,43 +81,30 @@ export class View {
       addEventListener(type, stop, { capture: true, signal });
     }
     document.addEventListener("visibilitychange", () => this.panel.messages.look(), { signal });
+    this.frame.addEventListener("focusout", () => setTimeout(() => this.#stay()));
     const fit = () => this.frame.style.setProperty("--height", visualViewport?.height + "px");
     visualViewport?.addEventListener("resize", fit, { signal });
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const { composer, node } = this.panel;
-    const active = this.root.activeElement;
+    const { composer } = this.panel;
     if (event.key === "Escape" && (this.chat.open || this.chat.invitation)) {
       if (this.chat.open) this.chat.show(false, true);
       else this.#dismiss();
       event.preventDefault();
-    } else if (event.key === "Enter" && active === composer.input) {
+    } else if (event.key === "Enter" && this.root.activeElement === composer.input) {
       // While an input method composes, Enter takes its suggestion.
       if (event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       composer.send();
-    } else if (event.key === "Tab" && getComputedStyle(this.launcher).display === "none") {
-      this.#turnAround(event, node, active);
     }
   }
 
-  /**
-   * Full screen, the panel covers the page: Tab goes round inside it, Esc leads out.
-   * @param {KeyboardEvent} event
-   * @param {HTMLElement} panel
-   * @param {Element | null} active
-   */
-  #turnAround(event, panel, active) {
-    const all = panel.querySelectorAll("button,a[href],input,textarea,select,[tabindex]");
-    const stops = /** @type {HTMLElement[]} */ ([...all]).filter(
-      (stop) => stop.getClientRects().length && !stop.matches(":disabled"),
-    );
-    const edge = event.shiftKey ? stops[0] : stops.at(-1);
-    if (active !== edge) return;
-    event.preventDefault();
-    (event.shiftKey ? stops.at(-1) : stops[0])?.focus();
+  /** Full screen, the panel covers the page: Tab comes back into it, Esc leads out. */
+  #stay() {
+    const covers = this.chat.open && !this.launcher.getClientRects().length;
+    if (covers && document.hasFocus() && !this.root.activeElement) this.panel.focus();
   }
 
   render() {
@@ -164,7 +150,7 @@ export class View {
     const onclick = () => chat.show(true, true);
     fill(
       this.invite,
-      el("button", { type: "button", class: "words", onclick }, picture, words),
+      el("button", { class: "words", onclick }, picture, words),
       iconButton("close", t("close"), () => this.#dismiss()),
     );
   }
