@@ -168,7 +168,10 @@ class Media:
             raise Refused("gone", f"the file could not be fetched: {stored.error}")
         if shown.state == "pending" or shown.sha256 is None:
             raise RetryLater(f"the file could not be fetched yet: {stored.error or 'unknown'}")
-        return stored, self._shelf.path(shown.sha256)
+        path = self._shelf.path(shown.sha256)
+        if not await asyncio.to_thread(path.is_file):
+            raise Refused("gone", "the file is no longer kept")
+        return stored, path
 
     # ---- fetching -------------------------------------------------------------------------------
 

@@ -6,7 +6,17 @@ from typing import Final
 
 from aiohttp import web
 
-from omnigate.server import health, messages
+from omnigate.server import (
+    admin,
+    contacts,
+    conversations,
+    documents,
+    events,
+    files,
+    health,
+    messages,
+    status,
+)
 from omnigate.server.bodies import DEFAULT_MAX_BYTES
 from omnigate.server.channels import ChannelResource
 from omnigate.server.edge import edge
@@ -15,23 +25,34 @@ from omnigate.server.services import Services
 
 PUBLIC: Final[tuple[Operation, ...]] = (
     *messages.OPERATIONS,
+    *conversations.OPERATIONS,
+    *contacts.OPERATIONS,
+    *files.OPERATIONS,
+    *events.OPERATIONS,
+    *documents.OPERATIONS,
     *health.OPERATIONS,
 )
-"""Every operation of the public API."""
+"""Every operation of the public API but the document of them all."""
+
+ADMIN: Final[tuple[Operation, ...]] = (*status.OPERATIONS, *admin.OPERATIONS)
+"""What the operator's socket serves besides."""
 
 
 def public_app(services: Services) -> web.Application:
     """Return the application of the public listener: channel endpoints and the API."""
     application = _application(services, trusts_proxies=True)
     application.router.register_resource(ChannelResource(services))
-    Api(services, proven=False).mount(application.router, PUBLIC)
+    described = documents.openapi(PUBLIC, services.version)
+    Api(services, proven=False).mount(application.router, (*PUBLIC, described))
     return application
 
 
 def admin_app(services: Services) -> web.Application:
     """Return the application of the admin socket: whoever can open it is the operator."""
     application = _application(services, trusts_proxies=False)
-    Api(services, proven=True).mount(application.router, PUBLIC)
+    operations = (*PUBLIC, *ADMIN)
+    described = documents.openapi(operations, services.version)
+    Api(services, proven=True).mount(application.router, (*operations, described))
     return application
 
 

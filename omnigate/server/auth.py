@@ -32,6 +32,11 @@ class Caller:
     channels: frozenset[str] | None
     """Names of the channels it may see; None: all."""
 
+    @property
+    def owner(self) -> str | None:
+        """Whose files are meant where a caller may use only its own; None: anybody's."""
+        return None if self is OPERATOR else self.id
+
     def sees(self, channel: str | None) -> bool:
         """Tell whether things of this channel exist for the caller."""
         return self.channels is None or channel in self.channels
@@ -55,12 +60,16 @@ class Doorkeeper:
 
     async def caller(self, request: web.Request) -> Caller:
         """Return who calls; raises 401 when nobody proves to."""
-        scheme, _, clear = request.headers.get("Authorization", "").partition(" ")
-        clear = clear.strip()
-        if scheme.lower() != "bearer" or not clear:
+        clear = _presented(request)
+        if not clear:
             raise _unknown("Send a token: Authorization: Bearer og_… (omnigate token create).")
         grant = await self._grant(clear)
         return Caller(grant.id, grant.scopes, grant.channels)
+
+    async def is_known_still(self, request: web.Request) -> bool:
+        """Tell whether a token that was good is so now; asks the store, not the memory."""
+        clear = _presented(request)
+        return await self._store.read(tokens.find, clear, self._store.now()) is not None
 
     async def _grant(self, clear: str) -> Grant:
         now = time.monotonic()
@@ -88,6 +97,12 @@ class Doorkeeper:
                 self._noted.clear()
             self._noted[grant.id] = now
             self._store.writer.do_nowait(tokens.note_used, grant.id).add_done_callback(_forget)
+
+
+def _presented(request: web.Request) -> str:
+    """Return the bearer token of a request, empty without one."""
+    scheme, _, clear = request.headers.get("Authorization", "").partition(" ")
+    return clear.strip() if scheme.lower() == "bearer" else ""
 
 
 def _forget(noted: Future[None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -20,22 +21,25 @@ def check(content: bytes) -> None:
         value = from_json(content, allow_inf_nan=False, cache_strings=False)
     except ValueError as error:
         raise Denied(400, f"The body is not JSON: {_said(error)}.") from None
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in _inside(outer)]
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for outer in level if _is_container(outer) for inner in _inside(outer)]
         if not level:
             return
     raise Denied(400, f"The body is nested deeper than {MAX_DEPTH} levels.")
 
 
-def _inside(value: Any) -> list[Any]:
-    if isinstance(value, str):
-        if "\0" in value:
-            raise Denied(400, "The body has NUL characters in its text; leave them out.")
-        return []
-    if isinstance(value, dict):
-        return [*value.keys(), *value.values()]
-    return value if isinstance(value, list) else []
+def _is_container(value: Any) -> bool:
+    """Tell whether there is something inside; raises 400 for a scalar that no JSON should hold."""
+    if isinstance(value, str) and "\0" in value:
+        raise Denied(400, "The body has NUL characters in its text; leave them out.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Denied(400, "The body has a number that is too large to be kept.")
+    return isinstance(value, dict | list)
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return [*value.keys(), *value.values()] if isinstance(value, dict) else value
 
 
 def _said(error: ValueError) -> str:

@@ -53,7 +53,7 @@ async def send(call: Call) -> web.StreamResponse:
         message,
         key=_idempotency_key(call, message),
         channels=call.caller.channels,
-        owner=call.caller.id,
+        owner=call.caller.owner,
     )
     return call.answer(Queued(**accepted._asdict()), 202)
 

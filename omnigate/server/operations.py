@@ -6,8 +6,10 @@ so they cannot drift apart.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -35,6 +37,10 @@ class Call:
     """An instance of the operation's query model."""
     body: Any
     """An instance of the operation's body model."""
+    is_still_allowed: Callable[[], Awaitable[bool]]
+    """Asks again, for calls that last: the token may have been revoked meanwhile."""
+    streams: Counter[str]
+    """How many streams each caller has open."""
 
     @property
     def id(self) -> str:
@@ -84,6 +90,7 @@ class Api:
         self._services = services
         self._proven = proven
         self._doorkeeper = Doorkeeper(services.store)
+        self._streams: Counter[str] = Counter()
         self._public_origin = _origin(services.settings.public_url)
 
     def mount(self, router: web.UrlDispatcher, operations: Sequence[Operation]) -> None:
@@ -118,6 +125,8 @@ class Api:
                 caller=request[_CALLER],
                 query=_query(request, operation),
                 body=await _body(request, operation),
+                is_still_allowed=partial(self._is_still_allowed, request, operation),
+                streams=self._streams,
             )
             return await operation.run(call)
 
@@ -128,6 +137,11 @@ class Api:
         if operation.scope is not None and not caller.may(operation.scope):
             raise Denied(403, f"The token lacks the scope {operation.scope}.", code="scope")
         return caller
+
+    async def _is_still_allowed(self, request: web.Request, operation: Operation) -> bool:
+        return (
+            self._proven or not operation.secured or await self._doorkeeper.is_known_still(request)
+        )
 
     def _refuse_foreign_page(self, request: web.Request) -> None:
         """Refuse scripts on pages of other sites: the API is for servers."""

@@ -30,6 +30,7 @@ _STATUS_OF_CODE: Final = {
     "no_channel": 404,
     "no_backend": 404,
     "forbidden": 403,
+    "gone": 410,
     "too_large": 413,
     "not_ready": 503,
 }

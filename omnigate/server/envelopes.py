@@ -1,0 +1,48 @@
+"""Stored events as the API hands them out: their own bytes, the addresses of files signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Final
+
+from pydantic_core import to_json
+
+from omnigate.flow.media import Media
+from omnigate.model.event import EventType
+from omnigate.server.problems import Denied
+from omnigate.store.transaction import RecordedEvent
+
+_MOST_PATTERNS: Final = 50
+
+
+def text_of(media: Media, event: RecordedEvent) -> str:
+    """Return an event as JSON on one line."""
+    return media.present(event.body) if event.media else event.body
+
+
+def page_of(media: Media, events: Iterable[RecordedEvent], following: str | None) -> str:
+    """Return a page of events as JSON; the envelopes are not parsed."""
+    items = ",".join(text_of(media, event) for event in events)
+    return f'{{"items":[{items}],"next":{to_json(following).decode()}}}'
+
+
+def wanted_types(patterns: str | None) -> frozenset[EventType] | None:
+    """Return the types that patterns such as ``message.*,typing`` name; None: all.
+
+    Raises 400 for a pattern that names none.
+    """
+    if patterns is None or not patterns.strip():
+        return None
+    named = [pattern.strip() for pattern in patterns.split(",")]
+    if len(named) > _MOST_PATTERNS:
+        raise Denied(400, f"At most {_MOST_PATTERNS} types may be named.")
+    found: set[EventType] = set()
+    for pattern in named:
+        matching = {known for known in EventType if fnmatchcase(known, pattern)}
+        if not matching:
+            raise Denied(
+                400, "types names an event that does not exist; write for example message.*"
+            )
+        found |= matching
+    return frozenset(found)
