@@ -47,7 +47,7 @@ def show(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) ->
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say_fields(answer.items())
+    terminal.say_fields((key.replace("_", " "), value) for key, value in answer.items())
 
 
 def send_sample(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:

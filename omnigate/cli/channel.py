@@ -48,4 +48,4 @@ def show(
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say_fields(answer.items())
+    terminal.say_fields((key.replace("_", " "), value) for key, value in answer.items())

@@ -189,7 +189,7 @@ def _answer(response: HTTPResponse, content: bytes) -> Any:
         for item in problem.get("errors") or []
         if isinstance(item, dict)
     ]
-    raise Failed(what, "\n".join(details))
+    raise Failed("The daemon does not accept this:" if details else what, "\n".join(details))
 
 
 def _events(response: HTTPResponse) -> Iterator[ServerEvent]:

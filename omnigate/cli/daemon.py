@@ -108,7 +108,7 @@ def _show(answer: dict[str, Any]) -> None:
         [
             ("omnigate", f"{answer.get('version')}, {ready}, up {uptime}, pid {answer.get('pid')}"),
             ("store", f"{store.get('url')}, {terminal.size(store.get('size_bytes') or 0)}"),
-            ("totals", ", ".join(f"{value} {key}" for key, value in totals.items())),
+            ("totals", ", ".join(f"{key} {value}" for key, value in totals.items())),
         ]
     )
     terminal.say_title("Channels")
@@ -128,6 +128,7 @@ def _show(answer: dict[str, Any]) -> None:
         {
             "NAME": "name",
             "KIND": "kind",
+            "GETS": "gets",
             "STATE": "state",
             "PENDING": "pending",
             "DUE": "due",
@@ -145,6 +146,7 @@ def _destinations(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for item in items:
         yield {
             **item,
+            "gets": "events" if item["direction"] == "backend" else "messages",
             "oldest": terminal.moment(item.get("oldest_pending_at")),
             "success": terminal.moment(item.get("last_success_at")),
         }

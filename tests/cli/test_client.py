@@ -98,7 +98,7 @@ def test_a_call_carries_query_body_and_headers(client):
 def test_a_refusal_is_told_in_the_daemons_words(client):
     with pytest.raises(Failed) as caught:
         client.get("/v1/refuse")
-    assert caught.value.what == "The message cannot be queued."
+    assert caught.value.what == "The daemon does not accept this:"
     assert caught.value.remedy == "to: is missing"
 
 
@@ -119,7 +119,7 @@ def test_a_stream_is_read_event_by_event(client):
 
 
 def test_a_refused_stream_is_a_refusal(client):
-    with pytest.raises(Failed, match="cannot be queued"):
+    with pytest.raises(Failed, match="does not accept"):
         list(client.stream("/v1/refuse"))
 
 
