@@ -54,7 +54,9 @@ class Commands:
         self._visits = visits
         self._tickets = tickets
         self._now = now
-        self._rate = Buckets(config.limits.messages_per_10_seconds, per_seconds=10)
+        limits = config.limits
+        self._rate = Buckets(limits.messages_per_10_seconds, per_seconds=10)
+        self._network_rate = Buckets(limits.messages_per_10_seconds_per_network, per_seconds=10)
         self._signs = Buckets(10, per_seconds=5)
         self._receipts = Receipts(host, now)
 
@@ -66,6 +68,7 @@ class Commands:
         cid = command.cid
         if not isinstance(command, _FREE_OF_RATE):
             wait_seconds = self._rate.wait_seconds(who.visitor)
+            wait_seconds = wait_seconds or self._network_rate.wait_seconds(who.network)
             if wait_seconds:
                 return _slow_down(cid, wait_seconds)
         try:

@@ -118,8 +118,14 @@ class Form(omnigate.Model):
     """A form that is shown before the conversation or outside hours."""
 
     enabled: bool = Field(True, description="Set to false to keep the form without showing it.")
-    title: Words | None = Field(None, description="Heading, one or one a language.")
-    text: Words | None = Field(None, description="Text above the fields, one or one a language.")
+    title: Words | None = Field(
+        None, description="Heading, one or one a language.", examples=["Before we start"]
+    )
+    text: Words | None = Field(
+        None,
+        description="Text above the fields, one or one a language.",
+        examples=["Tell us how to reach you."],
+    )
     fields: list[FormField] = Field(
         [
             FormField(name="name", kind="text", required=True),
@@ -130,7 +136,9 @@ class Form(omnigate.Model):
         description='The fields, in order; a bare name stands for an optional field: ["name", "email"].',
     )
     consent: Words | None = Field(
-        None, description="Text of a box that must be ticked; never ticked beforehand."
+        None,
+        description="Text of a box that must be ticked; never ticked beforehand.",
+        examples=["I agree to my data being used"],
     )
 
     @model_validator(mode="after")
@@ -141,14 +149,37 @@ class Form(omnigate.Model):
         return self
 
 
+class OfflineForm(Form):
+    """The form outside hours: what it says becomes a message."""
+
+    fields: list[FormField] = Field(
+        [
+            FormField(name="name", kind="text"),
+            FormField(name="email", kind="email", required=True),
+            FormField(name="message", kind="textarea", required=True),
+        ],
+        min_length=1,
+        max_length=20,
+        description="The fields, in order; one is named message.",
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if "message" not in {field.name for field in self.fields}:
+            raise ValueError("the offline form needs a field named message")
+        return self
+
+
 class Hours(omnigate.Model):
     """When somebody is there to answer."""
 
     time_zone: Annotated[str, AfterValidator(_zone)] = Field(
-        description="IANA name of the zone the hours are in, for example Europe/Moscow."
+        description="IANA name of the zone the hours are in, for example Europe/Moscow.",
+        examples=["Europe/Moscow"],
     )
     days: dict[Weekday, list[Span]] = Field(
-        description='Opening hours a day: mon = ["09:00-13:00", "14:00-18:00"]; days left out are closed.'
+        description='Opening hours a day: mon = ["09:00-13:00", "14:00-18:00"]; days left out are closed.',
+        examples=[{"mon": ["09:00-18:00"], "tue": ["09:00-18:00"]}],
     )
     closed_on: list[date] = Field([], description="Dates that are closed as a whole: holidays.")
 
@@ -209,6 +240,12 @@ class Limits(omnigate.Model):
     messages_per_10_seconds: int = Field(
         20, ge=1, le=1000, description="Messages and forms of one visitor."
     )
+    messages_per_10_seconds_per_network: int = Field(
+        200,
+        ge=1,
+        le=100_000,
+        description="Messages and forms of all visitors of one network address.",
+    )
     sessions_per_minute: int = Field(
         30,
         ge=1,
@@ -235,7 +272,9 @@ class WebchatConfig(omnigate.ChannelConfig):
         description="Key of the HMAC that proves who a signed-in customer is; unset: nobody can prove it.",
     )
     title: Words | None = Field(
-        None, description="Name in the widget's head, one or one a language."
+        None,
+        description="Name in the widget's head, one or one a language.",
+        examples=[{"ru": "Магазин", "en": "Shop"}],
     )
     languages: list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]] = Field(
         ["ru", "en"],
@@ -247,13 +286,16 @@ class WebchatConfig(omnigate.ChannelConfig):
         {}, description="Texts of the widget to replace: language, then key."
     )
     prechat: Form | None = Field(None, description="Form to fill in before the first message.")
-    offline: Form | None = Field(
+    offline: OfflineForm | None = Field(
         None,
         description="Form shown outside hours instead of the chat; a field named message is its text.",
     )
     hours: Hours | None = Field(None, description="Working hours; unset: always there.")
     proactive: list[Invitation] = Field(
-        [], max_length=50, description="Rules that invite a visitor to write; the first that holds."
+        [],
+        max_length=50,
+        description="Rules that invite a visitor to write; the first that holds.",
+        examples=[[{"name": "checkout", "text": "Need help?", "url": "*/checkout*"}]],
     )
     peek: bool = Field(
         False,
@@ -266,6 +308,7 @@ class WebchatConfig(omnigate.ChannelConfig):
     geo_file: str | None = Field(
         None,
         description="Path of a MaxMind-format city database: tells the visitor's city from the address.",
+        examples=["/var/lib/geo/city.mmdb"],
     )
     record_ip: bool = Field(
         True, description="Keep the visitor's network address in the conversation's context."
@@ -276,11 +319,9 @@ class WebchatConfig(omnigate.ChannelConfig):
         description="Country of phone numbers written without one, as two letters.",
     )
     privacy_note: Words | None = Field(
-        None, description="Short note under the input, one or one a language."
+        None,
+        description="Short note under the input, one or one a language.",
+        examples=[
+            {"ru": "Мы храним переписку 90 дней.", "en": "We keep what you write for 90 days."}
+        ],
     )
-
-    @model_validator(mode="after")
-    def _offline_form_says_something(self) -> Self:
-        if self.offline and "message" not in {field.name for field in self.offline.fields}:
-            raise ValueError("the offline form needs a field named message")
-        return self

@@ -40,14 +40,20 @@ def is_proven(identity: Identity, secret: SecretStr | None) -> bool:
 
 
 def pass_of(
-    visitor: str, identity: Identity | None, *, locale: str | None, default_region: str
+    visitor: str,
+    identity: Identity | None,
+    *,
+    network: str,
+    locale: str | None,
+    default_region: str,
 ) -> Pass:
     """Return the claims of a connection; ``identity`` is given only when it is proven."""
     if identity is None:
-        return Pass(visitor=visitor, locale=locale)
+        return Pass(visitor=visitor, network=network, locale=locale)
     avatar = identity.avatar_url
     return Pass(
         visitor=visitor,
+        network=network,
         user=identity.user_id,
         name=identity.name or None,
         email=identity.email or None,

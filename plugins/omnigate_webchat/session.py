@@ -57,7 +57,8 @@ class Sessions:
 
     async def open(self, request: web.Request) -> web.StreamResponse:
         """Answer ``POST session``."""
-        wait_seconds = self._rate.wait_seconds(network_of(request.remote))
+        network = network_of(request.remote)
+        wait_seconds = self._rate.wait_seconds(network)
         if wait_seconds:
             raise Rejected(
                 429, "too many sessions from this network", retry_after_seconds=wait_seconds
@@ -68,6 +69,7 @@ class Sessions:
         who = pass_of(
             visitor.visitor,
             identity,
+            network=network,
             locale=asked.context.language,
             default_region=self._config.default_region,
         )

@@ -47,6 +47,8 @@ class Pass(Claims):
     """What a connection may act as: one visitor, in one conversation."""
 
     visitor: str
+    network: str = ""
+    """The network that the session was opened from; limits count by it."""
     user: str | None = None
     """The site's own id of the customer, proven by a signature."""
     name: str | None = None

@@ -32,7 +32,7 @@ ORIGINS = ["https://shop.example.org"]
         ({"allowed_origins": ORIGINS, "theme": {"color": "red"}}, "pattern"),
         ({"allowed_origins": ORIGINS, "identity_secret": "short"}, "at least 16"),
         ({"allowed_origins": ORIGINS, "uploads": {"types": ["text/html"]}}, "can be told apart"),
-        ({"allowed_origins": ORIGINS, "offline": {}}, "field named message"),
+        ({"allowed_origins": ORIGINS, "offline": {"fields": ["name"]}}, "field named message"),
         ({"allowed_origins": ORIGINS, "prechat": {"fields": ["name", "name"]}}, "same name"),
         (
             {"allowed_origins": ORIGINS, "prechat": {"fields": [{"name": "a", "kind": "select"}]}},

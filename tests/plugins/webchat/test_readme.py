@@ -48,7 +48,7 @@ def default(field: FieldInfo) -> str:
     if value is None or value in ([], {}):
         return "unset"
     if isinstance(value, list) and isinstance(value[0], BaseModel):
-        return "name and email"
+        return "and ".join(item.name + " " for item in value).strip()
     if isinstance(value, list) and len(value) > 3:
         return f"{len(value)} of them"
     return f"`{json.dumps(value, ensure_ascii=False)}`"

@@ -330,6 +330,16 @@ async def test_too_many_messages_are_slowed_down_and_none_is_lost_silently(open_
     assert 0 < answers[3]["d"]["retry_after_seconds"] <= 4
 
 
+async def test_many_visitors_of_one_network_are_slowed_down_together(open_chat, new_cid):
+    chat = await open_chat(limits={"messages_per_10_seconds_per_network": 2})
+    answers = []
+    for _ in range(3):
+        async with chat.tab(await chat.session()) as tab:
+            await tab.send("msg.send", {"text": "buy now"}, new_cid())
+            answers.append((await tab.wait_for("ack", "error"))["t"])
+    assert answers == ["ack", "ack", "error"]
+
+
 async def test_a_flood_of_frames_ends_the_connection(chat):
     async with chat.tab(await chat.session()) as tab:
         for _ in range(310):
