@@ -10,7 +10,7 @@ from omnigate.cli import terminal
 from omnigate.cli.client import segment
 from omnigate.cli.message import COLUMNS, note_more, row
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
-from omnigate.cli.reach import store
+from omnigate.cli.reach import running, store
 
 Identifier = Annotated[str, typer.Argument(metavar="cnv_…", help="Identifier of the conversation.")]
 
@@ -92,7 +92,8 @@ def close(
 
     The customer's next message opens it again.
     """
-    with store(config_path) as client:
+    # Backends hear of it by their routes, which only the daemon knows.
+    with running(config_path) as client:
         answer = client.post(f"/v1/conversations/{segment(conversation)}/close", {})
     if as_json:
         terminal.say_json(answer)

@@ -178,6 +178,7 @@ def test_the_version_is_printed(omnigate):
         ("backend", "test", "console"),
         ("message", "send", "hello", "--conversation", "cnv_1"),
         ("events", "tail"),
+        ("conversation", "close", "cnv_1"),
     ],
 )
 def test_a_command_that_needs_the_daemon_says_how_to_start_it(omnigate, directory, arguments):

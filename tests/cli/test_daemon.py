@@ -221,6 +221,17 @@ def test_an_answer_is_queued_once_however_often_it_is_asked_for(omnigate, daemon
     assert "outbound" in shown.out
 
 
+def test_a_closed_conversation_is_told_to_the_backend(omnigate, daemon):
+    daemon.say("one")
+    (conversation,) = json.loads(omnigate("conversation", "list", "--json").out)["items"]
+    assert omnigate("conversation", "close", conversation["id"]).code == 0
+    wait_until(lambda: "conversation.closed" in daemon.output(), "the backend has heard of it")
+    assert (
+        json.loads(omnigate("conversation", "list", "--status", "open", "--json").out)["items"]
+        == []
+    )
+
+
 def test_a_backend_is_tested_with_a_sample(omnigate, daemon):
     tested = omnigate("backend", "test", "console")
     assert tested.code == 0, tested.err
