@@ -28,7 +28,7 @@ class Profile(Model):
     avatar_url: ShortText | None = None
     verified: bool = False
     """The channel has proof that the address belongs to the person (a signature, a login)."""
-    also: list[Address] = Field(default=[], max_length=10)
+    also: list[Address] = Field(default_factory=list, max_length=10)
     """Further addresses that the channel has *proven* to be the same person."""
 
 
@@ -53,7 +53,7 @@ class InboundMessage(Inbound):
     html: Text | None = None
     """Sanitised HTML; e-mail only."""
     subject: ShortText | None = None
-    attachments: list[AttachmentRef] = Field(default=[], max_length=100)
+    attachments: list[AttachmentRef] = Field(default_factory=list, max_length=100)
     location: Location | None = None
     shared_contact: SharedContact | None = None
     message_id: ExternalId | None = None
@@ -79,7 +79,7 @@ class MessageEdited(Inbound):
     message_id: ExternalId
     text: Text | None = None
     html: Text | None = None
-    attachments: list[AttachmentRef] = []
+    attachments: list[AttachmentRef] = Field(default_factory=list)
 
 
 class MessageDeleted(Inbound):
@@ -93,7 +93,7 @@ class Reaction(Inbound):
 
     sender: Profile
     message_id: ExternalId
-    emoji: list[ShortText] = []
+    emoji: list[ShortText] = Field(default_factory=list)
 
 
 class ButtonPressed(Inbound):
@@ -142,6 +142,9 @@ class Receipt(Inbound):
     message_id: ExternalId
     state: ReceiptState
     error: ShortText | None = None
+    any_conversation: bool = False
+    """The platform itself says so and names no conversation: ``conversation`` is then not compared.
+    Leave it off where a customer can send receipts, or they could be about other people's messages."""
 
 
 class EchoMessage(Inbound):
@@ -151,7 +154,7 @@ class EchoMessage(Inbound):
     """The customer the message went to."""
     author: ShortText | None = None
     text: Text | None = None
-    attachments: list[AttachmentRef] = []
+    attachments: list[AttachmentRef] = Field(default_factory=list)
     message_id: ExternalId | None = None
 
 

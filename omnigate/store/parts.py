@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from omnigate.model.outbound import OutboundPart
 from omnigate.store.attachments import read_attachments
 from omnigate.store.ledger import Ledger, Thread
-from omnigate.store.receipts import Receipts, take_early
+from omnigate.store.receipts import ANY_CONVERSATION, Receipts, take_early
 from omnigate.store.record import Recorder
 from omnigate.store.schema import conversation, message, message_part
 from omnigate.store.transaction import Transaction, chunks
@@ -97,7 +97,7 @@ def _apply(transaction: Transaction, receipts: Receipts, thread: Thread, item: P
     )
     if item.external_id is not None:
         for early in take_early(transaction.connection, thread.channel.name, [item.external_id]):
-            if early.conversation == thread.external_id:
+            if early.conversation in (thread.external_id, ANY_CONVERSATION):
                 receipts.move(
                     thread, item.message_id, item.index, early.state, early.error, early.occurred_at
                 )

@@ -32,6 +32,9 @@ RANK: Final = {
     "read": 5,
 }
 
+ANY_CONVERSATION: Final = ""
+"""Stands in an early receipt for the conversation that its platform did not name."""
+
 STATE_EVENTS: Final = {
     "sent": EventType.MESSAGE_SENT,
     "delivered": EventType.MESSAGE_DELIVERED,
@@ -91,6 +94,7 @@ class Receipts:
                     part = _Part(row.message_id, row.number, row.conversation_id)
                     self._parts[channel, row.external_id] = part
         self._wanted.clear()
+        self._ledger.load_ids(part.conversation_id for part in self._parts.values())
         self.load_messages([part.message_id for part in self._parts.values()])
 
     def load_messages(self, message_ids: Sequence[str]) -> None:
@@ -106,10 +110,13 @@ class Receipts:
     def take(self, channel: ChannelKey, item: Receipt) -> tuple[RecordedEvent, str] | None:
         """Apply one receipt; return the event and the message when the message's state changed."""
         part = self._parts.get((channel.name, item.message_id))
-        thread = self._ledger.thread(channel, item.conversation)
         if part is None:
             self._early.append(_early_row(channel.name, item, self._transaction.now))
             return None
+        if item.any_conversation:
+            thread = self._ledger.by_id.get(part.conversation_id)
+        else:
+            thread = self._ledger.thread(channel, item.conversation)
         if thread is None or thread.id != part.conversation_id:
             return None
         occurred_at = int(item.occurred_at.timestamp() * 1000)
@@ -221,7 +228,7 @@ def _early_row(channel: str, item: Receipt, now: int) -> dict[str, Any]:
         "channel": channel,
         "external_id": item.message_id,
         "state": item.state,
-        "conversation": item.conversation,
+        "conversation": ANY_CONVERSATION if item.any_conversation else item.conversation,
         "error": item.error,
         "occurred_at": int(item.occurred_at.timestamp() * 1000),
         "recorded_at": now,

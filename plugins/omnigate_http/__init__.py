@@ -77,7 +77,7 @@ class Http(omnigate.Channel):
 
     async def _messages(self, request: web.Request) -> web.Response:
         messages = wire.messages(await self._authentic(request))
-        return await self._store([message.inbound() for message in messages])
+        return await self._store(messages)
 
     async def _receipts(self, request: web.Request) -> web.Response:
         receipts = wire.receipts(await self._authentic(request))

@@ -39,11 +39,7 @@ class Message(omnigate.InboundMessage):
     """One message of a customer; without a time it was said now."""
 
     occurred_at: omnigate.Timestamp = Field(default_factory=_now)
-    attachments: list[File] = Field(default=[], max_length=100)  # type: ignore[assignment]  # narrower, and frozen
-
-    def inbound(self) -> omnigate.InboundMessage:
-        """Return it in the host's terms; what was checked once is not checked again."""
-        return omnigate.InboundMessage.model_construct(**dict(self))
+    attachments: list[File] = Field(default_factory=list, max_length=100)  # type: ignore[assignment]  # narrower, and frozen
 
 
 class Receipt(omnigate.Model):
@@ -60,6 +56,7 @@ class Receipt(omnigate.Model):
         return omnigate.Receipt(
             external_id=f"receipt:{self.state}:{self.external_id}",
             conversation=self.conversation or self.external_id,
+            any_conversation=self.conversation is None,
             occurred_at=self.occurred_at,
             message_id=self.external_id,
             state=self.state,

@@ -75,7 +75,7 @@ async def app(anyio_backend):
 async def test_a_message_is_stored_and_then_accepted(app):
     assert await app.post("/messages", MESSAGE) == (202, {"accepted": 1, "duplicates": 0})
     (item,) = app.host.store.items
-    assert type(item) is omnigate.InboundMessage
+    assert isinstance(item, omnigate.InboundMessage)
     assert (item.external_id, item.conversation, item.text) == ("m1", "c1", "Здравствуйте")
     assert item.sender.address == "user:42"
     assert abs(item.occurred_at.timestamp() - time.time()) < 5
@@ -240,6 +240,7 @@ async def test_a_receipt_is_stored_once_for_each_state(app):
     first, second = app.host.store.items
     assert isinstance(first, omnigate.Receipt)
     assert (first.message_id, first.state) == ("77", "delivered")
+    assert (first.any_conversation, second.any_conversation) == (True, False)
     assert (second.message_id, second.state, second.conversation) == ("77", "read", "c1")
 
 
