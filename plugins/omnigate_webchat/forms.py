@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import omnigate
-from omnigate_webchat.config import Form, FormField
+from omnigate_webchat.formconfig import Form, FormField
 from omnigate_webchat.phone import e164
 
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")

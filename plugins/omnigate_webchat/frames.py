@@ -235,7 +235,7 @@ def check_command(frame: Frame) -> Command:
         return _COMMAND.validate_python(frame)
     except ValidationError as mistakes:
         cid = frame.get("cid")
-        known = cid if isinstance(cid, str) else None
+        known = cid if isinstance(cid, str) and len(cid) <= 64 else None
         raise BadFrame(error("bad_frame", _what(mistakes), cid=known)) from None
 
 

@@ -10,8 +10,9 @@ from aiohttp import web
 from pydantic import Field
 
 import omnigate
-from omnigate_webchat.config import Form, WebchatConfig
+from omnigate_webchat.config import WebchatConfig
 from omnigate_webchat.events import EventLog
+from omnigate_webchat.formconfig import Form
 from omnigate_webchat.gate import Rejected, answer_json, read_json
 from omnigate_webchat.geo import GeoFile
 from omnigate_webchat.hours import is_open
