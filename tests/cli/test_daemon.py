@@ -62,29 +62,29 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.05)
 
 
-def configure(directory: Path, port: int) -> None:
-    (directory / "omnigate.toml").write_text(f"""
-[server]
-listen = "127.0.0.1:{port}"
+APP = """
 [log]
 format = "json"
 [channels.app]
 kind = "http"
-token = {{ env = "APP_TOKEN" }}
-[backends.console]
-kind = "console"
-[[routes]]
-backends = ["console"]
-""")
+token = { env = "APP_TOKEN" }
+"""
 
 
-def start(directory: Path, port: int) -> Daemon:
+def configure(path: Path, port: int) -> None:
+    """Do as a newcomer does with what ``omnigate init`` wrote: another port, one more channel."""
+    written = path.read_text()
+    assert 'listen = "127.0.0.1:8080"' in written
+    path.write_text(written.replace("127.0.0.1:8080", f"127.0.0.1:{port}") + APP)
+
+
+def start(directory: Path, port: int, **environment: str) -> Daemon:
     """Start the daemon and wait until it says that it is ready."""
     with (directory / "out").open("ab") as out, (directory / "log").open("ab") as log:
         process = subprocess.Popen(
             [*COMMAND, "run"],
             cwd=directory,
-            env={**os.environ, "APP_TOKEN": TOKEN},
+            env={**os.environ, "APP_TOKEN": TOKEN, **environment},
             stdout=out,
             stderr=log,
         )
@@ -106,10 +106,20 @@ def start(directory: Path, port: int) -> Daemon:
 
 
 @pytest.fixture
-def daemon(directory: Path) -> Iterator[Daemon]:
+def port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    configure(directory, port)
+        number: int = probe.getsockname()[1]
+    return number
+
+
+@pytest.fixture
+def daemon(omnigate, directory: Path, port: int, monkeypatch) -> Iterator[Daemon]:
+    assert omnigate("init").code == 0
+    configure(directory / "omnigate.toml", port)
+    monkeypatch.setenv("APP_TOKEN", TOKEN)
+    checked = omnigate("check")
+    assert checked.code == 0, checked.err
+    monkeypatch.delenv("APP_TOKEN")
     daemon = start(directory, port)
     yield daemon
     daemon.process.kill()
@@ -130,7 +140,10 @@ def test_a_newcomers_walk_from_the_first_message_to_a_clean_end(omnigate, daemon
 
     answer = json.loads(omnigate("status", "--json").out)
     assert answer["ready"] is True
-    assert [(item["name"], item["kind"]) for item in answer["channels"]] == [("app", "http")]
+    assert [(item["name"], item["kind"]) for item in answer["channels"]] == [
+        ("site", "webchat"),
+        ("app", "http"),
+    ]
     assert answer["totals"]["messages"] == 1
 
     daemon.process.send_signal(signal.SIGTERM)
@@ -271,6 +284,33 @@ def test_events_are_followed_as_they_happen(daemon, directory):
     finally:
         follower.kill()
         follower.communicate()
+
+
+def test_a_broken_plugin_costs_only_its_own_channel(omnigate, directory, port):
+    plugins = directory / "plugins"
+    (plugins / "worn-1.0.dist-info").mkdir(parents=True)
+    (plugins / "worn-1.0.dist-info" / "METADATA").write_text("Name: worn\nVersion: 1.0\n")
+    (plugins / "worn-1.0.dist-info" / "entry_points.txt").write_text("[omnigate]\nworn = worn\n")
+    (plugins / "worn.py").write_text("raise SystemExit('the lid is off')")
+    omnigate("init")
+    configure(directory / "omnigate.toml", port)
+    with (directory / "omnigate.toml").open("a") as file:
+        file.write('[channels.old]\nkind = "worn"\n')
+    daemon = start(directory, port, PYTHONPATH=str(plugins))
+    try:
+        daemon.say("hello")
+        wait_until(lambda: "hello" in daemon.output(), "the others go on")
+        states = {
+            item["name"]: (item["state"], item["message"])
+            for item in json.loads(omnigate("channel", "list", "--json").out)["items"]
+        }
+        assert states["app"][0] == "up"
+        assert states["old"][0] != "up"
+        assert "the lid is off" in states["old"][1]
+        assert "the lid is off" in daemon.log()
+    finally:
+        daemon.process.kill()
+        daemon.process.wait(10)
 
 
 def test_a_second_daemon_on_the_same_store_is_refused_in_words(daemon, directory):
