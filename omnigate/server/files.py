@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import quote
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import Field
 from sqlalchemy import Connection
@@ -55,10 +55,10 @@ async def upload(call: Call) -> web.StreamResponse:
     name, mime = query.name, request.content_type
     chunks: AsyncIterator[bytes]
     if mime == "multipart/form-data":
-        part = await _file_part(request)
+        form, part = await _file_part(request)
         name = name or part.filename
         mime = part.headers.get("Content-Type", OPAQUE)
-        chunks = _of_part(part)
+        chunks = _of_part(form, part)
     else:
         if not request.can_read_body:
             raise Denied(400, "The body is empty; send the file as the body, or as a form's field.")
@@ -122,8 +122,8 @@ def _headers(shown: Attachment) -> dict[str, str]:
     }
 
 
-async def _file_part(request: web.Request) -> BodyPartReader:
-    """Return the first field of the form that is a file."""
+async def _file_part(request: web.Request) -> tuple[MultipartReader, BodyPartReader]:
+    """Return the form and its first field that is a file."""
     try:
         form = await request.multipart()
         for _ in range(20):
@@ -131,16 +131,26 @@ async def _file_part(request: web.Request) -> BodyPartReader:
             if part is None:
                 break
             if isinstance(part, BodyPartReader) and (part.filename or part.name == "file"):
-                return part
+                return form, _plain(part)
     except (ValueError, RuntimeError, AssertionError, HttpProcessingError):
         raise Denied(400, "The form is malformed.") from None
     raise Denied(400, "The form has no file; name the field file.")
 
 
-async def _of_part(part: BodyPartReader) -> AsyncIterator[bytes]:
+def _plain(part: BodyPartReader) -> BodyPartReader:
+    """Return a field whose bytes are the file's own; raises 400 where they are encoded."""
+    encoding = part.headers.get("Content-Transfer-Encoding", "binary").lower()
+    if encoding not in ("7bit", "8bit", "binary") or "Content-Encoding" in part.headers:
+        raise Denied(400, "The file in the form is encoded; send its plain bytes.")
+    return part
+
+
+async def _of_part(form: MultipartReader, part: BodyPartReader) -> AsyncIterator[bytes]:
     try:
         while chunk := await part.read_chunk(_CHUNK_BYTES):
             yield bytes(chunk)
+        # A form that ends before its boundary is half a file.
+        await form.next()
     except (ValueError, AssertionError, HttpProcessingError):
         # The framework asserts where a body ends before its boundary.
         raise Denied(400, "The form is malformed.") from None

@@ -14,7 +14,7 @@ from omnigate.model.event import Event, EventType
 from omnigate.store.history import log_end
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.ledger import ChannelKey
-from omnigate.store.store import open_store
+from omnigate.store.store import Store, open_store
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ async def store(tmp_path):
         yield opened
 
 
-async def receive(store, external_id="1"):
+async def receive(store: Store, external_id: str = "1") -> None:
     said = omnigate.InboundMessage(
         external_id=external_id,
         conversation="1",
