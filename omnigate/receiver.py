@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Annotated, Final
@@ -44,6 +45,15 @@ def check_network(text: str) -> str:
     return text
 
 
+def check_authorities(path: str) -> str:
+    """Return the path of a PEM file that certificates can be verified with; raises ``ValueError``."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # SSLError is one
+        raise ValueError(f"{path} cannot be used as certificate authorities: {error}") from None
+    return path
+
+
 def check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
     """Return extra headers unless one is malformed or ours; raises ``ValueError``."""
     for name, value in headers.items():
@@ -62,6 +72,9 @@ ReceiverUrl = Annotated[str, AfterValidator(check_url)]
 
 PrivateNetwork = Annotated[str, AfterValidator(check_network)]
 """A field of a configuration: a network in CIDR notation."""
+
+AuthoritiesFile = Annotated[str, AfterValidator(check_authorities)]
+"""A field of a configuration: a PEM file with certificate authorities."""
 
 ExtraHeaders = Annotated[dict[str, SecretStr], AfterValidator(check_headers)]
 """A field of a configuration: headers that do not replace ours. Values may be secrets."""
@@ -94,7 +107,7 @@ class ReceiverConfig(PluginConfig):
             "http:// accepted."
         ),
     )
-    ca_file: str | None = Field(
+    ca_file: AuthoritiesFile | None = Field(
         None, description="PEM file with the authorities that vouch for the receiver's certificate."
     )
 

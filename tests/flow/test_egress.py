@@ -146,6 +146,17 @@ async def test_a_name_that_resolves_to_a_private_address_is_refused(addresses):
         assert receiver.requests == []
 
 
+async def test_a_public_address_is_not_spoken_to_without_encryption():
+    """Also when an encrypted exchange was tried before in the same task."""
+    names = Rebinding("127.0.0.1")
+    async with guarded_session(resolver=names) as session:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get("https://first.example.org/")
+        names.addresses = ("8.8.8.8",)
+        with pytest.raises(aiohttp.ClientConnectorError, match="without encryption; use https"):
+            await session.get("http://second.example.org/")
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_redirects_are_not_followed(status):
     """S3."""

@@ -163,6 +163,8 @@ async def test_without_allow_private_a_receiver_on_loopback_is_not_reached(there
         ({"headers": {"Content-Length": "x"}}, "set by Omnigate"),
         ({"headers": {"a b": "x"}}, "no header name"),
         ({"headers": {"x": "canary\r\nevil: 1"}}, "on one line"),
+        ({"ca_file": "/no/such/file.pem"}, "/no/such/file.pem cannot be used"),
+        ({"ca_file": __file__}, "certificate authorities"),
         ({"timeout_seconds": 0}, "greater than 0"),
         ({"tiemout_seconds": 1}, "not permitted"),
     ],
