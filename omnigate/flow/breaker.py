@@ -36,6 +36,8 @@ class Breaker:
         self._window: deque[tuple[int, bool]] = deque()
         self._ramp: int | None = None if health.first_failure_at is None else 0
         self._alike: deque[tuple[str, int | None]] = deque(maxlen=ALIKE)
+        # What the destination itself asked for binds, whatever its other answers are.
+        self._asked_until = 0 if health.breaker != "closed" else health.retry_at or 0
 
     def limit(self, concurrency: int, now: int) -> int:
         """Return how many lanes may be worked on at once."""
@@ -70,7 +72,9 @@ class Breaker:
             if health.breaker != "closed":
                 self._window.clear()
             health.breaker, health.failures, health.opened_for_ms = "closed", 0, 0
-            health.retry_at = health.first_failure_at = None
+            # An attempt that was under way when the destination asked for a pause does not end it.
+            health.retry_at = self._asked_until if self._asked_until > now else None
+            health.first_failure_at = None
             self._ramp = 0
         elif self._ramp is not None:
             self._ramp = self._ramp + 1 if self._ramp + 1 < len(_RAMP) else None
@@ -88,7 +92,8 @@ class Breaker:
         self._ramp = 0
         self._count(now, failed=True)
         if hint_seconds:
-            health.retry_at = max(health.retry_at or 0, now + int(hint_seconds * 1000))
+            self._asked_until = max(self._asked_until, now + int(hint_seconds * 1000))
+            health.retry_at = max(health.retry_at or 0, self._asked_until)
         if health.breaker == "closed" and not self._is_too_much():
             return False
         longer = min(health.opened_for_ms * 2, int(OPEN_LIMIT_SECONDS * 1000))

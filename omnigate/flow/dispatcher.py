@@ -122,6 +122,7 @@ class Dispatcher:
         await self._writer.do(lanes.void_leases, None)
         self._writer.last_words = self._claims
         self._writer.on_commit.append(self._committed)
+        self._writer.nudge()  # what an earlier run owed goes out without waiting for news
         try:
             await self._keep_leases()
         finally:
