@@ -26,6 +26,12 @@ CONNECT_SECONDS: Final = 5.0
 
 _OF_THE_DESTINATION: Final = frozenset({401, 403, 404, 405, 408, 410, 425, 429})
 _STALE_CONNECTION_SECONDS: Final = 1.0
+# How the client tells that the other side closed a connection, most often one that was idle.
+_HANG_UP: Final = (
+    aiohttp.ServerDisconnectedError,
+    aiohttp.ClientConnectionResetError,
+    aiohttp.ClientOSError,
+)
 
 
 class Receiver:
@@ -69,12 +75,12 @@ class Receiver:
         began = time.monotonic()
         try:
             return await self._exchange(session, webhook_id, body, headers)
-        except aiohttp.ServerDisconnectedError:
+        except _HANG_UP:
             if time.monotonic() - began > _STALE_CONNECTION_SECONDS:
                 raise DestinationUnavailable(f"{self.origin} closed without answering") from None
         try:
             return await self._exchange(session, webhook_id, body, headers)
-        except aiohttp.ServerDisconnectedError:
+        except _HANG_UP:
             raise DestinationUnavailable(f"{self.origin} closed without answering") from None
 
     async def reach(self, session: aiohttp.ClientSession) -> int:
@@ -119,7 +125,9 @@ class Receiver:
                 retry_after = answer.headers.get("retry-after")
                 if answer.status >= 400:
                     await _read_capped(answer)  # so that the connection can serve again
-        except aiohttp.ServerDisconnectedError:
+        except aiohttp.ClientConnectorError as error:
+            raise self._unavailable(error) from None
+        except _HANG_UP:
             raise
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unavailable(error) from None

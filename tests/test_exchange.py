@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import struct
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from socket import SO_LINGER, SOL_SOCKET
 
 import pytest
 from aiohttp import web
@@ -191,6 +193,7 @@ class Counting(asyncio.Protocol):
     """A receiver that closes each connection after one answer, without saying so beforehand."""
 
     connections = 0
+    rudely = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         Counting.connections += 1
@@ -199,14 +202,21 @@ class Counting(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         assert isinstance(self.transport, asyncio.Transport)
-        if self.answered:
+        if self.answered and self.rudely:
+            linger = struct.pack("ii", 1, 0)  # closing then sends a reset
+            self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, linger)
+            self.transport.abort()
+        elif self.answered:
             self.transport.close()
         elif data.endswith(b"}"):
             self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
             self.answered = True
 
 
-async def test_a_connection_that_went_stale_costs_no_attempt(session):
+@pytest.mark.parametrize("rudely", [False, True])
+async def test_a_connection_that_went_stale_costs_no_attempt(session, monkeypatch, rudely):
+    monkeypatch.setattr(Counting, "rudely", rudely)
+    monkeypatch.setattr(Counting, "connections", 0)
     server = await asyncio.get_running_loop().create_server(Counting, "127.0.0.1", 0)
     async with server:
         post = receiver(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/").post
