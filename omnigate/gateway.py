@@ -25,6 +25,7 @@ from typing import Final
 
 import anyio
 import structlog
+from aiohttp import ClientSession
 
 from omnigate import logs, systemd
 from omnigate.backend import Backend
@@ -97,6 +98,9 @@ class Gateway:
             self._fetcher,
             url_ttl_seconds=settings.media.url_ttl_seconds,
             max_file_bytes=settings.media.max_file_bytes,
+            eager_channels=self._eager_channels,
+            session=self._session_of,
+            fetch_timeout_seconds=settings.media.fetch_timeout_seconds,
         )
         self.outbound = Outbound(store, self.inbox, lambda: self.plugins.channels, self.media.sign)
         self.relay = EphemeralRelay(
@@ -247,6 +251,19 @@ class Gateway:
     def _fetcher(self, channel: str) -> Channel | None:
         runner = self.plugins.channels.get(channel)
         return runner.channel if runner else None
+
+    def _session_of(self, channel: str | None) -> ClientSession | None:
+        """Return the session with the networks that a channel's configuration allows."""
+        served = self._fetcher(channel) if channel else None
+        return served.host.http if served else None
+
+    def _eager_channels(self) -> list[str]:
+        """Return the channels whose files are fetched without being asked for."""
+        return [
+            runner.name
+            for runner in self.plugins.channels.values()
+            if runner.config is not None and runner.config.fetch_attachments == "eager"
+        ]
 
 
 def run(config: Config) -> int:
