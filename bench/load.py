@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import cast
 
 Shape = Callable[[int, int], bytes]
 
@@ -79,12 +80,11 @@ class Connection(asyncio.Protocol):
         self._load = load
         self._sent_at = 0.0
         self._buffer = b""
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to post."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._post()
 
     def data_received(self, data: bytes) -> None:
@@ -113,7 +113,6 @@ class Connection(asyncio.Protocol):
             self._send(request)
 
     def _send(self, request: bytes) -> None:
-        assert self._transport is not None
         self._sent_at = time.perf_counter()
         self._transport.write(request)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import cast
 
 
 class Counter:
@@ -23,12 +24,11 @@ class Sink(asyncio.Protocol):
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
         self._buffer = b""
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Answer every complete request in the buffer."""
@@ -43,7 +43,6 @@ class Sink(asyncio.Protocol):
             self._answer(is_post=head.startswith(b"post"))
 
     def _answer(self, *, is_post: bool) -> None:
-        assert self._transport is not None
         if is_post:
             self._counter.posts += 1
             self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")

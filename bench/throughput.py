@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 CONNECTIONS = 64
 CONVERSATIONS = 2000
 TOKEN = "benchmark-token-0123456789"
-DEADLINE_SECONDS = 300.0
+DEADLINE_SECONDS = 90.0
 
 
 def main() -> None:

@@ -56,12 +56,18 @@ class BackendHost(Protocol):
     log: FilteringBoundLogger
 
     def http(
-        self, *, allow_private: Sequence[str] = (), ca_file: str | None = None
+        self,
+        *,
+        allow_private: Sequence[str] = (),
+        ca_file: str | None = None,
+        own_urls_only: bool = False,
     ) -> ClientSession:
         """Return a client session with the egress guard, kept for the backend's life.
 
         No redirects, no proxies from the environment. ``allow_private`` names networks (CIDR) that
-        the guard lets through; only addresses inside them may be spoken to without TLS.
+        the guard lets through; only addresses inside them may be spoken to without TLS. With
+        ``own_urls_only`` the backend promises to ask only for addresses of its own configuration and to
+        follow no redirect: requests are then cheaper, since each need not be watched for that.
         """
 
 

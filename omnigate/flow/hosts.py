@@ -154,10 +154,16 @@ class DaemonBackendHost:
         self._sessions: list[ClientSession] = []
 
     def http(
-        self, *, allow_private: Sequence[str] = (), ca_file: str | None = None
+        self,
+        *,
+        allow_private: Sequence[str] = (),
+        ca_file: str | None = None,
+        own_urls_only: bool = False,
     ) -> ClientSession:
         """See `omnigate.BackendHost`."""
-        session = guarded_session(allow_private=allow_private, ca_file=ca_file)
+        session = guarded_session(
+            allow_private=allow_private, ca_file=ca_file, own_urls_only=own_urls_only
+        )
         self._sessions.append(session)
         return session
 

@@ -37,8 +37,15 @@ class Address(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(
+        text = core_schema.no_info_after_validator_function(
             cls, core_schema.str_schema(strip_whitespace=True, max_length=512)
+        )
+        # What is an address already is not taken apart again.
+        return core_schema.json_or_python_schema(
+            json_schema=text,
+            python_schema=core_schema.union_schema(
+                [core_schema.is_instance_schema(cls), text], mode="left_to_right"
+            ),
         )
 
     @classmethod

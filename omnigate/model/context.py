@@ -50,7 +50,7 @@ class Context(Model):
     landing_page: Link | None = None
     utm_first: Utm | None = None
     utm_last: Utm | None = None
-    trail: list[PageVisit] = Field(default=[], max_length=20)
+    trail: list[PageVisit] = Field(default_factory=list, max_length=20)
     language: ShortText | None = None
     time_zone: ShortText | None = None
     viewport: ShortText | None = None
@@ -60,6 +60,6 @@ class Context(Model):
     geo: Geo | None = None
     location: Location | None = None
     custom: dict[Annotated[str, Field(max_length=100)], Scalar | None] = Field(
-        default={}, max_length=50
+        default_factory=dict, max_length=50
     )
     """Fields of the company's own site or form."""

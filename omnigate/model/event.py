@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, Location, SharedContact
@@ -83,8 +83,8 @@ class Message(_Frozen):
     text: str | None = None
     html: str | None = None
     subject: str | None = None
-    attachments: list[Attachment] = []
-    buttons: list[list[Button]] = []
+    attachments: list[Attachment] = Field(default_factory=list)
+    buttons: list[list[Button]] = Field(default_factory=list)
     location: Location | None = None
     shared_contact: SharedContact | None = None
     reply_to: str | None = None
@@ -94,15 +94,15 @@ class Message(_Frozen):
     button: str | None = None
     author: Author | None = None
     automatic: bool = False
-    external_ids: list[str] = []
+    external_ids: list[str] = Field(default_factory=list)
     """The platform's ids: one for an inbound message, one a part for an outbound one."""
     client_ref: str | None = None
-    degraded: list[str] = []
+    degraded: list[str] = Field(default_factory=list)
     """What the channel could not carry and how it was sent instead."""
-    parts: list[Part] = []
+    parts: list[Part] = Field(default_factory=list)
     error: str | None = None
     """Why it failed, or what is unknown about it."""
-    extensions: dict[str, Any] = {}
+    extensions: dict[str, Any] = Field(default_factory=dict)
 
 
 class ReactionChanged(_Frozen):
@@ -110,7 +110,7 @@ class ReactionChanged(_Frozen):
 
     message: str | None
     external_id: str
-    emoji: list[str] = []
+    emoji: list[str] = Field(default_factory=list)
 
 
 class ButtonData(_Frozen):
@@ -149,7 +149,7 @@ class ContactChange(_Frozen):
     """What happened to a contact."""
 
     id: str
-    changed: list[str] = []
+    changed: list[str] = Field(default_factory=list)
     """Names of the fields that changed."""
     merged: str | None = None
     """The contact that was taken up into this one."""
@@ -209,7 +209,7 @@ class EventContact(_Frozen):
     phone: str | None = None
     email: str | None = None
     avatar_url: str | None = None
-    addresses: list[EventAddress] = []
+    addresses: list[EventAddress] = Field(default_factory=list)
 
 
 class Envelope(_Frozen):
@@ -222,7 +222,7 @@ class Envelope(_Frozen):
     recorded_at: Timestamp
     sequence: int | None
     """Per conversation, from 1, without gaps; null for events that belong to no conversation."""
-    gap: list[int] = []
+    gap: list[int] = Field(default_factory=list)
     """Sequence numbers before this one that this destination will not get: they are dead letters."""
     channel: EventChannel | None
     conversation: EventConversation | None

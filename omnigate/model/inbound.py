@@ -69,7 +69,7 @@ class InboundMessage(Inbound):
     context: Context | None = None
     automatic: bool = False
     """Written by a machine: an out-of-office answer, a bounce."""
-    extensions: JsonObject = {}
+    extensions: JsonObject = Field(default_factory=dict)
     """What the platform has and the model has not; backends get it as it is."""
 
 

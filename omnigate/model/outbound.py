@@ -75,8 +75,8 @@ class Content(Model):
 
     text: Text | None = Field(None, max_length=100_000)
     subject: ShortText | None = None
-    attachments: list[OutboundAttachment] = Field(default=[], max_length=10)
-    buttons: list[list[Button]] = Field(default=[], max_length=20)
+    attachments: list[OutboundAttachment] = Field(default_factory=list, max_length=10)
+    buttons: list[list[Button]] = Field(default_factory=list, max_length=20)
     """Rows of buttons."""
     author: Author | None = None
     reply_to: Annotated[str, StringConstraints(pattern=r"^msg_[0-9a-v]{26}$")] | None = None
@@ -84,7 +84,7 @@ class Content(Model):
     """The CRM's own reference; comes back in every event about the message."""
     expires_at: Timestamp | None = None
     """Not sent after this moment; the message then fails with the reason ``expired``."""
-    extensions: JsonObject = {}
+    extensions: JsonObject = Field(default_factory=dict)
     """What only this channel understands."""
 
     @model_validator(mode="after")
@@ -103,7 +103,7 @@ class OutboundMessage(Content):
 class Reply(Model):
     """What a backend may answer to an event: messages to send back to its conversation."""
 
-    messages: list[Content] = Field(default=[], max_length=10)
+    messages: list[Content] = Field(default_factory=list, max_length=10)
 
 
 class OutboundPart(Model):
@@ -124,12 +124,12 @@ class OutboundPart(Model):
     """Whom it goes to."""
     text: str | None = None
     subject: str | None = None
-    attachments: list[Attachment] = []
-    buttons: list[list[Button]] = []
+    attachments: list[Attachment] = Field(default_factory=list)
+    buttons: list[list[Button]] = Field(default_factory=list)
     author: Author | None = None
     reply_to: str | None = None
     """The platform's id of the message this one answers."""
-    extensions: dict[str, Any] = {}
+    extensions: dict[str, Any] = Field(default_factory=dict)
     attempt: int = 1
     possible_duplicate: bool = False
     """An earlier attempt may have gone through."""

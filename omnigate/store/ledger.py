@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 from pydantic_core import to_json
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Select, bindparam, select, update
 
 from omnigate import ids
 from omnigate.model.context import Context
@@ -189,17 +189,13 @@ class Ledger:
                 by_channel.setdefault(channel.name, []).append(external_id)
         for name, external_ids in by_channel.items():
             for some in chunks(list(dict.fromkeys(external_ids))):
-                self._read(
-                    conversation_table.c.channel == name,
-                    conversation_table.c.external_id.in_(bindparam("ids", expanding=True)),
-                    some,
-                )
+                self._read(_BY_KEY, {"channel": name, "ids": some})
 
     def load_ids(self, conversation_ids: Iterable[str]) -> None:
         """Load conversations by our own ids; unknown ones are left out of ``by_id``."""
         missing = [known for known in dict.fromkeys(conversation_ids) if known not in self.by_id]
         for some in chunks(missing):
-            self._read(conversation_table.c.id.in_(bindparam("ids", expanding=True)), None, some)
+            self._read(_BY_ID, {"ids": some})
 
     def thread(self, channel: ChannelKey, external_id: str) -> Thread | None:
         """Return a loaded conversation, or None if there is none."""
@@ -340,11 +336,8 @@ class Ledger:
             self._by_address.setdefault(address, known)
         return known
 
-    def _read(self, first: Any, second: Any, keys: Sequence[str]) -> None:
-        query = select(conversation_table).where(first)
-        if second is not None:
-            query = query.where(second)
-        rows = self._transaction.connection.execute(query, {"ids": keys}).all()
+    def _read(self, query: Select[Any], keys: dict[str, Any]) -> None:
+        rows = self._transaction.connection.execute(query, keys).all()
         self._read_people([row.contact_id for row in rows])
         for row in rows:
             if row.id not in self.by_id:
@@ -426,6 +419,13 @@ def _thread_row(thread: Thread, now: int) -> dict[str, Any]:
     return row
 
 
+_BY_KEY: Final = select(conversation_table).where(
+    conversation_table.c.channel == bindparam("channel"),
+    conversation_table.c.external_id.in_(bindparam("ids", expanding=True)),
+)
+_BY_ID: Final = select(conversation_table).where(
+    conversation_table.c.id.in_(bindparam("ids", expanding=True))
+)
 _OWNERS: Final = select(address_table.c.address, address_table.c.contact_id).where(
     address_table.c.address.in_(bindparam("ids", expanding=True))
 )

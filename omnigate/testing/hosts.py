@@ -202,9 +202,15 @@ class FakeBackendHost:
             await session.close()
 
     def http(
-        self, *, allow_private: Sequence[str] = (), ca_file: str | None = None
+        self,
+        *,
+        allow_private: Sequence[str] = (),
+        ca_file: str | None = None,
+        own_urls_only: bool = False,
     ) -> aiohttp.ClientSession:
         """Return a session that reaches loopback only if the plugin asks for it, as in the daemon."""
-        session = guarded_session(allow_private=allow_private, ca_file=ca_file)
+        session = guarded_session(
+            allow_private=allow_private, ca_file=ca_file, own_urls_only=own_urls_only
+        )
         self._sessions.append(session)
         return session

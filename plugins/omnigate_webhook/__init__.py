@@ -68,7 +68,11 @@ class Webhook(omnigate.Backend):
 
     @cached_property
     def _session(self) -> ClientSession:
-        return self.host.http(allow_private=self.config.allow_private, ca_file=self.config.ca_file)
+        return self.host.http(
+            allow_private=self.config.allow_private,
+            ca_file=self.config.ca_file,
+            own_urls_only=True,
+        )
 
     async def deliver(self, event: omnigate.Event) -> omnigate.Reply | None:
         """POST the event; every attempt has the same id and body and a fresh time and signature."""
