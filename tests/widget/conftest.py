@@ -103,6 +103,7 @@ class ChatServer:
         self.expire_once = False
         self.identity = "anonymous"
         self.packed = True
+        self.down = False
         self.site = self.chat = ""
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -283,6 +284,8 @@ class ChatServer:
         self.requests.append(request.path)
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=headers)
+        if self.down and request.path.startswith(CHANNEL):
+            return web.json_response({"title": "down"}, status=503, headers=headers)
         response: web.StreamResponse = await handler(request)
         if request.path.startswith(CHANNEL) and not response.prepared:
             response.headers.update(headers)
@@ -308,7 +311,7 @@ class ChatServer:
             f'<!doctype html><html lang="{query.get("lang", "en")}"><head><title>Garden</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             '<link rel="icon" href="data:,">'
-            f"{style}</head><body><main><h1>Acme Garden</h1><p>Tulips, roses and more.</p></main>"
+            f"{style}</head><body><main><h1>Acme Garden</h1><p>Tulips, roses <a href='/more'>and more</a>.</p></main>"
             f'<script src="{self.chat}{CHANNEL}w.js" async></script></body></html>'
         )
         headers = {}
@@ -432,9 +435,9 @@ def server() -> Iterator[ChatServer]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium. Playwright's loop runs as long: tests of coroutines cannot run beside it."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=FLAGS, chromium_sandbox=False
@@ -498,10 +501,10 @@ class Chat:
         expect(self.own).to_have_class(re.compile(rf"\bin {status}\b"))
 
     def until(self, holds: Callable[[], Any]) -> None:
-        """Wait until something holds on the server; fails after ten seconds."""
-        deadline = time.monotonic() + 10
+        """Wait until something holds on the server; fails after twenty seconds."""
+        deadline = time.monotonic() + 20
         while not holds():
-            assert time.monotonic() < deadline, "the condition did not come true in ten seconds"
+            assert time.monotonic() < deadline, "the condition did not come true in twenty seconds"
             self.page.wait_for_timeout(20)
 
 

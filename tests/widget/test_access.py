@@ -129,12 +129,14 @@ def test_a_panel_left_open_does_not_take_the_focus_of_the_next_page(chat: Any) -
     assert chat.page.evaluate("document.activeElement === document.body")
 
 
-def test_full_screen_the_focus_stays_inside_and_escape_leads_out(chat: Any) -> None:
+def test_full_screen_the_focus_never_lands_on_the_covered_page(chat: Any) -> None:
     chat.page.set_viewport_size({"width": 320, "height": 640})
     chat.open()
+    chat.page.evaluate("document.querySelector('main a').focus()")
     for _ in range(12):
-        chat.page.keyboard.press("Tab")
-        chat.page.wait_for_function("document.activeElement.localName === 'omnigate-chat'")
+        chat.page.wait_for_function("document.activeElement.localName !== 'a'")
+        chat.page.keyboard.press("Shift+Tab")
+    chat.input.focus()
     chat.page.keyboard.press("Escape")
     expect(chat.launcher).to_be_focused()
 

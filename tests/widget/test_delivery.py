@@ -140,6 +140,19 @@ def test_where_websocket_is_blocked_the_chat_goes_on_by_long_poll(chat: Any, ser
     assert not server.got("hello")
 
 
+def test_after_an_outage_websocket_is_used_again(chat: Any, server: Any) -> None:
+    """While the server is down neither way works: that must not pass for a blocked WebSocket."""
+    chat.open().write("Before")
+    chat.shows("sent")
+    server.down = True
+    server.drop_connections(1012)
+    chat.until(lambda: any(path.endswith("/events") for path in server.requests))
+    server.down = False
+    chat.until(lambda: len(server.got("hello")) == 2)
+    chat.write("After")
+    chat.until(lambda: server.texts() == ["Before", "After"])
+
+
 def test_an_expired_token_is_renewed_without_a_word(chat: Any, server: Any) -> None:
     chat.visit()
     server.expire_once = True

@@ -63,12 +63,14 @@ def test_both_languages_have_the_same_texts() -> None:
 
 def test_packing_keeps_what_stands_in_texts() -> None:
     source = (
-        'const a = "// no comment"; // a comment\n'
+        'const a = "// no #comment"; // a comment\n'
         "const b = `/* kept */  spaces`; /* dropped\n */\n"
         "const c = /[/*]+  \\//g, d = 4 / 2 / 1;\n"
         "const e = d + +d;\n"
+        "class F {\n  #long = [1, 2,];\n  get #other() { return this.#long; }\n}\n"
     )
     assert squeeze(source) == (
-        'const a="// no comment";const b=`/* kept */  spaces`;const c=/[/*]+  \\//g,d=4/2/1;'
-        "const e=d+ +d;\n"
+        'const a="// no #comment";const b=`/* kept */  spaces`;'
+        "const c=/[/*]+  \\//g,d=4/2/1;const e=d+ +d;"
+        "class F{#a=[1,2];get #b(){return this.#a}}\n"
     )

@@ -10,6 +10,13 @@ SCRIPT = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>'
 LINK = "javascript:window.harmed=1"
 
 
+def test_the_probe_of_the_tests_below_fires_where_markup_is_parsed(chat: Any) -> None:
+    """Their twin: had the widget parsed what it shows, they would see it."""
+    chat.visit()
+    chat.page.evaluate("text => { document.querySelector('p').innerHTML = text }", SCRIPT)
+    chat.page.wait_for_function("window.harmed === 1")
+
+
 def test_markup_in_every_field_is_shown_as_text(chat: Any, server: Any) -> None:
     server.config |= {
         "title": SCRIPT,

@@ -286,9 +286,7 @@ export class Chat {
       await this.outbox.clear();
       this.#forget();
     }
-    if (this.transport.state === "idle" && !this.keep.get("config")) return;
-    this.transport.expire();
-    this.transport.drop(0);
+    this.transport.renew();
     this.changed();
   }
 
@@ -380,8 +378,7 @@ export class Chat {
     else if (t === "resync") {
       this.log.clear();
       this.sender.recover();
-      this.transport.expire();
-      this.transport.drop(0);
+      this.transport.renew();
     } else {
       const message = this.#take(frame);
       if (seq) this.log.cursor = Math.max(this.log.cursor, seq);

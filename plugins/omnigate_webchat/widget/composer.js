@@ -158,7 +158,7 @@ export class Composer {
       "div",
       { class: problem ? "chip failed" : "chip" },
       picture,
-      el("span", { title: name }, name),
+      el("span", {}, name),
       !attachment && !problem && el("progress", { max: 1, value: 0, "aria-label": label }),
       iconButton("close", t("remove", { name }), remove, "small"),
     );

@@ -97,4 +97,4 @@ export const clock = (at, language) =>
 
 /** A random id that also works where the page is not a secure context. */
 export const randomId = () =>
-  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(36)).join("-");
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(36)).join("");

@@ -15,7 +15,7 @@ const BUILT_IN = { en: english, ru: russian };
  * @param {string | undefined} fixed
  */
 export function chooseLanguage(config, fixed) {
-  const offered = config.languages?.length ? config.languages : Object.keys(BUILT_IN);
+  const offered = config.languages ?? Object.keys(BUILT_IN);
   const wished = [fixed, document.documentElement.lang, ...navigator.languages];
   const speaks = (/** @type {string | undefined} */ wish) => offered.includes(wish?.slice(0, 2) ?? "");
   const language = wished.find(speaks)?.slice(0, 2) ?? offered[0];

@@ -52,7 +52,7 @@ export class Rating {
     this.#score = score;
     this.labels.forEach((label, i) => label.classList.toggle("on", i < score));
     this.comment.hidden = this.button.hidden = !score;
-    if (score) this.button.scrollIntoView({ block: "nearest" });
+    if (score) this.node.scrollIntoView(false);
   }
 
   async #submit() {

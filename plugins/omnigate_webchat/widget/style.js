@@ -17,7 +17,6 @@ a{color:var(--link)}
 .left .launcher,.left .panel,.left .invite{right:auto;left:20px}
 .launcher,.avatar,.tool,.stars label,.dropping::after{display:grid;place-items:center;flex:none}
 .launcher,.head{background:linear-gradient(150deg,var(--accent),var(--accent2));color:var(--on)}
-.avatar,.send,.primary,.in .balloon{background:var(--accent);color:var(--on);border:1px solid transparent}
 .invite,.jump,.choice,.paper,.rating{background:var(--surface);border:1px solid var(--line)}
 .launcher{width:60px;height:60px;border-radius:50%;border:1px solid transparent;box-shadow:0 6px 20px rgb(0 0 0/.25)}
 .launcher:focus-visible{box-shadow:0 0 0 6px var(--surface)}
@@ -48,6 +47,7 @@ display:flex;flex-direction:column;overflow:clip;background:var(--ground);border
 img{width:100%;height:100%;object-fit:cover;display:block}
 .tool{width:40px;height:40px;border-radius:12px;color:var(--muted)}
 .tool:hover{background:rgb(127 127 127/.2)}
+.avatar,.send,.primary,.in .balloon{background:var(--accent);color:var(--on);border:1px solid transparent}
 .tool.small{width:28px;height:28px}
 .small .icon{width:15px}
 

@@ -71,7 +71,7 @@ export class Transport {
   start(live = false) {
     this.#wanted = true;
     this.#live ||= live;
-    this.wake();
+    this.wake(false);
   }
 
   /** Take a new session unless the present one is good. */
@@ -86,9 +86,9 @@ export class Transport {
   }
 
   /** Try now instead of waiting: the network or the person came back. */
-  wake() {
+  wake(probe = true) {
     if (this.#wanted && (this.state === "idle" || this.state === "waiting")) this.#connect();
-    else if (this.state === "online" && this.#socket) this.#watch(0);
+    else if (probe && this.#socket && this.state === "online") this.#watch(0);
   }
 
   /** Drop the connection; `wake` or the timer brings it back. */
@@ -105,9 +105,10 @@ export class Transport {
     this.#turn("idle");
   }
 
-  /** Take a new session at the next connection: the token is no longer good. */
-  expire() {
+  /** Take a new session and connect anew: the token is no longer good. */
+  renew(waitSeconds = 0) {
     this.#expiresAt = 0;
+    this.drop(waitSeconds);
   }
 
   /**
@@ -142,12 +143,11 @@ export class Transport {
     const body = await answer.json().catch(() => ({}));
     if (answer.ok) return body;
     if (answer.status === 401 && path !== "session" && !again) {
-      this.expire();
+      this.#expiresAt = 0;
       await this.refresh();
       return this.call(path, init, true);
     }
-    const after = Number(answer.headers.get("Retry-After")) || 0;
-    throw new Refused(answer.status, body.detail ?? body.title ?? answer.statusText, after);
+    throw new Refused(answer.status, body.detail, Number(answer.headers.get("Retry-After")) || 0);
   }
 
   /** Where an upload goes and with which token: progress needs XMLHttpRequest. */
@@ -172,8 +172,10 @@ export class Transport {
 
   /** @param {unknown} error */
   #fault(error) {
+    // Where HTTP fails too, it was not WebSocket that is blocked.
+    this.#blocked = 0;
     const { status = 0, retryAfterSeconds = 0 } = error instanceof Refused ? error : {};
-    if (status === 401) this.expire();
+    if (status === 401) this.#expiresAt = 0;
     if (status === 403 || status === 404) return this.#refuse(String(error));
     this.drop(Math.max(retryAfterSeconds, this.#backoff()));
   }
@@ -213,10 +215,7 @@ export class Transport {
     const early = this.state !== "online";
     if (early && code < 4000 && navigator.onLine) this.#blocked += 1;
     if (code === 4003 || code === 4010) return this.#refuse("close code " + code);
-    if (code === 4001) {
-      this.expire();
-      return this.drop(early ? this.#backoff() : 0);
-    }
+    if (code === 4001) return this.renew(early ? this.#backoff() : 0);
     if (code === 4008) return this.drop(5 + this.#backoff());
     if (code === 1012 || this.#blocked === 2) return this.drop(Math.random() * 2);
     this.drop();
@@ -261,10 +260,7 @@ export class Transport {
       this.#turn("online");
       if (this.#socket) this.#watch();
     }
-    if (frame.t === "error" && frame.d.code === "token_expired") {
-      this.expire();
-      return this.drop(0);
-    }
+    if (frame.d.code === "token_expired") return this.renew();
     this.#listener.frame(frame);
   }
 

@@ -81,7 +81,7 @@ export class View {
       addEventListener(type, stop, { capture: true, signal });
     }
     document.addEventListener("visibilitychange", () => this.panel.messages.look(), { signal });
-    this.frame.addEventListener("focusout", () => setTimeout(() => this.#stay()));
+    document.addEventListener("focusin", () => this.#stay(), { signal });
     const fit = () => this.frame.style.setProperty("--height", visualViewport?.height + "px");
     visualViewport?.addEventListener("resize", fit, { signal });
   }
@@ -101,10 +101,10 @@ export class View {
     }
   }
 
-  /** Full screen, the panel covers the page: Tab comes back into it, Esc leads out. */
+  /** Full screen, the panel covers the page: what has the focus there could not be seen. */
   #stay() {
     const covers = this.chat.open && !this.launcher.getClientRects().length;
-    if (covers && document.hasFocus() && !this.root.activeElement) this.panel.focus();
+    if (covers && !this.root.activeElement) this.panel.focus();
   }
 
   render() {
