@@ -175,8 +175,8 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _identifier(operation: Operation) -> str:
-    words = re.findall(r"\w+", operation.path.removeprefix("/v1"))
-    return "_".join([operation.method.lower(), *words])
+    """Return a name such as ``messages_send``, after the module and the function that answers."""
+    return f"{operation.run.__module__.rpartition('.')[2]}_{operation.run.__name__}"
 
 
 def _tag(operation: Operation) -> str:

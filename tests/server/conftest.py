@@ -276,6 +276,12 @@ def world_with(tmp_path):
     return partial(open_world, tmp_path)
 
 
+@pytest.fixture(scope="session")
+def open_world_at():
+    """Open a world in a directory: an asynchronous context manager."""
+    return open_world
+
+
 @pytest.fixture
 async def world(world_with):
     async with world_with() as opened:
