@@ -17,6 +17,7 @@ from omnigate.cli import (
     conversation,
     daemon,
     db,
+    demo,
     events,
     init,
     message,
@@ -30,6 +31,7 @@ Command = Callable[..., None]
 _VERBS: Final[dict[str, Command]] = {
     "init": init.init,
     "run": daemon.run,
+    "demo": demo.demo,
     "check": daemon.check,
     "status": daemon.status,
     "stop": daemon.stop,

@@ -1,0 +1,118 @@
+# Omnigate: everything a contributor or a newcomer runs. Needs Python 3.11+ and make; the rest is
+# installed into .venv and node_modules, and by apt where a test needs a program of the system.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+NODE_STAMP := node_modules/.installed
+FLOOR ?= $(wildcard ../shared/bench/floor.py)
+PYTEST ?=
+
+# Bash functions that the recipes share.
+define FUNCTIONS
+say() { printf '\033[2m· %s\033[0m\n' "$$*"; }
+fail() { printf '%s\n  %s\n' "$$1" "$$2" >&2; exit 1; }
+as_root() { if [ "$$(id -u)" = 0 ]; then "$$@"; else sudo "$$@"; fi; }
+apt_install() {
+  command -v apt-get >/dev/null || return 1
+  say "installing $$* (apt)"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@" >/dev/null
+}
+find_python() {
+  for name in $${PYTHON:-python3.13 python3.12 python3.11 python3}; do
+    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; return; fi
+  done
+  fail "No Python 3.11 or newer was found." "Install one, or name it: make PYTHON=/path/to/python3.12 …"
+}
+make_venv() {
+  if "$(BIN)/python" -m pip --version >/dev/null 2>&1; then return; fi
+  local python version; python=$$(find_python)
+  version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  say "making $(VENV) with Python $$version"
+  if ! "$$python" -m venv --clear $(VENV) >/dev/null 2>&1; then
+    apt_install "python$$version-venv" || fail "Python $$version cannot make a virtual environment." "Install its venv module, then run make again."
+    "$$python" -m venv --clear $(VENV)
+  fi
+}
+pip_install() { "$(BIN)/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$$@"; }
+endef
+
+.PHONY: help
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+$(RUN_STAMP): pyproject.toml constraints.txt
+	@$(FUNCTIONS)
+	make_venv
+	say "installing Omnigate into $(VENV)"
+	pip_install --editable '.[all]'
+	touch $@
+
+$(DEV_STAMP): pyproject.toml constraints.txt
+	@$(FUNCTIONS)
+	make_venv
+	say "installing Omnigate and its development tools into $(VENV)"
+	pip_install --editable '.[all,dev]'
+	touch $@ $(RUN_STAMP)
+
+$(NODE_STAMP): package.json
+	@$(FUNCTIONS)
+	if ! command -v npm >/dev/null; then
+	  apt_install nodejs npm || fail "npm was not found." "Install Node.js 20 or newer, then run make again."
+	fi
+	say "installing the type checker of the widget (npm)"
+	npm install --silent --no-audit --no-fund --no-package-lock
+	touch $@
+
+.PHONY: setup
+setup: $(DEV_STAMP)  ## Install everything for development into .venv
+
+.PHONY: demo
+demo: $(RUN_STAMP)  ## Start a whole working gateway with a page to try it
+	@exec $(BIN)/omnigate demo $(DEMO)
+
+.PHONY: check
+check: $(DEV_STAMP) $(NODE_STAMP)  ## Format, lint, types, import rule
+	@$(FUNCTIONS)
+	say "format"; $(BIN)/ruff format --quiet --check . || fail "Some files are not formatted." "Run: $(BIN)/ruff format ."
+	say "lint"; $(BIN)/ruff check --quiet .
+	say "types of Python"; $(BIN)/mypy --no-error-summary
+	say "import rule"; $(BIN)/lint-imports --no-timing >$(VENV)/.imports 2>&1 || { cat $(VENV)/.imports; exit 1; }
+	say "types of JavaScript"; npm run --silent types
+	echo "check: all good"
+
+.PHONY: system
+system:
+	@$(FUNCTIONS)
+	missing=()
+	command -v chromium >/dev/null || missing+=(chromium)
+	command -v curl >/dev/null || missing+=(curl)
+	command -v openssl >/dev/null || missing+=(openssl)
+	command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
+	fonts=$$(fc-list 2>/dev/null || true)
+	grep -qi 'dejavu' <<<"$$fonts" || missing+=(fontconfig fonts-dejavu-core)
+	grep -qi 'emoji' <<<"$$fonts" || missing+=(fonts-noto-color-emoji)
+	if [ $${#missing[@]} -gt 0 ]; then
+	  apt_install "$${missing[@]}" || say "not installed here: $${missing[*]}; what needs them is named at the end as not run"
+	fi
+
+.PHONY: test
+test: $(DEV_STAMP) system $(NODE_STAMP)  ## The whole test-suite, system packages included
+	@$(BIN)/python -m pytest -q $(PYTEST)
+
+.PHONY: bench
+bench: $(DEV_STAMP)  ## Messages per second, beside the least that any gateway must do
+	@$(BIN)/python bench/throughput.py $(if $(FLOOR),--floor $(FLOOR)) $(BENCH)
+
+.PHONY: clean
+clean:  ## Remove everything that make has made
+	@rm -rf $(VENV) node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,32 @@
+"""``omnigate demo``: see all of it at work, without an account anywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+_PORT: Final = 8085
+
+
+def demo(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the page; another if it is in use.")
+    ] = _PORT,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")
+    ] = True,
+) -> None:
+    """Start a whole working gateway with a page to try it.
+
+    Everything lives in a scratch directory that goes away at the end.
+    """
+    # It brings in the daemon: no other command should wait for it.
+    from omnigate import demo as gateway_demo  # noqa: PLC0415
+
+    gateway_demo.run(port, open_browser=browser, say=_say_now)
+
+
+def _say_now(text: str) -> None:
+    """Print at once, also into a pipe: the demo goes on until somebody stops it."""
+    print(text, flush=True)

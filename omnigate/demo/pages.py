@@ -1,0 +1,154 @@
+"""The demo's web server: the page with its panes, the shop in it, the stream, the way to the API.
+
+The browser never holds the API token: calls of the desk are passed on with it. So that no other site
+open in the same browser can use that, requests must name this server (against DNS rebinding) and,
+where they do something, come from its own page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+from aiohttp import ClientError, ClientSession, web
+
+from omnigate.demo.receiver import Receiver
+from omnigate.demo.scratch import HOOK
+
+_TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+_PAGES: Final = {"/": "index.html", "/shop/": "shop.html", "/shop/delivery": "delivery.html"}
+_PASSED_ON: Final = re.compile(r"/v1/(messages|conversations/cnv_[0-9a-v]{26}/(typing|read))")
+_LARGEST_BODY_BYTES: Final = 4 * 1024 * 1024
+_PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: {chat}; "
+    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# What plugins/omnigate_webchat/README.md asks of a site, and nothing more.
+_SHOP_POLICY: Final = (
+    "default-src 'none'; script-src 'self' {chat}; style-src 'self'; img-src 'self' data: blob: {chat}; "
+    "connect-src {chat} {socket}; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the pages have to know."""
+
+    port: int
+    daemon: str
+    """The daemon's address, as browsers reach it."""
+    token: str
+    token_file: str
+
+
+def application(receiver: Receiver, known: Surroundings, http: ClientSession) -> web.Application:
+    """Return the demo's pages; ``http`` is used to pass calls on to the daemon."""
+    pages = _Pages(receiver, known, http)
+    app = web.Application(middlewares=[pages.guard], client_max_size=_LARGEST_BODY_BYTES)
+    for path in _PAGES:
+        app.router.add_get(path, pages.page)
+    app.router.add_get("/static/{name}", pages.static)
+    app.router.add_get("/facts", pages.facts)
+    app.router.add_get("/deliveries", pages.deliveries)
+    app.router.add_post("/v1/{path:.*}", pages.pass_on)
+    app.router.add_post(HOOK, receiver.take)
+    return app
+
+
+class _Pages:
+    def __init__(self, receiver: Receiver, known: Surroundings, http: ClientSession) -> None:
+        self._receiver = receiver
+        self._known = known
+        self._http = http
+        self._hosts = {f"127.0.0.1:{known.port}", f"localhost:{known.port}"}
+        socket = known.daemon.replace("http", "ws", 1)
+        self._page_policy = _PAGE_POLICY.format(chat=known.daemon)
+        self._shop_policy = _SHOP_POLICY.format(chat=known.daemon, socket=socket)
+        folder = resources.files("omnigate.demo") / "static"
+        self._files = {
+            file.name: file.read_text("utf-8").replace("{{chat}}", known.daemon)
+            for file in folder.iterdir()
+            if file.name.rpartition(".")[2] in _TYPES
+        }
+
+    @web.middleware
+    async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.host not in self._hosts:
+            raise web.HTTPForbidden(text="This is a demo for the machine it runs on.")
+        if request.method != "GET" and request.path != HOOK:
+            origin = request.headers.get("Origin", "")
+            if origin.removeprefix("http://") not in self._hosts:
+                raise web.HTTPForbidden(text="Only the demo's own page may do this.")
+        response = await handler(request)
+        if not response.prepared:
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.headers.setdefault("X-Content-Type-Options", "nosniff")
+            response.headers.setdefault("Referrer-Policy", "same-origin")
+        return response
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        name = _PAGES[request.path]
+        policy = self._page_policy if request.path == "/" else self._shop_policy
+        return self._file(name, {"Content-Security-Policy": policy})
+
+    async def static(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        if name not in self._files or name.endswith(".html"):
+            raise web.HTTPNotFound
+        return self._file(name, {})
+
+    async def facts(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(
+            {"daemon": self._known.daemon, "token_file": self._known.token_file}
+        )
+
+    async def deliveries(self, request: web.Request) -> web.StreamResponse:
+        """Stream what the CRM gets, as server-sent events."""
+        last = request.headers.get("Last-Event-ID", "0")
+        after = int(last) if last.isascii() and last.isdecimal() and len(last) < 16 else 0
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        await response.prepare(request)
+        # A page that was closed shows itself only when something is written to it.
+        with suppress(ConnectionResetError):
+            await response.write(b"retry: 1000\n\n")
+            async with aclosing(self._receiver.watch(after)) as deliveries:
+                async for delivery in deliveries:
+                    line = f"id: {delivery.number}\ndata: {delivery.to_json()}\n\n"
+                    await response.write(line.encode())
+        return response
+
+    async def pass_on(self, request: web.Request) -> web.StreamResponse:
+        """Make the call of the desk with the token that the desk does not have."""
+        if not _PASSED_ON.fullmatch(request.path):
+            raise web.HTTPNotFound
+        headers = {
+            "Authorization": f"Bearer {self._known.token}",
+            "Content-Type": "application/json",
+        }
+        if "Idempotency-Key" in request.headers:
+            headers["Idempotency-Key"] = request.headers["Idempotency-Key"]
+        body = await request.read()
+        url = self._known.daemon + request.path
+        try:
+            async with self._http.post(url, data=body, headers=headers) as answer:
+                return web.Response(
+                    status=answer.status,
+                    body=await answer.read(),
+                    content_type=answer.content_type,
+                )
+        except ClientError:
+            raise web.HTTPBadGateway(text="The daemon does not answer.") from None
+
+    def _file(self, name: str, headers: dict[str, str]) -> web.Response:
+        kind = _TYPES[name.rpartition(".")[2]]
+        return web.Response(
+            text=self._files[name], content_type=kind, charset="utf-8", headers=headers
+        )

@@ -1,0 +1,27 @@
+/** Follow the webhooks and hand each to the panes. */
+
+import * as desk from "./desk.js";
+import { part } from "./dom.js";
+import * as feed from "./feed.js";
+
+const live = part("live", HTMLElement);
+const words = /** @type {HTMLElement} */ (live.querySelector("span"));
+
+/** @param {boolean} on */
+function connected(on) {
+  live.classList.toggle("on", on);
+  words.textContent = on ? "live" : "not running";
+}
+
+const response = await fetch("/facts");
+desk.begin(await response.json());
+
+const stream = new EventSource("/deliveries");
+stream.addEventListener("open", () => connected(true));
+stream.addEventListener("error", () => connected(false));
+stream.addEventListener("message", (event) => {
+  /** @type {import("./types").Delivery} */
+  const delivery = JSON.parse(event.data);
+  feed.show(delivery);
+  if (delivery.body && !delivery.repeated) desk.take(delivery.body);
+});
