@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -112,7 +113,8 @@ def _cap_connections(server: web.Server, most: int) -> None:
     def connection_made(handler: Any, transport: Any) -> None:
         accept(handler, transport)
         if len(server.connections) > most:
-            transport.abort()
+            # Not at once: the framework's own task for the connection must have begun.
+            asyncio.get_running_loop().call_soon(transport.abort)
 
     server.connection_made = connection_made  # type: ignore[method-assign]  # no other way to see them come
 
