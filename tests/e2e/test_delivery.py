@@ -43,8 +43,8 @@ def test_a_conversation_stays_in_order_whatever_the_receiver_does(
         if sequence is not None and sequence not in seen[delivery.conversation]:
             seen[delivery.conversation].append(sequence)
     assert len(seen) == 5
-    for conversation, sequences in seen.items():
-        assert sequences == list(range(1, 14)), conversation
+    for name, sequences in seen.items():
+        assert sequences == list(range(1, 14)), name
     assert any(one.attempt > 1 for one in receiver.crm.deliveries)
 
 
