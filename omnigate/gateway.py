@@ -38,6 +38,7 @@ from omnigate.flow.carriers import BackendCarrier, ChannelCarrier
 from omnigate.flow.dispatcher import Destination, Dispatcher
 from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.hosts import DaemonBackendHost, DaemonChannelHost
+from omnigate.flow.housekeeping import keep_house
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
@@ -147,6 +148,11 @@ class Gateway:
             if broken.direction == "channel":
                 await self._note_broken(broken)
         self.store.writer.on_commit.append(lambda done: self.followers.tell(done.recorded))
+
+    async def keep_house(self) -> None:
+        """Forget what is done with, every hour."""
+        kept = self.config.settings.retention
+        await keep_house(self.store, attempts_days=kept.attempts_days, dead_days=kept.dead_days)
 
     async def test_backend(self, name: str) -> TestOutcome:
         """Send a sample event straight to a backend; raises `Refused` for an unknown name."""
@@ -310,6 +316,7 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
             forwarding.start_soon(gateway.dispatcher.run)
             forwarding.start_soon(gateway.media.run)
             forwarding.start_soon(gateway.relay.run)
+            forwarding.start_soon(gateway.keep_house)
             await _receive(gateway, stop)
             await _finish(gateway)
             forwarding.cancel_scope.cancel()

@@ -356,18 +356,6 @@ def waken(transaction: Transaction, items: Sequence[Waken]) -> list[int]:
     return counts
 
 
-def prune_idle(transaction: Transaction, items: Sequence[int]) -> list[int]:
-    """Delete lanes that have been idle since before the given times; an upsert recreates them."""
-    return [
-        transaction.connection.execute(
-            delete(lane).where(
-                lane.c.state == IDLE, lane.c.pending == 0, lane.c.updated_at < before
-            )
-        ).rowcount
-        for before in items
-    ]
-
-
 def _key(item: Settlement) -> tuple[int, str]:
     return item.lease.destination_id, item.lease.stream
 

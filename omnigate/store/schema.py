@@ -169,7 +169,7 @@ early_receipt = Table(
     Column("conversation", Text, nullable=False),
     Column("error", Text),
     Column("occurred_at", BigInteger, nullable=False),
-    Column("recorded_at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False, index=True),
     PrimaryKeyConstraint("channel", "external_id", "state"),
 )
 """Receipts that came before the id they name was known."""
@@ -180,7 +180,7 @@ dedup = Table(
     Column("channel", Text, nullable=False),
     Column("external_id", Text, nullable=False),
     Column("position", BigInteger),
-    Column("recorded_at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False, index=True),
     PrimaryKeyConstraint("channel", "external_id"),
     sqlite_with_rowid=False,
 )

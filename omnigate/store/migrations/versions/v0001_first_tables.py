@@ -115,6 +115,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel", "external_id", name=op.f("pk_dedup")),
         sqlite_with_rowid=False,
     )
+    with op.batch_alter_table("dedup", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_dedup_recorded_at"), ["recorded_at"], unique=False)
+
     op.create_table(
         "delivery_done",
         sa.Column(
@@ -162,6 +165,11 @@ def upgrade() -> None:
         sa.Column("recorded_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "external_id", "state", name=op.f("pk_early_receipt")),
     )
+    with op.batch_alter_table("early_receipt", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_early_receipt_recorded_at"), ["recorded_at"], unique=False
+        )
+
     op.create_table(
         "event",
         sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

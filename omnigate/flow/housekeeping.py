@@ -1,0 +1,42 @@
+"""The hourly round: what is done with is forgotten, so that the store does not grow for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from omnigate.store.prune import Ages, LaneWalk, prune, prune_lanes
+from omnigate.store.store import Store
+
+ROUND_SECONDS: Final = 3600.0
+
+_DAY: Final = 24 * 3600 * 1000
+DEDUP_DAYS: Final = 35
+"""Longer than any platform redelivers."""
+IDEMPOTENCY_DAYS: Final = 2
+EARLY_RECEIPT_MS: Final = 15 * 60 * 1000
+IDLE_LANE_DAYS: Final = 7
+
+log = structlog.get_logger("housekeeping")
+
+
+async def keep_house(store: Store, *, attempts_days: int, dead_days: int) -> None:
+    """Go round every hour until cancelled."""
+    ages = Ages(
+        dedup=DEDUP_DAYS * _DAY,
+        idempotency=IDEMPOTENCY_DAYS * _DAY,
+        early_receipts=EARLY_RECEIPT_MS,
+        attempts=attempts_days * _DAY,
+        dead=dead_days * _DAY,
+    )
+    while True:
+        while await store.writer.do(prune, ages):
+            pass
+        walk: LaneWalk | None = LaneWalk(IDLE_LANE_DAYS * _DAY)
+        while walk is not None:
+            after = await store.writer.do(prune_lanes, walk)
+            walk = walk._replace(after=after) if after else None
+        log.debug("round done")
+        await asyncio.sleep(ROUND_SECONDS)

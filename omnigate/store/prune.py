@@ -1,0 +1,115 @@
+"""Forgetting what is done with, in pieces small enough not to hold up a turn.
+
+No piece looks at more than `CHUNK` rows of a table: the oldest rows are found by an index on their time,
+or at the front of a key that grows with time; lanes, which have neither, are walked in order of key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Column, Table, delete, select, tuple_
+
+from omnigate.store.schema import (
+    IDLE,
+    attempt,
+    dead,
+    dedup,
+    delivery_done,
+    early_receipt,
+    idempotency,
+    lane,
+)
+from omnigate.store.transaction import Transaction
+
+CHUNK: Final = 500
+
+
+class Ages(NamedTuple):
+    """How old, in milliseconds, each kind of row may become."""
+
+    dedup: int
+    idempotency: int
+    early_receipts: int
+    attempts: int
+    dead: int
+
+
+class LaneWalk(NamedTuple):
+    """Forget lanes that have been idle for so long, from the key ``after`` on."""
+
+    idle_ms: int
+    after: tuple[int, str] = (0, "")
+
+
+def prune(transaction: Transaction, items: Sequence[Ages]) -> list[bool]:
+    """Delete up to `CHUNK` rows of each table that are too old; True while there may be more."""
+    return [_prune(transaction, ages) for ages in items]
+
+
+def prune_lanes(
+    transaction: Transaction, items: Sequence[LaneWalk]
+) -> list[tuple[int, str] | None]:
+    """Look at the next `CHUNK` lanes; return where to go on, None at the end. An upsert recreates them."""
+    return [_prune_lanes(transaction, item) for item in items]
+
+
+def _prune(transaction: Transaction, ages: Ages) -> bool:
+    now = transaction.now
+    return any(
+        [
+            _forget(transaction, dedup, dedup.c.recorded_at, now - ages.dedup),
+            _forget(transaction, idempotency, idempotency.c.created_at, now - ages.idempotency),
+            _forget(
+                transaction, early_receipt, early_receipt.c.recorded_at, now - ages.early_receipts
+            ),
+            _forget(transaction, attempt, attempt.c.at, now - ages.attempts, attempt.c.id),
+            _forget(
+                transaction,
+                delivery_done,
+                delivery_done.c.finished_at,
+                now - ages.attempts,
+                delivery_done.c.outbox_id,
+            ),
+            _forget(transaction, dead, dead.c.died_at, now - ages.dead, dead.c.outbox_id),
+        ]
+    )
+
+
+def _forget(
+    transaction: Transaction,
+    table: Table,
+    moment: Column[int],
+    before: int,
+    order: Column[int] | None = None,
+) -> bool:
+    """Delete the oldest rows; ``order`` is a key that grows with time, where the time has no index."""
+    keys = list(table.primary_key.columns)
+    front = select(*keys, moment.label("moment")).order_by(moment if order is None else order)
+    rows = transaction.connection.execute(front.limit(CHUNK)).all()
+    old = [tuple(row[:-1]) for row in rows if row.moment < before]
+    if old:
+        transaction.connection.execute(delete(table).where(tuple_(*keys).in_(old)))
+    return len(old) == CHUNK
+
+
+def _prune_lanes(transaction: Transaction, walk: LaneWalk) -> tuple[int, str] | None:
+    key = tuple_(lane.c.destination_id, lane.c.stream)
+    rows = transaction.connection.execute(
+        select(
+            lane.c.destination_id, lane.c.stream, lane.c.state, lane.c.pending, lane.c.updated_at
+        )
+        .where(key > walk.after)
+        .order_by(lane.c.destination_id, lane.c.stream)
+        .limit(CHUNK)
+    ).all()
+    horizon = transaction.now - walk.idle_ms
+    old: list[Any] = [
+        (row.destination_id, row.stream)
+        for row in rows
+        if row.state == IDLE and row.pending == 0 and row.updated_at < horizon
+    ]
+    if old:
+        transaction.connection.execute(delete(lane).where(key.in_(old)))
+    return (rows[-1].destination_id, rows[-1].stream) if len(rows) == CHUNK else None
