@@ -79,7 +79,7 @@ def capped(request: web.Request, limit_bytes: int, *, stream: bool = False) -> w
 def bounded(
     handler: Handler, limit_bytes: int, *, deadline_seconds: float, stream: bool = False
 ) -> Handler:
-    """Wrap a handler so that it finds the body read, within the limits.
+    """Wrap a handler so that reading the body in it never waits, within the limits.
 
     With ``stream`` it reads the body itself, still under the cap and the deadline.
     """
@@ -87,9 +87,7 @@ def bounded(
     async def handle(request: web.Request) -> web.StreamResponse:
         request = capped(request, limit_bytes, stream=stream)
         if request.content.is_eof():
-            # All of it has arrived: nothing to watch.
-            if not stream:
-                await request.read()
+            # All of it has arrived: nothing to watch, and reading it will not wait.
             return await handler(request)
         with Watch(request, deadline_seconds):
             if stream:

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.web_urldispatcher import (
     AbstractResource,
     AbstractRoute,
+    PlainResource,
     ResourceRoute,
     UrlDispatcher,
     UrlMappingMatchInfo,
@@ -39,6 +40,8 @@ class _Mounted:
 
     channel: Channel
     router: UrlDispatcher
+    static: Mapping[tuple[str, str], AbstractRoute]
+    """(method, path) → route, for paths without parameters: messages come in by these."""
 
 
 class ChannelResource(AbstractResource):
@@ -50,7 +53,7 @@ class ChannelResource(AbstractResource):
         self._mounted: dict[str, _Mounted] = {}
         self._not_running = ResourceRoute("*", _not_running, self)
         for name, runner in services.channels().items():
-            self._router_of(name, runner)
+            self._mounted_of(name, runner)
 
     @property
     def canonical(self) -> str:
@@ -63,25 +66,33 @@ class ChannelResource(AbstractResource):
         runner = self._services.channels().get(name)
         if runner is None or (runner.config is not None and not runner.config.enabled):
             return None, set()
-        router = self._router_of(name, runner)
-        if router is None:
+        mounted = self._mounted_of(name, runner)
+        if mounted is None:
             return UrlMappingMatchInfo({}, self._not_running), set()
-        found = await router.resolve(request)
+        route = mounted.static.get((request.method, request.rel_url.raw_path))
+        if route is not None:
+            return UrlMappingMatchInfo({}, route), set()
+        found = await mounted.router.resolve(request)
         if found.http_exception is None:
             return found, set()
         if isinstance(found.http_exception, web.HTTPMethodNotAllowed):
             return None, set(found.http_exception.allowed_methods)
         return None, set()
 
-    def _router_of(self, name: str, runner: RunningChannel) -> UrlDispatcher | None:
+    def _mounted_of(self, name: str, runner: RunningChannel) -> _Mounted | None:
         channel = runner.channel
         if channel is None:
             return None
         mounted = self._mounted.get(name)
         if mounted is None or mounted.channel is not channel:
-            mounted = _Mounted(channel, _mount(self._services, runner, channel))
-            self._mounted[name] = mounted
-        return mounted.router
+            router = _mount(self._services, runner, channel)
+            static = {
+                (route.method, route.resource.canonical): route
+                for route in router.routes()
+                if isinstance(route.resource, PlainResource)
+            }
+            mounted = self._mounted[name] = _Mounted(channel, router, static)
+        return mounted
 
     # What the router asks of every resource.
 
