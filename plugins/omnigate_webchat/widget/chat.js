@@ -4,7 +4,7 @@
  * @import {Attachment, Author, Config, Frame, Identity, Rule, Session} from "./types"
  */
 import { Visit } from "./context.js";
-import { maskCards } from "./format.js";
+import { Draft } from "./draft.js";
 import { openKeep } from "./keep.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
@@ -16,8 +16,6 @@ import { Transport } from "./transport.js";
 import { Uploads } from "./uploads.js";
 
 const TYPING_MS = 6000;
-const PEEK_MS = 700;
-const PEEK_LENGTH = 1000;
 
 export class Chat {
   open = false;
@@ -37,16 +35,12 @@ export class Chat {
   /** There may be older messages on the server. */
   more = false;
   rated = false;
-  draft = "";
   /** @type {Identity | null} */
   #identity = null;
   #verified = false;
   /** @type {Frame[]} frames of no urgency that wait for a connection */
   #later = [];
   #typingTimer = 0;
-  #peekTimer = 0;
-  #peeked = "";
-  #typedAt = 0;
   #due = false;
 
   /**
@@ -62,7 +56,6 @@ export class Chat {
     this.session = openKeep(prefix, () => sessionStorage);
     /** @type {Config | null} as last time until the server answers, so that the chat is there offline */
     this.config = this.keep.get("config");
-    this.draft = this.keep.get("draft", "");
     this.log = new Log();
     this.visit = new Visit(this.keep);
     this.inviter = new Inviter(this.keep, this.session);
@@ -78,6 +71,12 @@ export class Chat {
     this.sender = new Sender(prefix + "send", this.transport, this.outbox, this.log, (news) => {
       this.tabs.post(news);
       this.changed();
+    });
+    const share = (/** @type {string} */ text) => this.tabs.post({ t: "draft", text });
+    this.draft = new Draft(this.keep, share, (draft) => {
+      const { peek } = this.config ?? {};
+      // Without the text, an empty field is no sign of typing.
+      if (peek || draft) this.transport.send({ t: "typing", d: peek ? { draft } : {} });
     });
     const changed = () => this.changed();
     this.uploads = new Uploads(this.transport, () => this.config?.uploads, changed);
@@ -149,7 +148,7 @@ export class Chat {
     const d = {};
     if (text) d.text = text;
     if (attachments.length) d.attachments = attachments.map((file) => file.id);
-    this.write("");
+    this.draft.write("");
     this.#say(d, attachments);
   }
 
@@ -171,27 +170,6 @@ export class Chat {
     this.transport.start(true);
     this.sender.say(d, attachments);
     this.changed();
-  }
-
-  /**
-   * Note the draft: for the other tabs, for the next page, and for the agent where peek is on.
-   * @param {string} text
-   */
-  write(text) {
-    this.draft = text;
-    this.#typedAt = Date.now();
-    this.keep.set("draft", text || null);
-    this.tabs.post({ t: "draft", text });
-    this.#peekTimer ||= setTimeout(() => this.#peek(), text ? PEEK_MS : 0);
-  }
-
-  #peek() {
-    this.#peekTimer = 0;
-    if (this.draft === this.#peeked) return;
-    this.#peeked = this.draft;
-    const draft = maskCards(this.draft).slice(0, PEEK_LENGTH);
-    if (this.config?.peek) this.transport.send({ t: "typing", d: { draft } });
-    else if (draft) this.transport.send({ t: "typing", d: {} });
   }
 
   /** Load a page of older messages. */
@@ -281,8 +259,8 @@ export class Chat {
   async identify(identity) {
     this.#identity = identity;
     if (!identity) {
-      for (const key of ["visitor", "who", "draft", "prechat", "offline"]) this.keep.set(key, null);
-      this.draft = "";
+      for (const key of ["visitor", "who", "prechat", "offline"]) this.keep.set(key, null);
+      this.draft.write("");
       await this.outbox.clear();
       this.#forget();
     }
@@ -449,8 +427,7 @@ export class Chat {
     if (news.t === "ack") this.log.acknowledge(news.cid, news.seq, news.id);
     if (news.t === "fail") this.log.fail(news.cid, news.problem);
     if (news.t === "seen") this.receipts.raise(news.seq);
-    // Who types here is not overwritten from there.
-    if (news.t === "draft" && Date.now() - this.#typedAt > 2000) this.draft = news.text;
+    if (news.t === "draft") this.draft.follow(news.text);
     this.changed();
   }
 }

@@ -41,7 +41,7 @@ export class Composer {
       "aria-describedby": "count",
       oninput: change,
     });
-    this.input.value = chat.draft;
+    this.input.value = chat.draft.text;
     this.input.onpaste = (event) => this.#paste(event);
     this.sendButton = iconButton("send", t("send"), () => this.send(), "send");
     this.count = el("div", { class: "count", id: "count", "aria-live": "polite", hidden: true });
@@ -84,7 +84,7 @@ export class Composer {
   }
 
   #change() {
-    this.chat.write(this.input.value);
+    this.chat.draft.write(this.input.value);
     this.#grow();
     this.render();
   }
@@ -106,8 +106,8 @@ export class Composer {
   render() {
     const { chat, t, input } = this;
     const { uploads } = chat;
-    if (input.value !== chat.draft) {
-      input.value = chat.draft;
+    if (input.value !== chat.draft.text) {
+      input.value = chat.draft.text;
       this.#grow();
     }
     const left = this.most - input.value.trim().length;

@@ -32,7 +32,7 @@ const DARK = {
 
 /** @param {string} hex @returns {Rgb} */
 function parse(hex) {
-  const number = /^#[\da-f]{6}$/i.test(hex) ? parseInt(hex.slice(1), 16) : 0x2563eb;
+  const number = parseInt(hex.slice(1), 16);
   return [number >> 16, (number >> 8) & 255, number & 255];
 }
 

@@ -138,7 +138,6 @@ export class Transport {
       signal: init.signal ?? AbortSignal.timeout(20e3),
       credentials: "omit",
       cache: "no-store",
-      referrerPolicy: "no-referrer",
     });
     const body = await answer.json().catch(() => ({}));
     if (answer.ok) return body;

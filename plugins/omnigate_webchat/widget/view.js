@@ -59,7 +59,7 @@ export class View {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     const theme = new CSSStyleSheet();
-    const { color = "", dark = "auto" } = this.config.theme ?? {};
+    const { color = "#2563eb", dark = "auto" } = this.config.theme ?? {};
     const prefers = matchMedia("(prefers-color-scheme: dark)");
     const paint = () =>
       theme.replaceSync(themeRule(color, dark === "dark" || (dark === "auto" && prefers.matches)));
