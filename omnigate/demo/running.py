@@ -15,6 +15,7 @@ from typing import Final
 from aiohttp import ClientError, ClientSession, UnixConnector, web
 
 from omnigate import config, gateway, logs, plugins
+from omnigate.demo.doors import free_port, listening_socket
 from omnigate.demo.pages import Surroundings, application
 from omnigate.demo.receiver import Receiver
 from omnigate.demo.scratch import HOST, Scratch, scratch
@@ -51,8 +52,8 @@ async def _run(port: int, open_browser: bool, say: Say) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
     async with AsyncExitStack() as stack:
-        door = stack.enter_context(_listening_socket(port, say))
-        page_port, daemon_port = door.getsockname()[1], _free_port()
+        door = stack.enter_context(listening_socket(port, say))
+        page_port, daemon_port = door.getsockname()[1], free_port()
         made = stack.enter_context(scratch(page_port, daemon_port))
         receiver = Receiver(made.secret)
         daemon = asyncio.create_task(
@@ -141,34 +142,6 @@ def _welcome(address: str, known: Surroundings, made: Scratch, say: Say) -> None
     say(f"  Look in    omnigate status --config {made.config}")
     say("  Stop       Ctrl-C")
     say("")
-
-
-def _listening_socket(port: int, say: Say) -> socket.socket:
-    """Return a socket bound to the port, or to another one, said so, when it is in use."""
-    try:
-        return _bound(port)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        other = _bound(0)
-        say(f"Port {port} cannot be used ({reason}); taking {other.getsockname()[1]} instead.")
-        return other
-
-
-def _bound(port: int) -> socket.socket:
-    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind((HOST, port))
-    except OSError:
-        opened.close()
-        raise
-    return opened
-
-
-def _free_port() -> int:
-    with _bound(0) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
