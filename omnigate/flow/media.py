@@ -44,6 +44,7 @@ RETRY_SECONDS: Final = (5, 30, 120, 600, 3600)
 """Waits between attempts to fetch a file; after the last it is given up."""
 
 _IDLE_SECONDS: Final = 3600.0
+_STORE_PAUSE_SECONDS: Final = 5.0
 _CHUNK_BYTES: Final = 64 * 1024
 _LONGEST_MEMORY: Final = 10_000
 
@@ -183,8 +184,12 @@ class Media:
             async with asyncio.TaskGroup() as tasks:
                 while True:
                     self._wake.clear()
-                    await self._start_due(tasks)
-                    await self._wait_for_work()
+                    try:
+                        await self._start_due(tasks)
+                        await self._wait_for_work()
+                    except StoreError as error:
+                        log.error("attachments wait for the store", error=str(error))
+                        await self._wait(_STORE_PAUSE_SECONDS)
         finally:
             self._store.writer.on_commit.remove(self._hear)
             await self.close()
@@ -226,8 +231,11 @@ class Media:
             next_at = await self._store.read(next_fetch_at, self._eager_channels())
             if next_at is not None:
                 seconds = max(0.0, (next_at - self._store.now()) / 1000)
+        await self._wait(min(seconds, _IDLE_SECONDS))
+
+    async def _wait(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(min(seconds, _IDLE_SECONDS)):
+            async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
             return

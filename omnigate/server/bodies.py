@@ -19,6 +19,8 @@ DEFAULT_MAX_BYTES: Final = 1024 * 1024
 
 MIN_BYTES_PER_SECOND: Final = 256
 """Slower than any telephone line; judged over windows of `WINDOW_SECONDS`."""
+STEADY_BYTES_PER_SECOND: Final = 32 * 1024
+"""A large file over a thin line: at this rate on average it may go on beyond the deadline."""
 WINDOW_SECONDS: Final = 10.0
 
 
@@ -32,9 +34,11 @@ class Watch:
     def __init__(self, request: web.Request, deadline_seconds: float) -> None:
         self._content = request.content
         self._loop = asyncio.get_running_loop()
-        self._ends_at = self._loop.time() + deadline_seconds
+        self._began_at = self._loop.time()
+        self._ends_at = self._began_at + deadline_seconds
         self._window_seconds = min(WINDOW_SECONDS, deadline_seconds)
         self._seen_bytes = self._content.total_bytes
+        self._looked_at = self._began_at
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
@@ -46,7 +50,11 @@ class Watch:
             self._timer.cancel()
 
     def _schedule(self) -> None:
-        in_time = min(self._loop.time() + self._window_seconds, self._ends_at)
+        now = self._loop.time()
+        in_time = now + self._window_seconds
+        if now < self._ends_at:
+            in_time = min(in_time, self._ends_at)
+        self._looked_at = now
         self._timer = self._loop.call_at(in_time, self._look)
 
     def _look(self) -> None:
@@ -54,8 +62,10 @@ class Watch:
             return
         arrived = self._content.total_bytes - self._seen_bytes
         self._seen_bytes += arrived
-        late = self._loop.time() >= self._ends_at
-        if late or arrived < MIN_BYTES_PER_SECOND * self._window_seconds:
+        now = self._loop.time()
+        wanted = MIN_BYTES_PER_SECOND * (now - self._looked_at)
+        steady = self._seen_bytes >= STEADY_BYTES_PER_SECOND * (now - self._began_at)
+        if arrived < wanted or (now >= self._ends_at and not steady):
             self._content.set_exception(BodyTooSlow("the body came too slowly"))
             return
         self._schedule()

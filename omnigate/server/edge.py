@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from omnigate.server.bodies import Handler
-from omnigate.server.problems import response_to
+from omnigate.server.problems import note_unexpected, response_to
 
 Network = IPv4Network | IPv6Network
 
@@ -27,7 +27,11 @@ def edge(trusted_proxies: Sequence[Network]) -> Middleware:
                 request = _behind_proxies(request, trusted_proxies)
             return await handler(request)
         except Exception as error:  # the supervision point of all HTTP endpoints
+            if request.transport is None:
+                raise ConnectionResetError("the caller is gone") from error
             if request.writer.output_size > 0:
+                if not isinstance(error, ConnectionError):
+                    note_unexpected(error)
                 raise ConnectionResetError("the answer was under way already") from error
             return response_to(error)
 

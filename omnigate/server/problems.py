@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
-from aiohttp import ClientConnectionError, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPException
 from pydantic import BaseModel, ValidationError
@@ -22,6 +22,7 @@ from omnigate.errors import (
     StoreError,
     Unauthorized,
 )
+from omnigate.server.bodies import BodyTooSlow
 
 CONTENT_TYPE: Final = "application/problem+json"
 
@@ -106,10 +107,7 @@ def mistakes(error: ValidationError) -> list[Mistake]:
 
 
 def response_to(error: Exception) -> web.StreamResponse:
-    """Return the answer to a request whose handler raised; logs what nobody expected.
-
-    Raises the error again where there is nobody left to answer.
-    """
+    """Return the answer to a request whose handler raised; logs what nobody expected."""
     match error:
         case Denied():
             return error.response()
@@ -123,19 +121,22 @@ def response_to(error: Exception) -> web.StreamResponse:
             ).response()
         case OmnigateError():
             return _of_ours(error)
-        case TimeoutError():
+        case BodyTooSlow():
             slow = Denied(408, "The request's body came too slowly; send it again.").response()
             slow.force_close()
             return slow
-        case ConnectionError() | ClientConnectionError():
-            raise ConnectionResetError("the caller is gone") from error
         case HttpProcessingError() | web.RequestPayloadError():
             return Denied(400, "The request's body is malformed.").response()
         case _:
-            log.error("request failed", error=type(error).__name__, exc_info=error)
+            note_unexpected(error)
             return Denied(
                 500, "Something went wrong on our side; the log of the daemon says what."
             ).response()
+
+
+def note_unexpected(error: Exception) -> None:
+    """Log what no handler should raise, with where it came from."""
+    log.error("request failed", error=type(error).__name__, exc_info=error)
 
 
 def _of_ours(error: OmnigateError) -> web.Response:

@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 import omnigate
+from omnigate.server import bodies
 from omnigate.store import quarantined
 from omnigate.store.history import totals
 from omnigate.testing import FakeHost
@@ -63,6 +64,8 @@ class Plain(omnigate.Channel):
             "store": omnigate.StoreError("disk"),
             "refused": omnigate.Refused("forbidden", "not for you"),
             "later": omnigate.RetryLater("later"),
+            "slow": TimeoutError("the platform"),
+            "cut": ConnectionResetError("the platform"),
         }[request.match_info["what"]]
 
     async def _model(self, request):
@@ -169,6 +172,8 @@ async def test_what_is_not_there_is_a_problem(world, method, path, status):
         ("store", 503),
         ("refused", 403),
         ("later", 503),
+        ("slow", 500),
+        ("cut", 500),
     ],
 )
 async def test_what_a_handler_raises_becomes_a_problem_without_details_of_bugs(world, what, status):
@@ -216,6 +221,33 @@ async def test_a_body_that_does_not_come_is_cut_off(world, path):
     status, closed = await slow_post(world, path, [b"x", b"y"])
     assert status == 408
     assert closed
+
+
+async def test_a_large_body_may_take_longer_as_long_as_it_comes_steadily(world, monkeypatch):
+    monkeypatch.setattr(bodies, "STEADY_BYTES_PER_SECOND", 10_000)
+    monkeypatch.setattr(bodies, "WINDOW_SECONDS", 0.1)
+
+    async def steady() -> AsyncIterator[bytes]:
+        for _ in range(15):
+            yield b"x" * 1000
+            await asyncio.sleep(0.05)  # this is the pace that is tested
+
+    started = asyncio.get_running_loop().time()
+    status, body, _ = await world.ask("POST", "/channels/plain/big", data=steady())
+    assert (status, body) == (200, b"15000")
+    assert asyncio.get_running_loop().time() - started > 0.5
+
+
+async def test_a_body_that_trickles_is_cut_off(world, monkeypatch):
+    monkeypatch.setattr(bodies, "WINDOW_SECONDS", 0.1)
+
+    async def trickle() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.02)  # this is the pace that is tested
+
+    status, _, _ = await world.ask("POST", "/channels/plain/stream", data=trickle())
+    assert status == 408
 
 
 async def slow_post(world: Any, path: str, pieces: list[bytes]) -> tuple[int, bool]:
