@@ -24,6 +24,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from omnigate.errors import BadPayload
+from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, AttachmentRef
 from omnigate.model.event import Event, Message
 from omnigate.model.inbound import Ephemeral, Inbound
@@ -327,6 +328,13 @@ class Channel(ABC):
         Only called for classes that override it. At most once, in order, from the event loop; must
         not block. What was missed (a restart) is in `ChannelHost.history`.
         """
+
+    def conversation_of(self, address: Address) -> str:
+        """Return the platform's id of the conversation that begins when we write to an address first.
+
+        Raise `Refused` for an address that this channel cannot write to.
+        """
+        return address.path
 
     def handover_link(self, token: str) -> str | None:
         """Return a link that brings a customer here with the token, or None."""

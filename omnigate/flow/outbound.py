@@ -48,12 +48,16 @@ class Outlet(Protocol):
     def capabilities(self) -> Capabilities:
         """What a part may carry."""
 
+    def conversation_of(self, address: Address) -> str:
+        """Return the conversation that writing to an address begins; raises `Refused`."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Recipient:
     outlet: Outlet
     conversation_id: str | None
-    address: Address | None
+    address: Address | None = None
+    external_id: str | None = None
 
 
 class Outbound:
@@ -115,11 +119,12 @@ class Outbound:
             row = await self._store.read(read_conversation, message.to.conversation)
             if row is None or (channels is not None and row.channel not in channels):
                 raise Refused("not_found", "there is no such conversation")
-            return _Recipient(self._outlet(row.channel), row.id, None)
+            return _Recipient(self._outlet(row.channel), row.id)
         name = message.to.channel
         if channels is not None and name not in channels:
             raise Refused("no_channel", f"there is no channel {name!r}")
-        return _Recipient(self._outlet(name), None, message.to.address)
+        outlet, address = self._outlet(name), message.to.address
+        return _Recipient(outlet, None, address, outlet.conversation_of(address))
 
     def _outlet(self, name: str) -> Outlet:
         outlet = self._outlets().get(name)
@@ -165,6 +170,7 @@ class Outbound:
             parts=parts,
             conversation_id=recipient.conversation_id,
             address=recipient.address,
+            external_id=recipient.external_id,
             expires_at=expires_at,
             new_attachments=rows,
         )

@@ -11,6 +11,7 @@ import structlog
 
 from omnigate.channel import Capabilities, Channel, ChannelConfig, ChannelHost, HealthState
 from omnigate.errors import CredentialsRejected, NotReady
+from omnigate.model.address import Address
 from omnigate.model.event import Event
 from omnigate.store.ledger import ChannelKey
 from omnigate.store.transaction import RecordedEvent
@@ -51,6 +52,12 @@ class ChannelRunner:
         if self.channel is None:
             return Capabilities()
         return self.channel.capabilities
+
+    def conversation_of(self, address: Address) -> str:
+        """Return the conversation that writing to an address begins; raises `Refused`."""
+        if self.channel is None:
+            return address.path
+        return self.channel.conversation_of(address)
 
     def build(
         self, plugin: type[Channel], config: ChannelConfig, host: ChannelHost

@@ -125,6 +125,10 @@ class ContactUpdated(Inbound):
     context: Context | None = None
 
 
+class ConversationClosed(Inbound):
+    """The customer ended the conversation; their next message reopens it."""
+
+
 class Rating(Inbound):
     """The customer judged the conversation."""
 

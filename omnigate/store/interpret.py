@@ -25,6 +25,7 @@ from omnigate.model.inbound import (
     ContactBlocked,
     ContactUnblocked,
     ContactUpdated,
+    ConversationClosed,
     EchoMessage,
     Inbound,
     InboundMessage,
@@ -78,6 +79,7 @@ class Interpreter:
             (ContactBlocked, self._blocked),
             (ContactUnblocked, self._unblocked),
             (ContactUpdated, self._updated),
+            (ConversationClosed, self._closed),
             (Rating, self._rating),
         )
 
@@ -255,6 +257,14 @@ class Interpreter:
         thread = self._thread(channel, item, item.sender)
         data = RatingData(score=item.score, comment=item.comment)
         return _meaning(self._record(EventType.CONVERSATION_RATED, thread, channel, item, data))
+
+    def _closed(self, channel: ChannelKey, item: ConversationClosed) -> Meaning | None:
+        thread = self._ledger.thread(channel, item.conversation)
+        if thread is None or thread.status == "closed":
+            return None
+        thread.status = "closed"
+        status = StatusData(status="closed", by="customer")
+        return _meaning(self._record(EventType.CONVERSATION_CLOSED, thread, channel, item, status))
 
     def _receipt(self, channel: ChannelKey, item: Receipt) -> Meaning | None:
         recorded = self._receipts.take(channel, item)

@@ -75,6 +75,8 @@ class Outgoing:
     conversation_id: str | None = None
     address: Address | None = None
     """Where to write to when there is no conversation yet."""
+    external_id: str | None = None
+    """What the channel calls the conversation that then begins."""
     expires_at: int | None = None
     key: IdempotencyKey | None = None
     new_attachments: Sequence[dict[str, Any]] = ()
@@ -163,7 +165,7 @@ class _Batch:
             if thread is None:
                 raise Refused("not_found", "there is no such conversation")
             return thread
-        if item.address is None:
+        if item.address is None or item.external_id is None:
             raise Refused("no_recipient", "a message needs a conversation or an address")
         known = self._transaction.connection.scalar(
             _LATEST, {"channel": item.channel.name, "address": str(item.address)}
@@ -171,14 +173,15 @@ class _Batch:
         if known is not None:
             self._ledger.load_ids([known])
             return self._ledger.by_id[known]
-        return self._begin_thread(item.channel, item.address)
+        return self._begin_thread(item.channel, item.address, item.external_id)
 
-    def _begin_thread(self, channel: ChannelKey, address: Address) -> Thread:
+    def _begin_thread(self, channel: ChannelKey, address: Address, external_id: str) -> Thread:
         profile = Profile(address=address)
-        begun = self._ledger.thread(channel, address.path)
+        self._ledger.load([(channel, external_id)])
+        begun = self._ledger.thread(channel, external_id)
         if begun is not None:
             return begun
-        thread = self._ledger.open_thread(channel, address.path, profile)
+        thread = self._ledger.open_thread(channel, external_id, profile)
         self._ledger.learn(thread.person, profile)
         self._recorder.record(
             Draft(

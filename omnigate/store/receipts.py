@@ -1,7 +1,8 @@
 """Receipts: what the platform says became of a part. Early, late, twice and in any order.
 
-A state only ever rises: queued → sending → sent → delivered → read. ``failed`` and ``unknown`` are
-ends that only proof (a later receipt that the part did arrive) may leave. A receipt for an id that
+A state only ever rises: queued → sending → sent → delivered → read. ``unknown`` stands below ``sent``
+and ``failed`` above it: they are ends that only proof may leave, that the part was taken or that it did
+arrive. So receipts lead to one state, in whatever order they come. A receipt for an id that
 is not known yet is kept until the part that bears the id is settled.
 """
 
@@ -26,10 +27,10 @@ RANK: Final = {
     "queued": 0,
     "sending": 1,
     "unknown": 2,
-    "failed": 2,
     "sent": 3,
-    "delivered": 4,
-    "read": 5,
+    "failed": 4,
+    "delivered": 5,
+    "read": 6,
 }
 
 ANY_CONVERSATION: Final = ""
@@ -46,8 +47,6 @@ STATE_EVENTS: Final = {
 
 def rises(before: str, after: str) -> bool:
     """Tell whether a part in state ``before`` may go over to ``after``."""
-    if after == "failed":
-        return before not in ("delivered", "read", "failed")
     return RANK[after] > RANK[before]
 
 

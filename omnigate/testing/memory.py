@@ -23,6 +23,7 @@ _TYPES: Final[dict[type[omnigate.Inbound], omnigate.EventType]] = {
     omnigate.Reaction: omnigate.EventType.REACTION_CHANGED,
     omnigate.ButtonPressed: omnigate.EventType.BUTTON_PRESSED,
     omnigate.Rating: omnigate.EventType.CONVERSATION_RATED,
+    omnigate.ConversationClosed: omnigate.EventType.CONVERSATION_CLOSED,
     omnigate.ContactUpdated: omnigate.EventType.CONTACT_UPDATED,
     omnigate.ContactBlocked: omnigate.EventType.CONTACT_BLOCKED,
     omnigate.ContactUnblocked: omnigate.EventType.CONTACT_UNBLOCKED,

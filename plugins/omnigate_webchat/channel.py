@@ -126,6 +126,16 @@ class Webchat(omnigate.Channel):
                 if message is not None:
                     self._hub.push(conversation, {"t": "read", "d": {"id": message}})
 
+    def conversation_of(self, address: omnigate.Address) -> str:
+        """Return the conversation of a visitor or of a user whom the site has proven."""
+        if address.scheme == "user":
+            return str(address)
+        if address.scheme == "webchat":
+            return address.path
+        raise omnigate.Refused(
+            "no_recipient", "web chat reaches webchat:<visitor> and user:<id>, nobody else"
+        )
+
     def recorded(self, conversation: str, events: Sequence[omnigate.Event]) -> None:
         """Wake the tabs of a conversation."""
         self._hub.wake(conversation)

@@ -115,7 +115,7 @@ class Commands:
             case frames.Invite():
                 self._count_invitation(who, command.d)
             case frames.Close():
-                self._host.emit(omnigate.Presence(conversation=who.conversation, online=False))
+                return await self._close(who, command.cid)
             case frames.Ping():
                 pass
         return None
@@ -137,6 +137,14 @@ class Commands:
             button=said.button,
         )
         return await self._put_with_news(who, message)
+
+    async def _close(self, who: Pass, cid: str | None) -> omnigate.Recorded:
+        closed = omnigate.ConversationClosed(
+            external_id=f"close:{who.visitor}:{cid or uuid.uuid4().hex}",
+            conversation=who.conversation,
+            occurred_at=self._now(),
+        )
+        return (await self._host.put(closed))[0]
 
     def _attachment(self, who: Pass, ticket: str) -> omnigate.AttachmentRef:
         """Return the file of a ticket; only tickets of this conversation count."""

@@ -34,12 +34,13 @@ async def test_a_change_of_page_is_no_departure(chat):
     assert presences(chat) == [True]
 
 
-async def test_a_visitor_who_says_to_be_done_is_gone_at_once(chat):
+async def test_a_visitor_who_says_to_be_done_closes_the_conversation(chat, new_cid):
     async with chat.tab(await chat.session()) as tab:
-        await tab.send("close", {})
-        await tab.send("ping", {})
-        assert (await tab.receive())["t"] == "pong"
-    assert presences(chat) == [True, False]
+        await tab.send("msg.send", {"text": "Thank you"}, new_cid())
+        await tab.wait_for("ack")
+        await tab.send("close", {}, new_cid())
+        await tab.wait_for("ack")
+    assert len(chat.items(omnigate.ConversationClosed)) == 1
 
 
 async def test_the_end_of_working_hours_reaches_open_tabs(open_chat, monkeypatch):
