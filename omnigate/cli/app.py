@@ -22,6 +22,7 @@ from omnigate.cli import (
     init,
     message,
     plugin,
+    status,
     token,
     webhook,
 )
@@ -33,7 +34,7 @@ _VERBS: Final[dict[str, Command]] = {
     "run": daemon.run,
     "demo": demo.demo,
     "check": daemon.check,
-    "status": daemon.status,
+    "status": status.status,
     "stop": daemon.stop,
 }
 _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {

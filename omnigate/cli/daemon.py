@@ -1,10 +1,9 @@
-"""``omnigate run``, ``check``, ``status`` and ``stop``: the daemon as a whole."""
+"""``omnigate run``, ``check`` and ``stop``: the daemon as a whole."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import Final
 
 import typer
 
@@ -17,7 +16,6 @@ from omnigate.cli.reach import running
 
 _STOP_DEADLINE_SECONDS: Final = 60.0
 _STOP_POLL_SECONDS: Final = 0.1
-_WATCH_SECONDS: Final = 2.0
 
 
 def run(config_path: ConfigPath = None) -> None:
@@ -62,28 +60,6 @@ def check(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def status(
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Show it again every two seconds, until Ctrl-C.")
-    ] = False,
-    config_path: ConfigPath = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show how channels and destinations are."""
-    show = terminal.say_json if as_json else _show
-    with running(config_path) as client:
-        answer = client.get("/admin/status")
-        while watch:
-            terminal.clear()
-            show(answer)
-            try:
-                time.sleep(_WATCH_SECONDS)
-            except KeyboardInterrupt:
-                return
-            answer = client.get("/admin/status")
-    show(answer)
-
-
 def stop(config_path: ConfigPath = None) -> None:
     """Stop the daemon and wait for its end."""
     with running(config_path) as client:
@@ -97,59 +73,6 @@ def stop(config_path: ConfigPath = None) -> None:
             )
         time.sleep(_STOP_POLL_SECONDS)
     terminal.say("Stopped.")
-
-
-def _show(answer: dict[str, Any]) -> None:
-    ready = "ready" if answer.get("ready") else "not ready"
-    uptime = terminal.duration(answer.get("uptime_seconds") or 0)
-    totals = answer.get("totals") or {}
-    store = answer.get("store") or {}
-    terminal.say_fields(
-        [
-            ("omnigate", f"{answer.get('version')}, {ready}, up {uptime}, pid {answer.get('pid')}"),
-            ("store", f"{store.get('url')}, {terminal.size(store.get('size_bytes') or 0)}"),
-            ("totals", ", ".join(f"{key} {value}" for key, value in totals.items())),
-        ]
-    )
-    terminal.say_title("Channels")
-    terminal.say_table(
-        {
-            "NAME": "name",
-            "KIND": "kind",
-            "STATE": "state",
-            "ADDRESS": "endpoint",
-            "SAYS": "message",
-        },
-        answer.get("channels") or [],
-        "No channel is configured.",
-    )
-    terminal.say_title("Destinations")
-    terminal.say_table(
-        {
-            "NAME": "name",
-            "KIND": "kind",
-            "GETS": "gets",
-            "STATE": "state",
-            "PENDING": "pending",
-            "DUE": "due",
-            "DEAD": "dead",
-            "OLDEST": "oldest",
-            "LAST SUCCESS": "success",
-            "LAST ERROR": "last_error",
-        },
-        list(_destinations(answer.get("destinations") or [])),
-        "No destination is known yet.",
-    )
-
-
-def _destinations(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for item in items:
-        yield {
-            **item,
-            "gets": "events" if item["direction"] == "backend" else "messages",
-            "oldest": terminal.moment(item.get("oldest_pending_at")),
-            "success": terminal.moment(item.get("last_success_at")),
-        }
 
 
 def _count(number: int, noun: str) -> str:

@@ -28,6 +28,7 @@ _STYLES: Final = {
     "failed": "bold red",
     "broken": "bold red",
     "stopped": "dim",
+    "disabled": "dim",
     "revoked": "dim",
     "expired": "dim",
     "closed": "dim",
@@ -128,6 +129,14 @@ def moment(value: object) -> str:
         return datetime.fromisoformat(value).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     except ValueError:
         return value
+
+
+def age(value: object) -> str:
+    """Return how long ago a time of the API was: ``3 min 5 s ago``; empty for none."""
+    if not isinstance(value, str):
+        return ""
+    passed = datetime.now(UTC) - datetime.fromisoformat(value)
+    return f"{duration(max(0.0, passed.total_seconds()))} ago"
 
 
 def duration(seconds: float) -> str:

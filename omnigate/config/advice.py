@@ -32,10 +32,21 @@ def missing_files(document: Document, settings: Settings) -> Iterator[Problem]:
 
 def warnings(document: Document, settings: Settings, sections: Sections) -> Iterator[Problem]:
     """Return everything worth a second look."""
+    yield from _empty(document)
     yield from _broken(document, sections)
     yield from _unreachable(document, settings)
     yield from _readable(document)
     yield from _misplaced(document, settings)
+
+
+def _empty(document: Document) -> Iterator[Problem]:
+    for key, consequence in (
+        ("channels", "nobody can write in"),
+        ("backends", "nobody gets the events"),
+    ):
+        if not document.table.get(key):
+            hint = "omnigate config example shows how"
+            yield document.problem((key,), f"there are none: {consequence}", hint)
 
 
 def _unreachable(document: Document, settings: Settings) -> Iterator[Problem]:

@@ -116,7 +116,8 @@ def test_paths_are_taken_from_the_directory_of_the_file(load, tmp_path):
 
 
 def test_three_slashes_where_four_are_meant_are_a_warning(load):
-    (warning,) = load("[store]\nurl = 'sqlite:///var/lib/omnigate/o.db'").warnings
+    warnings = load("[store]\nurl = 'sqlite:///var/lib/omnigate/o.db'").warnings
+    (warning,) = [item for item in warnings if item.key == "store.url"]
     assert "sqlite:////var/lib/omnigate/o.db" in warning.hint
 
 
