@@ -336,10 +336,6 @@ class Channel(ABC):
         """
         return address.path
 
-    def handover_link(self, token: str) -> str | None:
-        """Return a link that brings a customer here with the token, or None."""
-        return None
-
 
 class WebhookChannel(Channel):
     """A channel whose platform calls us: three pure methods, no I/O in any of them.

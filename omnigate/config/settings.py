@@ -129,9 +129,6 @@ class Media(Section):
     """Files that travel with messages."""
 
     max_file_bytes: int = Field(20 * _MEBIBYTE, ge=1, description="Largest file that is taken in.")
-    conversation_daily_bytes: int = Field(
-        200 * _MEBIBYTE, ge=1, description="Files one conversation may bring in within 24 hours."
-    )
     url_ttl_seconds: int = Field(
         604_800,
         ge=60,
@@ -165,9 +162,7 @@ class Retry(Section):
 class Retention(Section):
     """How long what has been done with is kept."""
 
-    bodies_days: int = Field(90, ge=1, description="Texts and files of messages.")
     attempts_days: int = Field(14, ge=1, description="Outcomes of delivery attempts.")
-    exchange_days: int = Field(7, ge=1, description="The redacted log of HTTP exchanges.")
     dead_days: int = Field(30, ge=1, description="Dead letters, for inspection and replay.")
 
 

@@ -75,7 +75,7 @@ class ChannelRunner:
         if (state, message) == (self.state, self.message):
             return
         tell = log.warning if state in ("down", "stopped") else log.info
-        tell("channel", name=self.name, state=state, message=message)
+        tell(f"channel {state}", channel=self.name, **({"reason": message} if message else {}))
         self.state, self.message = state, message
 
     async def run(self) -> None:

@@ -64,8 +64,6 @@ class InboundMessage(Inbound):
     album: ExternalId | None = None
     button: ShortText | None = None
     """Payload of a pressed reply button."""
-    handover: ShortText | None = None
-    """One-time token found in a start payload, a reference or a plus address."""
     context: Context | None = None
     automatic: bool = False
     """Written by a machine: an out-of-office answer, a bounce."""
