@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from omnigate.cli.app import build
@@ -31,7 +30,3 @@ def main() -> None:
     except OmnigateError as error:
         note(str(error))
         sys.exit(1)
-    except BrokenPipeError:
-        # The reader of our pipe has gone (head, less): nothing is wrong, and nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
