@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,34 +17,31 @@ from multidict import CIMultiDictProxy
 
 import omnigate
 from omnigate.config.settings import Server, Settings
+from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
+from omnigate.flow.outbound import Outbound
 from omnigate.flow.stream import Stream
-from omnigate.model.event import Message
+from omnigate.flow.supervisor import ChannelRunner
 from omnigate.server.app import admin_app, public_app
 from omnigate.server.listener import listening, listening_unix
 from omnigate.server.services import Services, TestOutcome
-from omnigate.store import ingest, outbound, quarantined, tokens
+from omnigate.store import tokens
 from omnigate.store.destinations import Health, Name, register
 from omnigate.store.ledger import ChannelKey
-from omnigate.store.outbound import Accepted, IdempotencyKey, Outgoing, PartContent
-from omnigate.store.quarantined import Puzzle
 from omnigate.store.store import Store, open_store
 
 
-@dataclass
-class Runner:
-    """A channel as the supervisor keeps it."""
-
-    name: str
-    kind: str = "test"
-    config: Any = field(default_factory=omnigate.ChannelConfig)
-    channel: Any = None
-    state: str = "up"
-    message: str = ""
-
-    @property
-    def key(self) -> ChannelKey:
-        return ChannelKey(self.name, self.kind)
+def make_runner(
+    name: str,
+    kind: str = "test",
+    *,
+    config: omnigate.ChannelConfig | None = None,
+    channel: omnigate.Channel | None = None,
+    state: Any = "up",
+) -> ChannelRunner:
+    """Return a channel as the supervisor keeps it."""
+    config = omnigate.ChannelConfig() if config is None else config
+    return ChannelRunner(ChannelKey(name, kind), config, 0, channel, state)
 
 
 @dataclass
@@ -58,81 +55,14 @@ class Target:
     enabled: bool = True
 
 
-class StoreInbox:
-    """Puts straight into the store."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.failure: Exception | None = None
-
-    async def put(
-        self, channel_key: ChannelKey, items: Sequence[omnigate.Inbound], cursor: str | None = None
-    ) -> Sequence[omnigate.Recorded]:
-        if self.failure is not None:
-            raise self.failure
-        intake = ingest.Intake(channel_key, tuple(items), cursor)
-        return await self.store.writer.do(ingest.ingest, intake)
-
-    async def quarantine(self, puzzle: Puzzle) -> None:
-        await self.store.writer.do(quarantined.keep, puzzle)
-
-
-class StoreOutbound:
-    """Queues straight into the store, one part a message."""
-
-    def __init__(self, store: Store, channels: Mapping[str, Runner], health: Health) -> None:
-        self.store = store
-        self.channels = channels
-        self.health = health
-
-    async def submit(
-        self,
-        message: Any,
-        *,
-        key: IdempotencyKey | None,
-        channels: frozenset[str] | None,
-        owner: str | None,
-    ) -> Accepted:
-        from omnigate import ids
-        from omnigate.store.history import read_conversation
-
-        conversation_id = getattr(message.to, "conversation", None)
-        name = getattr(message.to, "channel", None)
-        if conversation_id is not None:
-            row = await self.store.read(read_conversation, conversation_id)
-            name = row.channel if row else None
-        if name is None or (channels is not None and name not in channels):
-            raise omnigate.Refused("not_found", "there is no such conversation")
-        if name not in self.channels:
-            raise omnigate.Refused("no_channel", f"no channel is called {name}")
-        said = Message(
-            id=ids.message_id(),
-            direction="outbound",
-            state="queued",
-            created_at=datetime.now(UTC),
-            text=message.text,
-            client_ref=message.client_ref,
-        )
-        item = Outgoing(
-            channel=self.channels[name].key,
-            destination_id=self.health.destination_id,
-            said=said,
-            parts=[PartContent(text=message.text)],
-            conversation_id=conversation_id,
-            address=getattr(message.to, "address", None),
-            key=key,
-        )
-        return await self.store.writer.do(outbound.enqueue, item)
-
-
 @dataclass
 class World:
     """Everything a test of the server touches."""
 
     url: str
     services: Services
-    channels: dict[str, Runner]
-    inbox: StoreInbox
+    channels: dict[str, ChannelRunner]
+    inbox: Inbox
     session: aiohttp.ClientSession
     stopped: list[bool]
     admin: aiohttp.ClientSession
@@ -194,16 +124,22 @@ async def open_world(
     directory: Path,
     *,
     server: Mapping[str, Any] | None = None,
-    channels: Sequence[Runner] = (),
+    channels: Sequence[ChannelRunner] = (),
     media: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[World]:
     settings = Settings(server=Server(listen="127.0.0.1:0", **(server or {}))).anchored(directory)
-    runners = {runner.name: runner for runner in (channels or (Runner("app"), Runner("other")))}
+    runners = {
+        runner.name: runner for runner in (channels or (make_runner("app"), make_runner("other")))
+    }
     stopped: list[bool] = []
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(f"sqlite:///{directory}/test.db"))
         crm = await store.writer.do(register, Name("backend", "crm"))
-        app = await store.writer.do(register, Name("channel", "app"))
+        targets = [Target("backend", "crm", "webhook", crm)]
+        for known in runners.values():
+            health = await store.writer.do(register, Name("channel", known.name))
+            known.destination_id = health.destination_id
+            targets.append(Target("channel", known.name, known.kind, health))
         files = Media(
             store,
             directory / "files",
@@ -214,7 +150,7 @@ async def open_world(
             **(media or {}),
         )
         stack.push_async_callback(files.close)
-        inbox = StoreInbox(store)
+        inbox = Inbox(store, min_free_bytes=0)
 
         async def test_backend(name: str) -> TestOutcome:
             if name != "crm":
@@ -227,12 +163,9 @@ async def open_world(
             media=files,
             stream=Stream(store),
             inbox=inbox,
-            outbound=StoreOutbound(store, runners, app),
+            outbound=Outbound(store, inbox, lambda: runners, files.sign),
             channels=lambda: runners,
-            destinations=lambda: [
-                Target("backend", "crm", "webhook", crm),
-                Target("channel", "app", "test", app),
-            ],
+            destinations=lambda: targets,
             test_backend=test_backend,
             ready=lambda: not stopped,
             stop=lambda: stopped.append(True),
@@ -267,7 +200,7 @@ def anyio_backend():
 @pytest.fixture
 def runner():
     """Make a channel as the supervisor keeps it."""
-    return Runner
+    return make_runner
 
 
 @pytest.fixture

@@ -537,6 +537,7 @@ class TestAdmin:
         assert [(item["name"], item["state"]) for item in shown["destinations"]] == [
             ("crm", "ok"),
             ("app", "ok"),
+            ("other", "ok"),
         ]
         assert shown["totals"]["messages"] == 1
 
@@ -544,7 +545,7 @@ class TestAdmin:
         await world.receive()
         body = to(await world.conversation())
         assert (await world.operate("POST", "/v1/messages", json=body))[0] == 202
-        crm, app = world.services.destinations()
+        crm, app, _ = world.services.destinations()
         crm.health.failures, crm.health.last_error = 1, "HTTP 500"
         app.health.breaker = "open"
         _, shown = await world.operate("GET", "/admin/status")

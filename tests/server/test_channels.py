@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
@@ -311,11 +312,12 @@ class TestHook:
         assert (await world.store.read(totals))["messages"] == 0
 
     async def test_our_own_trouble_is_503_so_that_the_platform_comes_again(self, world):
-        world.inbox.failure = omnigate.Overloaded("full", 3)
+        world.inbox._disk_is_low, world.inbox._checked_at = True, time.monotonic()
         found = await post(world, {"id": "1"})
         assert found[0] == 503
-        assert found[2]["Retry-After"] == "3"
-        world.inbox.failure = None
+        assert found[2]["Retry-After"] == "60"
+        assert (await world.store.read(totals))["messages"] == 0
+        world.inbox._disk_is_low = False
         assert (await post(world, {"id": "1"}))[0] == 200
 
 
