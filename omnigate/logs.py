@@ -51,7 +51,10 @@ def configure(
         ]
     else:
         processors += [
-            structlog.processors.dict_tracebacks,
+            # Without the variables of the frames: they hold what customers write, and secrets.
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
             redact,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]

@@ -59,7 +59,11 @@ class Server(Section):
         10_000, ge=1, description="Open connections at once; more are turned away."
     )
     body_timeout_seconds: float = Field(
-        30.0, gt=0, description="A request's body must be complete within this time."
+        30.0,
+        gt=0,
+        description=(
+            "A request's body must be complete within this time, or keep coming at 32 KiB/s or more."
+        ),
     )
     keepalive_timeout_seconds: float = Field(
         15.0, gt=0, description="An idle connection is closed after this time."
@@ -129,6 +133,11 @@ class Media(Section):
     """Files that travel with messages."""
 
     max_file_bytes: int = Field(20 * _MEBIBYTE, ge=1, description="Largest file that is taken in.")
+    conversation_daily_bytes: int = Field(
+        200 * _MEBIBYTE,
+        ge=1,
+        description="What is fetched of a customer's files within 24 hours; further ones are given up.",
+    )
     url_ttl_seconds: int = Field(
         604_800,
         ge=60,
@@ -215,11 +224,16 @@ class Settings(Section):
     retry: Retry = Retry()
     retention: Retention = Retention()
     log: Log = Log()
+    # As written, secrets and all: kept out of sight, and taken out once the sections are checked.
     channels: dict[str, dict[str, Any]] = Field(
-        {}, description="Ways to reach customers, each with its kind and the keys of that kind."
+        {},
+        repr=False,
+        description="Ways to reach customers, each with its kind and the keys of that kind.",
     )
     backends: dict[str, dict[str, Any]] = Field(
-        {}, description="Receivers of events, each with its kind and the keys of that kind."
+        {},
+        repr=False,
+        description="Receivers of events, each with its kind and the keys of that kind.",
     )
     routes: list[Route] = Field([], description="Tried in order; the first that matches decides.")
 
@@ -240,10 +254,15 @@ class Settings(Section):
         return self.server.public_url or f"{scheme}://{self.server.listen}"
 
     def anchored(self, directory: Path) -> Settings:
-        """Return the same settings with every relative path taken from this directory."""
+        """Return the same settings with every relative path taken from this directory.
+
+        The sections of channels and backends, as they were written, are left out: they hold secrets.
+        """
         server, admin, store = self.server, self.admin, self.store
         return self.model_copy(
             update={
+                "channels": {},
+                "backends": {},
                 "server": server.model_copy(
                     update={
                         "tls_cert": server.tls_cert and directory / server.tls_cert,

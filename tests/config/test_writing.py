@@ -78,3 +78,10 @@ url = "https://user:canary-five@crm.example.org/"
     assert shown["token"] == "**********"
     assert shown["url"] == "https://**********@crm.example.org/"
     json.dumps(shown)
+
+
+def test_no_secret_shows_where_a_configuration_is_printed(load):
+    found = load('[channels.x]\nkind = "shop"\ntoken = "canary-one"\nolder = ["canary-two"]')
+    assert found.channels["x"].config.token.get_secret_value() == "canary-one"
+    assert "canary" not in repr(found)
+    assert "canary" not in found.settings.model_dump_json()
