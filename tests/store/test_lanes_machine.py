@@ -274,7 +274,8 @@ class StoreMachine(RuleBasedStateMachine):
         for row in self.desk.rows(
             "SELECT count(*) AS events, min(sequence) AS lowest, max(sequence) AS highest,"
             " count(DISTINCT sequence) AS several, next_sequence FROM event"
-            " JOIN conversation ON conversation.id = conversation_id WHERE sequence IS NOT NULL GROUP BY conversation_id"
+            " JOIN conversation ON conversation.id = conversation_id"
+            " WHERE sequence IS NOT NULL GROUP BY conversation_id"
         ):
             assert (row.lowest, row.highest, row.several) == (1, row.events, row.events)
             assert row.next_sequence == row.events + 1
