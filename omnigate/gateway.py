@@ -103,6 +103,7 @@ class Gateway:
             eager_channels=self._eager_channels,
             session=self._session_of,
             fetch_timeout_seconds=settings.media.fetch_timeout_seconds,
+            conversation_daily_bytes=settings.media.conversation_daily_bytes,
         )
         self.outbound = Outbound(store, self.inbox, lambda: self.plugins.channels, self.media.sign)
         self.relay = EphemeralRelay(

@@ -30,6 +30,7 @@ from omnigate.store.attachments import (
     Fetched,
     StoredAttachment,
     add_uploaded,
+    brought_in,
     due_attachments,
     next_fetch_at,
     read_attachments,
@@ -44,6 +45,7 @@ RETRY_SECONDS: Final = (5, 30, 120, 600, 3600)
 """Waits between attempts to fetch a file; after the last it is given up."""
 
 _IDLE_SECONDS: Final = 3600.0
+_DAY_MS: Final = 86_400_000
 _STORE_PAUSE_SECONDS: Final = 5.0
 _CHUNK_BYTES: Final = 64 * 1024
 _LONGEST_MEMORY: Final = 10_000
@@ -75,6 +77,7 @@ class Media:
         eager_channels: Callable[[], Sequence[str]] = tuple,
         session: Callable[[str | None], aiohttp.ClientSession | None] = lambda channel: None,
         fetch_timeout_seconds: float = 60.0,
+        conversation_daily_bytes: int | None = None,
     ) -> None:
         """``session`` returns the guarded session that a channel's addresses are fetched with.
 
@@ -88,6 +91,7 @@ class Media:
         self._session_of = session
         self._max_file_bytes = max_file_bytes
         self._fetch_timeout_seconds = fetch_timeout_seconds
+        self._conversation_daily_bytes = conversation_daily_bytes
         self._own_session: aiohttp.ClientSession | None = None
         self._fetching: dict[str, asyncio.Event] = {}
         self._not_before: dict[str, float] = {}
@@ -261,7 +265,7 @@ class Media:
     async def _attempt(self, stored: StoredAttachment) -> Fetched:
         """Get the bytes and shelve them; whatever goes wrong becomes an outcome."""
         shown = stored.attachment
-        limit_bytes = self._max_file_bytes
+        limit_bytes = await self._limit_of(stored)
         given = _Source(stored)
         try:
             async with asyncio.timeout(self._fetch_timeout_seconds):
@@ -283,6 +287,17 @@ class Media:
             size_bytes=shelved.size_bytes,
             mime=file_type(shelved.head, claimed),
         )
+
+    async def _limit_of(self, stored: StoredAttachment) -> int:
+        """Return how large the file may be: what one may be, or what the conversation has left today."""
+        quota_bytes = self._conversation_daily_bytes
+        if quota_bytes is None or stored.message_id is None:
+            return self._max_file_bytes
+        since = self._store.now() - _DAY_MS
+        used_bytes = await self._store.read(brought_in, stored.message_id, since)
+        if used_bytes is None:
+            return self._max_file_bytes
+        return max(0, min(self._max_file_bytes, quota_bytes - used_bytes))
 
     def _failed(self, stored: StoredAttachment, error: str, *, final: bool) -> Fetched:
         attachment_id = stored.attachment.id

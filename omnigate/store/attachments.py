@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, 
 from omnigate import ids
 from omnigate.model.attachment import Attachment, AttachmentRef
 from omnigate.store.record import MEDIA_URL
-from omnigate.store.schema import attachment
+from omnigate.store.schema import attachment, message
 from omnigate.store.transaction import Transaction, chunks
 
 _SHOWN: Final = (
@@ -177,6 +177,17 @@ def next_fetch_at(connection: Connection, channels: Sequence[str]) -> int | None
     return when
 
 
+def brought_in(connection: Connection, message_id: str, since: int) -> int | None:
+    """Return how many bytes the customer of a message has brought into its conversation since then.
+
+    None when the message is not a customer's.
+    """
+    conversation_id = connection.scalar(_CONVERSATION, {"id": message_id})
+    if conversation_id is None:
+        return None
+    return connection.scalar(_BROUGHT_IN, {"conversation": conversation_id, "since": since}) or 0
+
+
 def _stored(row: RowMapping) -> StoredAttachment:
     return StoredAttachment(
         attachment=_shown(row),
@@ -208,6 +219,19 @@ _DUE: Final = (
 _NEXT: Final = select(func.min(attachment.c.retry_at)).where(
     attachment.c.retry_at.is_not(None),
     attachment.c.channel.in_(bindparam("channels", expanding=True)),
+)
+_CONVERSATION: Final = select(message.c.conversation_id).where(
+    message.c.id == bindparam("id"), message.c.direction == "inbound"
+)
+_BROUGHT_IN: Final = (
+    select(func.sum(attachment.c.size_bytes))
+    .join_from(message, attachment, attachment.c.message_id == message.c.id)
+    .where(
+        message.c.conversation_id == bindparam("conversation"),
+        message.c.direction == "inbound",
+        attachment.c.state == "ready",
+        attachment.c.created_at > bindparam("since"),
+    )
 )
 _BELONG: Final = (
     update(attachment)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -368,6 +368,20 @@ class TestFetching:
         assert stored.attachment.state == state
         assert stored.error
         assert kept(store) == []
+
+    async def test_a_conversation_brings_in_only_so_much_a_day(self, store):
+        source = Source()
+        source.content = b"x" * 400
+        async with opened(store, source, conversation_daily_bytes=1000) as files:
+            states = []
+            for number in range(4):
+                (file,) = await receive(
+                    store, omnigate.AttachmentRef(ref={"id": number}), external_id=str(number)
+                )
+                with suppress(omnigate.Refused):
+                    await files.open(file)
+                states.append((await files.find(file)).attachment.state)
+        assert states == ["ready", "ready", "failed", "failed"]
 
     async def test_asking_often_does_not_use_up_the_attempts(self, store):
         source = Source()

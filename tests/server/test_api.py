@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import update
 
 import omnigate
+from omnigate.server import auth
 from omnigate.server.pages import seal
 from omnigate.store import tokens
 from omnigate.store.history import totals
@@ -195,6 +196,16 @@ class TestTokens:
         assert sent["WWW-Authenticate"].startswith("Bearer")
         assert sent["Content-Type"].startswith("application/problem+json")
         assert json.loads(body)["title"] == "Unauthorized"
+
+    async def test_it_is_the_check_that_keeps_strangers_out(self, world, monkeypatch):
+        """The sabotage twin: without the check the same call gets through."""
+
+        async def anybody(self: Any, request: Any) -> auth.Caller:
+            return auth.OPERATOR
+
+        assert (await world.call("GET", "/v1/messages"))[0] == 401
+        monkeypatch.setattr(auth.Doorkeeper, "caller", anybody)
+        assert (await world.call("GET", "/v1/messages"))[0] == 200
 
     async def test_a_wrong_secret_of_a_real_token_is_401(self, world):
         auth = await world.token("messages:read")
