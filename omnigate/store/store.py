@@ -115,6 +115,8 @@ async def open_store(
     path = database_path(url)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # What customers say is nobody else's to read; the log is made like the file.
+        path.touch(mode=0o600)
         store = Store(path, delivery_expiry_seconds=delivery_expiry_seconds, clock=clock)
         await asyncio.to_thread(store._prepare)  # noqa: SLF001  # the store's own constructor
     except OSError as error:
