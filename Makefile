@@ -17,7 +17,7 @@ PYTEST ?=
 
 # Bash functions that the recipes share.
 define FUNCTIONS
-say() { printf '\033[2m· %s\033[0m\n' "$$*"; }
+say() { if [ -t 1 ]; then printf '\033[2m· %s\033[0m\n' "$$*"; else printf '· %s\n' "$$*"; fi; }
 fail() { printf '%s\n  %s\n' "$$1" "$$2" >&2; exit 1; }
 as_root() { if [ "$$(id -u)" = 0 ]; then "$$@"; else sudo "$$@"; fi; }
 apt_install() {
@@ -85,7 +85,7 @@ check: $(DEV_STAMP) $(NODE_STAMP)  ## Format, lint, types, import rule
 	say "format"; $(BIN)/ruff format --quiet --check . || fail "Some files are not formatted." "Run: $(BIN)/ruff format ."
 	say "lint"; $(BIN)/ruff check --quiet .
 	say "types of Python"; $(BIN)/mypy --no-error-summary
-	say "import rule"; $(BIN)/lint-imports --no-timing >$(VENV)/.imports 2>&1 || { cat $(VENV)/.imports; exit 1; }
+	say "import rule"; $(BIN)/lint-imports >$(VENV)/.imports 2>&1 || { cat $(VENV)/.imports; exit 1; }
 	say "types of JavaScript"; npm run --silent types
 	echo "check: all good"
 

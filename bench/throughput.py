@@ -176,7 +176,9 @@ def prepare(stack: ExitStack) -> tuple[Path, int, int]:
 
 def spawn(stack: ExitStack, arguments: list[str]) -> subprocess.Popen[bytes]:
     """Start a Python process that ends with the stack."""
-    process = subprocess.Popen([sys.executable, *arguments], env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    process = subprocess.Popen(
+        [sys.executable, *arguments], env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
     stack.callback(end, process)
     return process
 
