@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 import omnigate
+from omnigate.flow import fetching
 from omnigate.flow import media as media_module
 from omnigate.flow.egress import guarded_session
 from omnigate.flow.filetype import file_type, kind_of, raster_type
@@ -22,7 +23,7 @@ from omnigate.flow.media import Media
 from omnigate.flow.shelf import TooLarge
 from omnigate.flow.signed import AddressBook
 from omnigate.model.event import Message
-from omnigate.store.attachments import add_uploaded
+from omnigate.store.attachments import add_uploaded, settle_fetched
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.ledger import ChannelKey
 from omnigate.store.messages import list_messages
@@ -322,7 +323,7 @@ class TestFetching:
             wanted = await receive(
                 store, *(omnigate.AttachmentRef(ref={"id": n}) for n in range(10))
             )
-            await until(lambda: asyncio.sleep(0, source.at_once == media_module.PARALLEL))
+            await until(lambda: asyncio.sleep(0, source.at_once == fetching.PARALLEL))
             source.gate.set()
 
             async def all_ready() -> bool:
@@ -330,10 +331,10 @@ class TestFetching:
                 return all(file.attachment.state == "ready" for file in found)
 
             await until(all_ready)
-        assert source.most_at_once == media_module.PARALLEL
+        assert source.most_at_once == fetching.PARALLEL
 
     async def test_failures_are_tried_again_and_then_given_up(self, store, monkeypatch):
-        monkeypatch.setattr(media_module, "RETRY_SECONDS", (0, 0))
+        monkeypatch.setattr(fetching, "RETRY_SECONDS", (0, 0))
         source = Source()
         source.content = omnigate.RetryLater("not now")
         async with opened(store, source, run=True) as files:
@@ -368,6 +369,27 @@ class TestFetching:
         assert stored.attachment.state == state
         assert stored.error
         assert kept(store) == []
+
+    async def test_a_store_that_fails_stops_the_fetching_for_a_while_only(self, store, monkeypatch):
+        monkeypatch.setattr(fetching, "STORE_PAUSE_SECONDS", 0.05)
+        broken = [True, True]
+
+        def settle(transaction: Any, items: Any) -> Any:
+            if broken:
+                broken.pop()
+                raise omnigate.StoreError("disk full")
+            return settle_fetched(transaction, items)
+
+        monkeypatch.setattr(fetching, "settle_fetched", settle)
+        source = Source()
+        async with opened(store, source, run=True) as files:
+            (file,) = await receive(store, omnigate.AttachmentRef(ref={"id": 7}))
+
+            async def ready() -> bool:
+                return (await files.find(file)).attachment.state == "ready"
+
+            await until(ready)
+        assert len(source.asked) == 3
 
     async def test_a_conversation_brings_in_only_so_much_a_day(self, store):
         source = Source()
