@@ -175,7 +175,7 @@ class Interpreter:
         message = before.model_copy(update=news)
         media = bool(message.attachments)
         recorded = self._record(event_type, thread, channel, item, message, media=media)
-        self._index.change(known, str(news["state"]), recorded.position)
+        self._index.change(message, recorded.position)
         return _meaning(recorded, known.id)
 
     def _echo(self, channel: ChannelKey, item: EchoMessage) -> Meaning:
@@ -354,7 +354,7 @@ class Interpreter:
         now = self._transaction.now
         row = message_row(thread, message, external_id=own_id, now=now, position=position)
         self._new_messages.append(row)
-        self._index.learn(row)
+        self._index.learn(row, message)
 
 
 def _profile(item: Inbound) -> Profile | None:

@@ -58,6 +58,7 @@ class MessageIndex:
         self._transaction = transaction
         self._wanted: dict[str, set[str]] = {}
         self._known: dict[tuple[str, str], KnownMessage] = {}
+        self._contents: dict[str, Message] = {}
         self._changes: list[dict[str, Any]] = []
 
     def want(self, channel: str, *external_ids: str) -> None:
@@ -75,8 +76,9 @@ class MessageIndex:
                         self._known[channel, row.said_as] = KnownMessage(*row[:-1])
         self._wanted.clear()
 
-    def learn(self, row: dict[str, Any]) -> None:
+    def learn(self, row: dict[str, Any], content: Message) -> None:
         """Make a message known that the batch itself brought."""
+        self._contents[content.id] = content
         fields = {name: row[name] for name in KnownMessage._fields}
         self._known[row["channel"], row["external_id"]] = KnownMessage(**fields)
 
@@ -90,12 +92,16 @@ class MessageIndex:
         return known.id if known else None
 
     def content(self, known: KnownMessage) -> Message:
-        """Return what a message says now."""
-        return read_messages(self._transaction.connection, [known.id])[known.id]
+        """Return what a message says now, changes of this batch included."""
+        content = self._contents.get(known.id)
+        if content is None:
+            content = read_messages(self._transaction.connection, [known.id])[known.id]
+        return content
 
-    def change(self, known: KnownMessage, state: str, position: int) -> None:
-        """Note that what an inbound message says now stands in another event."""
-        self._changes.append({"key": known.id, "state": state, "position": position})
+    def change(self, content: Message, position: int) -> None:
+        """Note that what an inbound message says now is this, and stands in another event."""
+        self._contents[content.id] = content
+        self._changes.append({"key": content.id, "state": content.state, "position": position})
 
     def flush(self) -> None:
         """Write the changes."""
