@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +123,9 @@ def said() -> Callable[..., Any]:
         item: type[Any] = InboundMessage,
         **more: Any,
     ) -> Any:
-        fields: dict[str, Any] = {
-            "sender": Profile.model_validate({"address": f"app:{conversation}"})
-        }
+        fields: dict[str, Any] = {}
+        if "sender" in item.model_fields:
+            fields["sender"] = Profile.model_validate({"address": f"app:{conversation}"})
         if item is InboundMessage:
             fields["text"] = external_id
         return item(
@@ -136,4 +135,4 @@ def said() -> Callable[..., Any]:
             **{**fields, **more},
         )
 
-    return partial(say)
+    return say

@@ -23,6 +23,7 @@ from omnigate.model.inbound import ContactUpdated, InboundMessage, MessageEdited
 from omnigate.store.lanes import (
     Claim,
     Lease,
+    Outcome,
     Settlement,
     Waken,
     claim,
@@ -34,6 +35,7 @@ from omnigate.store.lanes import (
 from omnigate.store.schema import DUE, IDLE, LEASED
 
 LEASE_MS = 60_000
+OUTCOMES: tuple[Outcome, ...] = ("delivered", "delivered", "retry", "dead")
 KINDS = (InboundMessage, Rating, MessageEdited, ContactUpdated)
 
 
@@ -114,17 +116,17 @@ class StoreMachine(RuleBasedStateMachine):
         profile = Profile.model_validate(
             {"address": f"app:{conversation}", "display_name": f"n{number % 3}"}
         )
-        more: dict[str, Any] = {
+        by_kind: dict[Any, dict[str, Any]] = {
             InboundMessage: {"sender": profile, "text": "hello"},
             Rating: {"sender": profile, "score": 5},
             MessageEdited: {"message_id": f"x-{number // 2}", "text": "changed"},
             ContactUpdated: {"sender": profile},
-        }[kind]
+        }
         return kind(
             external_id=f"x-{number}",
             conversation=f"c-{conversation}",
             occurred_at=datetime.fromtimestamp(self.desk.now / 1000, UTC),
-            **more,
+            **by_kind[kind],
         )
 
     @rule(seconds=st.integers(1, 90))
@@ -174,7 +176,7 @@ class StoreMachine(RuleBasedStateMachine):
         )
         settlements = []
         for work in chosen:
-            outcome = data.draw(st.sampled_from(("delivered", "delivered", "retry", "dead")))
+            outcome = data.draw(st.sampled_from(OUTCOMES))
             is_last = work.next == len(work.lease.items) - 1 or outcome != "delivered"
             item = work.lease.items[work.next]
             settlements.append(
@@ -291,7 +293,7 @@ def run_machine(new_desk: Any, settling: Any = settle, *, examples: int, seeded:
 
     Machine.new_desk = staticmethod(new_desk)
     Machine.settling = staticmethod(settling)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis has no types here
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=examples,
