@@ -29,6 +29,10 @@ _CREDENTIALS: Final = (
         r"(?<=[?&])[^=&\s]*(?:token|secret|key|sig|password)[^=&\s]*=[^&\s]+", re.IGNORECASE
     ),
 )
+# Where it happened, never with what: local variables are messages, bodies and keys.
+_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 

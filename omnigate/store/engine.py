@@ -89,6 +89,8 @@ def open_writer(path: Path) -> Engine:
         f"sqlite:///{path}",
         poolclass=StaticPool,
         connect_args={"check_same_thread": False, "isolation_level": None},
+        # Errors would quote messages and tokens' digests, and errors are logged.
+        hide_parameters=True,
     )
     _on_connect(engine, _WRITER_PRAGMAS)
     _begin_with(engine, "BEGIN IMMEDIATE")
@@ -103,6 +105,8 @@ def open_readers(path: Path, count: int) -> Engine:
         pool_size=count,
         max_overflow=0,
         connect_args={"check_same_thread": False, "isolation_level": None},
+        # Errors would quote messages and tokens' digests, and errors are logged.
+        hide_parameters=True,
     )
     _on_connect(engine, _READER_PRAGMAS)
     _begin_with(engine, "BEGIN")
