@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ from omnigate.model.address import Address
 from omnigate.model.text import JsonObject, Model, ShortText, Text
 
 AttachmentKind = Literal["image", "video", "audio", "voice", "file", "sticker"]
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""A size: exact in every JSON reader, and no more than a database column holds."""
 AttachmentState = Literal["pending", "ready", "failed"]
 
 
@@ -40,10 +42,10 @@ class AttachmentRef(Model):
 
     kind: AttachmentKind = "file"
     mime: ShortText | None = None
-    size_bytes: int | None = Field(None, ge=0)
+    size_bytes: Count | None = None
     name: ShortText | None = None
-    width: int | None = Field(None, ge=0)
-    height: int | None = Field(None, ge=0)
+    width: Count | None = None
+    height: Count | None = None
     duration_seconds: float | None = Field(None, ge=0)
     caption: Text | None = None
     id: str | None = None

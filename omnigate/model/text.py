@@ -20,7 +20,9 @@ from pydantic import (
 class Model(BaseModel):
     """Frozen data that Omnigate defines: unknown fields are errors, errors never print the input."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 class Payload(BaseModel):
@@ -82,14 +84,19 @@ JsonObject = Annotated[dict[str, Any], AfterValidator(clean_json)]
 
 
 def _milliseconds(moment: datetime) -> datetime:
-    moment = moment.astimezone(UTC)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        # The first and the last day of the calendar, seen from elsewhere.
+        raise ValueError("the time is out of range") from None
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def rfc3339(moment: datetime) -> str:
     """Return an aware time as the envelope writes it: UTC, milliseconds, ``Z``."""
     moment = moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    # Not by strftime: it writes early years with fewer than four digits.
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 Timestamp = Annotated[
