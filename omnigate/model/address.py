@@ -21,7 +21,7 @@ class Address(str):
 
     def __new__(cls, text: str) -> Address:
         """Check and wrap; raises ``ValueError`` when the text is not ``scheme:path``."""
-        if not _ADDRESS.match(text):
+        if not _ADDRESS.fullmatch(text):
             raise ValueError("an address is scheme:path, for example tel:+79161234567")
         return super().__new__(cls, text)
 
