@@ -67,13 +67,13 @@ class Breaker:
         health.last_success_at = now
         self._alike.clear()
         self._count(now, failed=False)
+        # An attempt that was under way when the destination asked for a pause does not end it.
+        health.retry_at = self._asked_until if self._asked_until > now else None
         was_failing = health.breaker != "closed" or health.first_failure_at is not None
         if was_failing:
             if health.breaker != "closed":
                 self._window.clear()
             health.breaker, health.failures, health.opened_for_ms = "closed", 0, 0
-            # An attempt that was under way when the destination asked for a pause does not end it.
-            health.retry_at = self._asked_until if self._asked_until > now else None
             health.first_failure_at = None
             self._ramp = 0
         elif self._ramp is not None:
