@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import combinations, permutations
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from omnigate.store.outbound import (
 from omnigate.store.parts import PartResult, settle_part
 from omnigate.store.receipts import RANK, message_state, rises
 
+WHEN = datetime(2026, 11, 21, 10, tzinfo=UTC)
 CHANNEL = ChannelKey("app", "http", 50)
 STATES = ("sent", "delivered", "read", "failed")
 ORDERS = [
@@ -48,9 +50,9 @@ class Outbox(NamedTuple):
             id=ids.message_id(),
             direction="outbound",
             state="queued",
-            created_at="2026-11-21T10:00:00Z",
+            created_at=WHEN,
             text=text,
-        )  # type: ignore[arg-type]  # pydantic reads it
+        )
         outgoing = Outgoing(
             channel=CHANNEL,
             destination_id=self.destination_id,
@@ -68,14 +70,15 @@ class Outbox(NamedTuple):
             Receipt(
                 external_id=f"receipt:{state}:{external_id}",
                 conversation="anna",
-                occurred_at="2026-11-21T10:00:00Z",  # type: ignore[arg-type]  # pydantic reads it
+                occurred_at=WHEN,
                 message_id=external_id,
                 state=state,
             )
         )
 
     def settle(self, message: str, part: int, state: str, external_id: str | None = None) -> Any:
-        (following,) = self.desk.run(settle_part, PartResult(message, part, state, external_id))
+        result = PartResult(message, part, state, external_id)  # type: ignore[arg-type]  # one of the four
+        (following,) = self.desk.run(settle_part, result)
         return following
 
     def state(self, message: str) -> str:
