@@ -8,10 +8,12 @@ import urllib.error
 import urllib.request
 from email.message import Message
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = [
     "--no-sandbox",
     "--headless=new",
@@ -142,3 +144,21 @@ def test_a_customer_writes_the_crm_receives_the_agent_answers(start_demo, browse
     context.close()
     assert demo.stop() == 0
     assert "Traceback" not in "".join(demo.said)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_accessible_and_fits_a_narrow_window(start_demo, browser, scheme):
+    demo = start_demo("--port", "0")
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740},
+        color_scheme=scheme,
+        bypass_csp=True,  # the checker itself is injected
+    )
+    page = context.new_page()
+    page.goto(demo.address)
+    expect(page.locator("#live")).to_have_text("live")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {iframes: false})")
+    assert [(item["id"], item["nodes"][0]["html"]) for item in found["violations"]] == []
+    context.close()

@@ -56,8 +56,7 @@ export function begin(known) {
     }
   });
   agent.addEventListener("input", changed);
-  copy.addEventListener("click", async (event) => {
-    event.preventDefault();
+  copy.addEventListener("click", async () => {
     await navigator.clipboard.writeText(command.textContent ?? "");
     copy.textContent = "Copied";
     setTimeout(() => (copy.textContent = "Copy"), 1500);
