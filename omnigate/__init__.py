@@ -16,12 +16,7 @@ from omnigate.channel import (
     Health,
     Limiter,
     Recorded,
-    Request,
-    Response,
-    Route,
     WebhookChannel,
-    describe,
-    secrets_match,
 )
 from omnigate.errors import (
     BadPayload,
@@ -80,6 +75,7 @@ from omnigate.receiver import (
     ReceiverConfig,
     ReceiverUrl,
 )
+from omnigate.request import Request, Response, Route, describe, secrets_match
 from omnigate.signing import Signer, SigningSecret, new_secret
 
 if TYPE_CHECKING:

@@ -6,35 +6,23 @@ nothing of storage, order or retries: those are the host's.
 
 from __future__ import annotations
 
-import hmac
 from abc import ABC, abstractmethod
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-    Mapping,
-    Sequence,
-)
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
-from urllib.parse import parse_qsl
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from omnigate.errors import BadPayload
 from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, AttachmentRef
 from omnigate.model.event import Event, Message
 from omnigate.model.inbound import Ephemeral, Inbound
 from omnigate.model.outbound import OutboundPart, Sent, Signal
+from omnigate.request import Request, Response, Route
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession, web
+    from aiohttp import ClientSession
     from structlog.typing import FilteringBoundLogger
-
-PayloadT = TypeVar("PayloadT", bound=BaseModel)
 
 HealthState = Literal["starting", "up", "degraded", "down", "stopped"]
 
@@ -129,69 +117,6 @@ class ConversationInfo:
     status: Literal["open", "closed"]
     last_sequence: int
     contact_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """An inbound HTTP request in full, for the pure methods of a `WebhookChannel`."""
-
-    method: str
-    path: str
-    """Below the channel's own prefix, for example ``/hook``."""
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    """Names compare without case."""
-    body: bytes
-    remote: str | None = None
-    """The caller's network address, after trusted proxies."""
-    received_at_seconds: float = 0.0
-    """POSIX time of arrival, for checks of freshness."""
-
-    def json(self, model: type[PayloadT]) -> PayloadT:
-        """Return the body parsed as JSON into the model; raises `BadPayload`."""
-        try:
-            return model.model_validate_json(self.body)
-        except ValidationError as error:
-            raise BadPayload(describe(error)) from None
-
-    def form(self, model: type[PayloadT]) -> PayloadT:
-        """Return the url-encoded form fields as the model; raises `BadPayload`."""
-        try:
-            fields = dict(parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=200))
-            return model.model_validate(fields)
-        except ValidationError as error:
-            raise BadPayload(describe(error)) from None
-        except ValueError as error:
-            raise BadPayload(f"not a form: {error}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The answer that a platform wants to read."""
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str = "text/plain"
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-if TYPE_CHECKING:
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One endpoint below ``/channels/{name}``. The handler may raise any of Omnigate's errors.
-
-    The host reads bodies under a deadline and a size cap before the handler sees the request, except
-    when ``stream`` is set: then the handler reads, and the deadline still holds.
-    """
-
-    method: str
-    path: str
-    handler: Handler
-    max_body_bytes: int = 1024 * 1024
-    stream: bool = False
 
 
 class Limiter(Protocol):
@@ -358,34 +283,3 @@ class WebhookChannel(Channel):
     def reply(self, request: Request) -> Response:
         """Return the answer that the platform wants on success."""
         return Response()
-
-
-def secrets_match(given: str | bytes | None, *expected: SecretStr | str | bytes | None) -> bool:
-    """Tell in constant time whether what was given equals one of the expected secrets.
-
-    None and empty secrets never match. Compares bytes, so any text is accepted.
-    """
-    if not given:
-        return False
-    given_bytes = given.encode("utf-8", "surrogatepass") if isinstance(given, str) else given
-    matched = False
-    for secret in expected:
-        if isinstance(secret, SecretStr):
-            secret = secret.get_secret_value()  # unwrapped for the comparison
-        if not secret:
-            continue
-        secret_bytes = (
-            secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
-        )
-        matched |= hmac.compare_digest(given_bytes, secret_bytes)
-    return matched
-
-
-def describe(error: ValidationError) -> str:
-    """Return the mistakes of a payload as one line, without the payload itself."""
-    return "; ".join(
-        f"{'.'.join(str(step) for step in mistake['loc']) or 'body'}: {mistake['msg']}"
-        for mistake in error.errors(include_input=False, include_url=False, include_context=False)[
-            :10
-        ]
-    )

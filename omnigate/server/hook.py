@@ -10,9 +10,10 @@ import structlog
 from aiohttp import web
 from pydantic_core import to_json
 
-from omnigate.channel import Request, Response, WebhookChannel
+from omnigate.channel import WebhookChannel
 from omnigate.errors import BadPayload, Unauthorized
 from omnigate.model.inbound import Inbound
+from omnigate.request import Request, Response
 from omnigate.server.bodies import Handler
 from omnigate.server.services import RunningChannel, Services
 from omnigate.store.quarantined import Puzzle

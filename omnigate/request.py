@@ -1,0 +1,112 @@
+"""What a channel sees of HTTP: requests in full, answers, endpoints, and the comparing of secrets."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from omnigate.errors import BadPayload
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+PayloadT = TypeVar("PayloadT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An inbound HTTP request in full, for the pure methods of a `WebhookChannel`."""
+
+    method: str
+    path: str
+    """Below the channel's own prefix, for example ``/hook``."""
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """Names compare without case."""
+    body: bytes
+    remote: str | None = None
+    """The caller's network address, after trusted proxies."""
+    received_at_seconds: float = 0.0
+    """POSIX time of arrival, for checks of freshness."""
+
+    def json(self, model: type[PayloadT]) -> PayloadT:
+        """Return the body parsed as JSON into the model; raises `BadPayload`."""
+        try:
+            return model.model_validate_json(self.body)
+        except ValidationError as error:
+            raise BadPayload(describe(error)) from None
+
+    def form(self, model: type[PayloadT]) -> PayloadT:
+        """Return the url-encoded form fields as the model; raises `BadPayload`."""
+        try:
+            fields = dict(parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=200))
+            return model.model_validate(fields)
+        except ValidationError as error:
+            raise BadPayload(describe(error)) from None
+        except ValueError as error:
+            raise BadPayload(f"not a form: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer that a platform wants to read."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+if TYPE_CHECKING:
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint below ``/channels/{name}``. The handler may raise any of Omnigate's errors.
+
+    The host reads bodies under a deadline and a size cap before the handler sees the request, except
+    when ``stream`` is set: then the handler reads, and the deadline still holds.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    max_body_bytes: int = 1024 * 1024
+    stream: bool = False
+
+
+def secrets_match(given: str | bytes | None, *expected: SecretStr | str | bytes | None) -> bool:
+    """Tell in constant time whether what was given equals one of the expected secrets.
+
+    None and empty secrets never match. Compares bytes, so any text is accepted.
+    """
+    if not given:
+        return False
+    given_bytes = given.encode("utf-8", "surrogatepass") if isinstance(given, str) else given
+    matched = False
+    for secret in expected:
+        if isinstance(secret, SecretStr):
+            secret = secret.get_secret_value()  # unwrapped for the comparison
+        if not secret:
+            continue
+        secret_bytes = (
+            secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
+        )
+        matched |= hmac.compare_digest(given_bytes, secret_bytes)
+    return matched
+
+
+def describe(error: ValidationError) -> str:
+    """Return the mistakes of a payload as one line, without the payload itself."""
+    return "; ".join(
+        f"{'.'.join(str(step) for step in mistake['loc']) or 'body'}: {mistake['msg']}"
+        for mistake in error.errors(include_input=False, include_url=False, include_context=False)[
+            :10
+        ]
+    )
