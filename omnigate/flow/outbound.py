@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+import structlog
 from pydantic_core import to_json
 
 from omnigate import ids
@@ -29,6 +30,8 @@ from omnigate.store.store import Store
 LINK_SECONDS: Final = 30 * 24 * 3600
 """How long a link that a customer gets in place of a file works."""
 REPLY_SCOPE: Final = "reply"
+
+log = structlog.get_logger("outbound")
 
 _KINDS: Final[Mapping[str, AttachmentKind]] = {"image": "image", "video": "video", "audio": "audio"}
 
@@ -100,7 +103,11 @@ class Outbound:
         return await self._store.writer.do(enqueue, outgoing)
 
     async def reply(self, event_id: str, reply: Reply) -> None:
-        """Queue a backend's answer to an event, once however often the event is delivered."""
+        """Queue a backend's answer to an event, once however often the event is delivered.
+
+        A message that cannot be sent (a file that is not there, a moment in the past) is left out and
+        logged: the event itself did arrive.
+        """
         conversation_id = await self._store.read(conversation_of_event, event_id)
         if conversation_id is None:
             return
@@ -110,7 +117,12 @@ class Outbound:
             message = OutboundMessage.model_validate({**fields, "to": to})
             # Of the event alone: a bot that words its answer anew on a retry has answered already.
             key = IdempotencyKey(REPLY_SCOPE, f"{event_id}:{number}", "")
-            await self.submit(message, key=key)
+            try:
+                await self.submit(message, key=key)
+            except Refused as error:
+                log.error(
+                    "a reply cannot be sent", answered=event_id, number=number, error=str(error)
+                )
 
     async def _recipient(
         self, message: OutboundMessage, channels: Collection[str] | None
