@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 import threading
@@ -121,6 +122,42 @@ def test_kills_at_random_moments_under_load_lose_and_double_nothing(
         assert sequences == list(range(1, len(sequences) + 1)), conversation
         said = [f"{conversation.removeprefix('c-')}-{n}" for n in range(len(sequences) - 1)]
         assert words[conversation] == said, conversation
+
+
+def test_kills_under_load_make_a_bot_answer_each_message_once(
+    receiver: Any, new_daemon: Any, answer: Any, until: Any
+) -> None:
+    seed = random.SystemRandom().randrange(1_000_000)
+    print("seed", seed)
+    chance = random.Random(seed)
+
+    def bot(delivery: Any) -> Any:
+        if delivery.json["type"] != "message.received":
+            return answer()
+        reply = {"messages": [{"text": f"re: {delivery.text}"}]}
+        return answer(200, json.dumps(reply).encode())
+
+    receiver.crm.behave = bot
+    receiver.answers.behave = lambda delivery: answer(200, b"{}")
+    daemon = new_daemon()
+    customers = Customers(daemon)
+    for _ in range(5):
+        daemon.start()
+        with customers.writing():
+            before, wanted = len(customers.acknowledged), chance.randrange(10, 60)
+            until(lambda: len(customers.acknowledged) >= before + wanted, "enough is written")  # noqa: B023  # used at once
+            daemon.kill()
+    daemon.start()
+    kept = stored(daemon)
+    assert customers.acknowledged <= kept.keys()
+    wished = {f"re: {text}" for text in kept}
+    until(
+        lambda: wished <= {one.json["text"] for one in receiver.answers.deliveries}, "all answered"
+    )
+    by_text: dict[str, set[str]] = defaultdict(set)
+    for delivery in receiver.answers.deliveries:
+        by_text[delivery.json["text"]].add(delivery.id)
+    assert {len(ids) for ids in by_text.values()} == {1}, "an answer has one id, however often sent"
 
 
 def test_a_daemon_that_acknowledges_before_the_commit_is_found_out(
