@@ -121,13 +121,15 @@ async def open_store(
         await asyncio.to_thread(store._prepare)  # noqa: SLF001  # the store's own constructor
     except OSError as error:
         raise StoreError(f"{path} cannot be opened: {error.strerror}") from error
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(store.writer.run(), name="store writer")
-        try:
-            yield store
-        finally:
-            store.writer.close()
-    store._close()  # noqa: SLF001  # as above
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(store.writer.run(), name="store writer")
+            try:
+                yield store
+            finally:
+                store.writer.close()
+    finally:
+        store._close()  # noqa: SLF001  # as above
 
 
 def _installation_key(connection: Connection) -> bytes:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RootTransaction
 from sqlalchemy.exc import DBAPIError
 
 from omnigate.errors import OmnigateError, StoreError
@@ -193,7 +193,7 @@ class Writer:
     def _fail_all(self, cause: BaseException) -> None:
         """Tell everybody who waits, then give up: a log that cannot be synced proves nothing."""
         self._closing = True
-        error = StoreError(f"the disk failed while committing: {cause}")
+        error = _disk_error(cause)
         for job in self._queue:
             if not job.done.done():
                 job.done.set_exception(error)
@@ -226,24 +226,37 @@ class Writer:
                     results[number] = answer
             await asyncio.get_running_loop().run_in_executor(self._thread, work.commit)
         except Exception:
-            work.rollback()
+            self._roll_back(work)
             raise
         facts = Committed(transaction.recorded, transaction.due, transaction.attachments_due)
         return results, facts
 
+    def _roll_back(self, work: RootTransaction) -> None:
+        """Undo a turn, also one whose COMMIT failed: the engine's own transaction may still be open.
+
+        SQLAlchemy takes a transaction for ended once its COMMIT was tried, and rolls nothing back.
+        """
+        work.rollback()
+        if self._connection is not None and (
+            driver := self._connection.connection.driver_connection
+        ):
+            driver.rollback()
+
     async def _one_by_one(self, jobs: Sequence[_Job], cause: BaseException) -> _Outcome:
         """Run each job again alone; what fails again gets its own error."""
-        if (fatal := _disk_failure(cause)) is not None:
-            return self._given_up(jobs, fatal)
         outcome = _Outcome([], Committed([], set(), attachments_due=False))
+        outcome.fatal = _disk_failure(cause)
         for job in jobs:
+            if outcome.fatal is not None:
+                # After a sync that failed the next may succeed, and prove nothing.
+                outcome.results.append(_disk_error(outcome.fatal))
+                continue
             try:
                 if len(jobs) == 1:
                     raise cause
                 results, committed = await self._commit([job])
             except Exception as error:  # as above
-                if (fatal := _disk_failure(error)) is not None:
-                    outcome.fatal = fatal
+                outcome.fatal = _disk_failure(error)
                 outcome.results.append(_as_store_error(error))
                 continue
             outcome.results.append(results[0])
@@ -251,11 +264,6 @@ class Writer:
             outcome.committed.due |= committed.due
             outcome.committed.attachments_due |= committed.attachments_due
         return outcome
-
-    def _given_up(self, jobs: Sequence[_Job], fatal: BaseException) -> _Outcome:
-        error = StoreError(f"the disk failed while committing: {fatal}")
-        committed = Committed([], set(), attachments_due=False)
-        return _Outcome([error] * len(jobs), committed, fatal=fatal)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -268,6 +276,10 @@ def _disk_failure(error: BaseException) -> BaseException | None:
     original = error.orig if isinstance(error, DBAPIError) else None
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     return original if code in _FATAL_CODES else None
+
+
+def _disk_error(cause: BaseException) -> StoreError:
+    return StoreError(f"the disk failed while committing: {cause}")
 
 
 def _as_store_error(error: BaseException) -> BaseException:
