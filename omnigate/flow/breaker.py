@@ -94,6 +94,8 @@ class Breaker:
         if hint_seconds:
             self._asked_until = max(self._asked_until, now + int(hint_seconds * 1000))
             health.retry_at = max(health.retry_at or 0, self._asked_until)
+        if health.breaker == "open":
+            return False  # it was under way when the breaker opened: nothing new is learnt
         if health.breaker == "closed" and not self._is_too_much():
             return False
         longer = min(health.opened_for_ms * 2, int(OPEN_LIMIT_SECONDS * 1000))

@@ -12,7 +12,14 @@ from typing import Final, Protocol
 
 from omnigate.backend import Backend
 from omnigate.channel import Channel
-from omnigate.errors import DestinationUnavailable, Refused, RetryLater, Uncertain
+from omnigate.errors import (
+    CredentialsRejected,
+    DestinationUnavailable,
+    NotReady,
+    Refused,
+    RetryLater,
+    Uncertain,
+)
 from omnigate.model.event import Event, EventType
 from omnigate.model.outbound import Reply
 from omnigate.store.lanes import Item, Lease
@@ -23,6 +30,10 @@ DELIVER_SECONDS: Final = 25.0
 """A backend keeps its own time limit; this one is for those that do not."""
 SEND_SECONDS: Final = 60.0
 RESEND_AFTER_SECONDS: Final = 30.0
+
+
+class Unproven(Refused):
+    """An end that the destination had no known part in: it says nothing of whether it works."""
 
 
 class Carrier(Protocol):
@@ -90,6 +101,8 @@ class ChannelCarrier:
 
     async def carry(self, lease: Lease, item: Item) -> None:
         """Send all parts that are left; each result is stored before the next part goes out."""
+        if item.ended:
+            raise Unproven("failed", item.ended)
         while item.job is not None:
             try:
                 item.job = await self._send(item.job, item.attempts + 1)
@@ -112,7 +125,8 @@ class ChannelCarrier:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 sent = await self._channel.send(part)
-        except (RetryLater, DestinationUnavailable) as error:
+        except (RetryLater, DestinationUnavailable, CredentialsRejected, NotReady) as error:
+            # Surely not sent.
             await self._settle(job, "queued", error=str(error))
             raise
         except Refused as error:
@@ -128,9 +142,9 @@ class ChannelCarrier:
         return await self._settle(job, "sent", external_id=sent.external_id)
 
     async def _unknown(self, job: PartJob, doubt: str) -> None:
-        """Hold the part as unknown; raises `Refused`, since it will not be tried again."""
+        """Hold the part as unknown; raises `Unproven`, since it will not be tried again."""
         await self._settle(job, "unknown", error=doubt)
-        raise Refused("unknown", doubt)
+        raise Unproven("unknown", doubt)
 
     async def _settle(
         self,

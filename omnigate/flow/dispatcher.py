@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -24,13 +25,15 @@ from omnigate.backend import Order
 from omnigate.errors import (
     CredentialsRejected,
     DestinationUnavailable,
+    NotReady,
     OmnigateError,
+    Overloaded,
     Refused,
     RetryLater,
     StoreError,
 )
 from omnigate.flow.breaker import Breaker
-from omnigate.flow.carriers import Carrier
+from omnigate.flow.carriers import Carrier, Unproven
 from omnigate.flow.retry import (
     HINT_CAP_SECONDS,
     RetryPolicy,
@@ -51,6 +54,8 @@ WAKEN_CHUNK: Final = 500
 UNSETTLED_LIMIT: Final = 1000
 """With more than this waiting to be written, a slot waits for its own settlement."""
 REJECTED_HINT_SECONDS: Final = 300.0
+CLAIM_AGAIN_SECONDS: Final = 1.0
+POSTPONE_SECONDS: Final = 1.0
 
 log = structlog.get_logger("dispatcher")
 
@@ -92,7 +97,6 @@ class _Held:
     """A lease that is being worked on."""
 
     lease: Lease
-    retrying: bool
     lost: bool = False
 
 
@@ -155,10 +159,14 @@ class Dispatcher:
                 self._feed(destination)
 
     def _feed(self, destination: Destination) -> None:
-        """Have the destination asked about in the next turn."""
+        """Have the destination asked about in the next turn, or as soon as that is of use."""
         destination.hungry = True
-        if not destination.claiming and not self._stopping and self._room(destination) > 0:
+        if destination.claiming or self._stopping:
+            return
+        if self._room(destination) > 0:
             self._writer.nudge()
+        else:
+            self._wake_when_allowed(destination)
 
     def _claims(self) -> list[LastWord]:
         """Return a claim for every hungry destination that has room; asked by the writer."""
@@ -177,7 +185,7 @@ class Dispatcher:
             claim = Claim(
                 destination_id=destination.health.destination_id,
                 lanes=room,
-                retrying=max(0, self._retry_slots(destination) - destination.busy_retrying),
+                retrying=self._retry_room(destination),
                 depth=1 if destination.health.breaker != "closed" else destination.carrier.depth,
                 lease_ms=int(LEASE_SECONDS * 1000),
             )
@@ -190,48 +198,64 @@ class Dispatcher:
         limit = destination.breaker.limit(destination.concurrency, self._store.now())
         return limit - destination.busy
 
-    def _retry_slots(self, destination: Destination) -> int:
+    def _retry_room(self, destination: Destination) -> int:
         """Half of the slots are kept for first attempts, however many retries wait."""
         if destination.health.breaker != "closed":
             return 1
-        return max(1, destination.concurrency // 2)
+        return max(0, max(1, destination.concurrency // 2) - destination.busy_retrying)
 
     def _claimed(
         self, destination: Destination, claim: Claim, future: asyncio.Future[Claimed]
     ) -> None:
         destination.claiming = False
-        if future.cancelled() or (error := future.exception()) is not None:
+        if future.cancelled():
+            return
+        if (error := future.exception()) is not None:
             log.error("claim failed", destination=destination.name, error=str(error))
-            self._wake_in(destination, 1.0)
+            self._wake_in(destination, CLAIM_AGAIN_SECONDS)
             return
         claimed = future.result()
         if self._stopping:
+            self._give_back(claimed.leases)
             return
-        if claimed.leases and destination.health.breaker == "open":
-            destination.breaker.probe()
-        for lease in claimed.leases:
-            held = _Held(lease, retrying=lease.failures > 0)
-            destination.busy += 1
-            destination.busy_retrying += held.retrying
-            self._held.add(held)
-            self._tasks.start(self._work(destination, held))
+        self._begin(destination, claimed.leases)
+        overdue = False
         if len(claimed.leases) >= claim.lanes:
-            self._feed(destination)
+            destination.hungry = True
         elif claimed.next_due_at is not None:
             wait_ms = claimed.next_due_at - self._store.now()
-            if wait_ms > 0:
+            overdue = wait_ms <= 0
+            if not overdue:
                 self._wake_in(destination, wait_ms / 1000)
-            else:
-                # Only retries wait, and all of their slots are busy: the next free one asks again.
-                destination.hungry = True
-        if destination.hungry and claimed.leases:
+        # What is overdue became so during the commit, or waits for a slot for retries, which asks.
+        destination.hungry = destination.hungry or overdue
+        if destination.hungry and (
+            claimed.leases or (overdue and self._retry_room(destination) > 0)
+        ):
             self._feed(destination)
 
+    def _begin(self, destination: Destination, leases: Sequence[Lease]) -> None:
+        """Work on lanes; those that the breaker no longer lets through are given back."""
+        allowed = max(0, self._room(destination))
+        self._give_back(leases[allowed:])
+        if leases[:allowed]:
+            destination.breaker.probe()
+        for lease in leases[:allowed]:
+            held = _Held(lease)
+            destination.busy += 1
+            destination.busy_retrying += lease.retrying
+            self._held.add(held)
+            self._tasks.start(self._work(destination, held))
+
+    def _give_back(self, leases: Sequence[Lease]) -> None:
+        for lease in leases:
+            self._writer.do_nowait(lanes.give_back, lease).add_done_callback(_given_back)
+
     def _wake_when_allowed(self, destination: Destination) -> None:
-        """Ask again when the breaker lets the next attempt through."""
+        """Ask again when the breaker lets the next attempt through; a busy slot asks by itself."""
         allowed_at = destination.breaker.opens_at()
-        if destination.busy == 0 and allowed_at is not None:
-            self._wake_in(destination, max(0.0, (allowed_at - self._store.now()) / 1000))
+        if allowed_at is not None and (wait_ms := allowed_at - self._store.now()) > 0:
+            self._wake_in(destination, wait_ms / 1000)
 
     def _wake_in(self, destination: Destination, seconds: float) -> None:
         if destination.timer is not None:
@@ -258,7 +282,7 @@ class Dispatcher:
         finally:
             self._held.discard(held)
             destination.busy -= 1
-            destination.busy_retrying -= held.retrying
+            destination.busy_retrying -= lease.retrying
             if destination.hungry:
                 self._feed(destination)
 
@@ -272,13 +296,15 @@ class Dispatcher:
         self.figures.attempts += 1
         try:
             await destination.carrier.carry(lease, item)
+        except Unproven as error:
+            return await self._dead(destination, lease, item, error.code, str(error))
         except Refused as error:
             self._succeeded(destination)
             return await self._dead(destination, lease, item, error.code, str(error))
-        except (DestinationUnavailable, CredentialsRejected) as error:
+        except (DestinationUnavailable, CredentialsRejected, NotReady) as error:
             return await self._destination_failed(destination, lease, item, error)
-        except StoreError as error:
-            return self._release(lease, item, str(error))
+        except (StoreError, Overloaded) as error:
+            return self._postpone(lease, item, error)
         except (RetryLater, OmnigateError) as error:
             return await self._item_failed(destination, lease, item, error)
         except Exception as error:
@@ -287,7 +313,7 @@ class Dispatcher:
             return await self._item_failed(destination, lease, item, error)
         self._succeeded(destination)
         self.figures.delivered += 1
-        lease.gap = []
+        lease.gap, lease.failures, lease.first_failure_at = [], 0, None
         return Settlement(lease, item, "delivered", last=last)
 
     def _settled(self, held: _Held, future: asyncio.Future[bool]) -> None:
@@ -300,18 +326,20 @@ class Dispatcher:
             self.figures.leases_lost += 1
             log.warning("lease lost", stream=held.lease.stream)
 
-    def _release(self, lease: Lease, item: Item, error: str) -> Settlement:
-        """Give the lane back: it was not the destination's fault."""
-        run_at = self._store.now() + 1000
-        return Settlement(lease, item, "retry", last=True, run_at=run_at, error=error, counts=False)
+    def _postpone(self, lease: Lease, item: Item, error: StoreError | Overloaded) -> Settlement:
+        """Have the item tried again soon: what failed is ours, neither its nor the destination's."""
+        seconds = getattr(error, "retry_after_seconds", POSTPONE_SECONDS)
+        run_at = self._store.now() + int(seconds * 1000)
+        return Settlement(
+            lease, item, "retry", last=True, run_at=run_at, error=str(error), counts=False
+        )
 
     # Outcomes
 
     def _succeeded(self, destination: Destination) -> None:
         if destination.breaker.succeeded(self._store.now()):
             log.info("destination works again", destination=destination.name)
-            self._tasks.start(self._note(destination))
-            self._tasks.start(self._waken(destination))
+            self._tasks.start(self._recover(destination))
 
     async def _destination_failed(
         self, destination: Destination, lease: Lease, item: Item, error: OmnigateError
@@ -332,7 +360,7 @@ class Dispatcher:
             log.warning("destination fails; waiting", destination=destination.name, error=text)
         elif first:
             log.warning("destination failed", destination=destination.name, error=text)
-        if first or opened or destination.health.paused:
+        if first or opened or hint or destination.health.paused:
             await self._note(destination)
         trial = self._trial(lease, item, now)
         verdict = after_destination_failure(self._policy, trial, self._chance.random(), hint)
@@ -353,12 +381,15 @@ class Dispatcher:
             self._chance.random(),
             getattr(error, "after_seconds", None),
         )
-        return await self._sentence(destination, lease, item, verdict, error)
+        settlement = await self._sentence(destination, lease, item, verdict, error)
+        settlement.blames_item = True
+        return settlement
 
     def _trial(self, lease: Lease, item: Item, now: int) -> Trial:
         since = lease.first_failure_at or now
         return Trial(
             attempts=item.attempts + 1,
+            own_failures=lease.failures + 1,
             held_seconds=(now - since) / 1000,
             left_seconds=(item.expires_at - now) / 1000,
         )
@@ -398,11 +429,15 @@ class Dispatcher:
         )
         return Settlement(lease, item, "dead", last=True, reason=reason, error=error)
 
-    async def _waken(self, destination: Destination) -> None:
-        """Make all waiting lanes due, in chunks: recovery matters more than back-off."""
+    async def _recover(self, destination: Destination) -> None:
+        """Make all waiting lanes due, in chunks: recovery matters more than back-off.
+
+        Only then is the recovery noted: after a crash in between, the next success does this anew.
+        """
         wanted = Waken(destination.health.destination_id, WAKEN_CHUNK)
         while await self._writer.do(lanes.waken, wanted) == WAKEN_CHUNK:
             pass
+        await self._note(destination)
 
     async def _note(self, destination: Destination) -> None:
         await self._writer.do(destinations.note, destination.health)
@@ -413,11 +448,25 @@ class Dispatcher:
         """Renew what is being worked on, and free what nobody works on any more."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            until = self._store.now() + int(LEASE_SECONDS * 1000)
-            for held in list(self._held):
-                renewed = await self._writer.do(lanes.renew, (held.lease, until))
-                held.lost = held.lost or not renewed
-            await self._writer.do(lanes.expire_leases, None)
+            try:
+                await self._renew()
+            except StoreError as error:
+                # A full disk ends no work under way: a lease that runs out is only worked on twice.
+                log.warning("leases were not renewed", error=str(error))
+
+    async def _renew(self) -> None:
+        until = self._store.now() + int(LEASE_SECONDS * 1000)
+        working = list(self._held)
+        wanted = [(held.lease, until) for held in working]
+        for held, renewed in zip(working, await self._writer.do(lanes.renew, wanted), strict=True):
+            held.lost = held.lost or not renewed
+        await self._writer.do(lanes.expire_leases, None)
+
+
+def _given_back(future: asyncio.Future[None]) -> None:
+    """Leave a lane that could not be given back to its lease's end."""
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.error("a lane could not be given back", error=str(error))
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from omnigate.errors import StoreError
 from omnigate.store.prune import Ages, LaneWalk, prune, prune_lanes
 from omnigate.store.store import Store
 
@@ -32,11 +33,18 @@ async def keep_house(store: Store, *, attempts_days: int, dead_days: int) -> Non
         dead=dead_days * _DAY,
     )
     while True:
-        while await store.writer.do(prune, ages):
-            pass
-        walk: LaneWalk | None = LaneWalk(IDLE_LANE_DAYS * _DAY)
-        while walk is not None:
-            after = await store.writer.do(prune_lanes, walk)
-            walk = walk._replace(after=after) if after else None
-        log.debug("round done")
+        try:
+            await _go_round(store, ages)
+        except StoreError as error:
+            log.warning("round not finished; the next one goes on", error=str(error))
         await asyncio.sleep(ROUND_SECONDS)
+
+
+async def _go_round(store: Store, ages: Ages) -> None:
+    while await store.writer.do(prune, ages):
+        pass
+    walk: LaneWalk | None = LaneWalk(IDLE_LANE_DAYS * _DAY)
+    while walk is not None:
+        after = await store.writer.do(prune_lanes, walk)
+        walk = walk._replace(after=after) if after else None
+    log.debug("round done")

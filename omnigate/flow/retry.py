@@ -41,8 +41,10 @@ class Trial:
     """How an item of a lane fared so far, this attempt included."""
 
     attempts: int
+    own_failures: int
+    """How many of them failed in a row while the destination worked."""
     held_seconds: float
-    """Since the lane's head first failed."""
+    """Since the first of those."""
     left_seconds: float
     """Until the item expires."""
 
@@ -69,7 +71,7 @@ def after_item_failure(
     ``unordered`` treats it as ``bounded`` does: its lane holds nothing else.
     """
     if order != "strict":
-        if trial.attempts >= BOUNDED_ATTEMPTS:
+        if trial.own_failures >= BOUNDED_ATTEMPTS:
             return Verdict("dead", reason="attempts")
         left = BOUNDED_SECONDS - trial.held_seconds
         if left <= 0:

@@ -1,23 +1,37 @@
 """Lanes: claiming what is due, settling what was tried.
 
 A claim leases whole lanes, never items: of a destination's due lanes, first those without failures by
-priority and age, then the retrying ones as far as they may. What a lane owes next comes with it. A
-settlement is fenced by the lease's token: if the lane was leased anew meanwhile, the result is thrown
-away and reported as lost.
+priority and age, then the retrying ones, the longest due first, as far as they may. What a lane owes
+next comes with it. A settlement is fenced by the lease's token: if the lane was leased anew meanwhile,
+the result is thrown away and reported as lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.selectable import ScalarSelect
 
-from omnigate.store.parts import PartJob, start_next
+from omnigate.store.parts import PartJob, ended, put_back, start_next
 from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.schema import (
+    APART,
     DUE,
+    DUE_FRESH,
+    DUE_RETRYING,
     IDLE,
     LEASED,
     attempt,
@@ -63,6 +77,8 @@ class Item:
     media: bool = False
     job: PartJob | None = None
     """The part of the message that is to be sent; None when all are."""
+    ended: str = ""
+    """Why no part of the message is sent any more; empty while it has not failed."""
 
 
 @dataclass(slots=True)
@@ -72,7 +88,9 @@ class Lease:
     destination_id: int
     stream: str
     token: int
+    retrying: bool
     failures: int
+    """How often in a row its first item failed by itself, while the destination worked."""
     first_failure_at: int | None
     gap: list[int]
     pending: int
@@ -87,7 +105,7 @@ class Claimed(NamedTuple):
     """When the destination's next lane is due, if there are more."""
 
 
-Outcome = Literal["delivered", "retry", "dead", "release"]
+Outcome = Literal["delivered", "retry", "dead"]
 
 
 @dataclass(slots=True)
@@ -106,7 +124,9 @@ class Settlement:
     reason: str = ""
     """Why it is dead."""
     counts: bool = True
-    """It was an attempt (False while the breaker keeps the destination closed)."""
+    """It was an attempt (False: something of ours failed)."""
+    blames_item: bool = False
+    """The item failed by itself: only that uses up the patience of a bounded lane."""
 
 
 def claim(transaction: Transaction, items: Sequence[Claim]) -> list[Claimed]:
@@ -117,14 +137,13 @@ def claim(transaction: Transaction, items: Sequence[Claim]) -> list[Claimed]:
 def _claim(transaction: Transaction, wanted: Claim) -> Claimed:
     connection, now = transaction.connection, transaction.now
     rows: list[Any] = []
-    for retrying, limit in ((False, wanted.lanes), (True, wanted.retrying)):
+    for lease, limit in ((_LEASE_FRESH, wanted.lanes), (_LEASE_RETRYING, wanted.retrying)):
         free = min(limit, wanted.lanes - len(rows))
         if free > 0:
             rows += connection.execute(
-                _LEASE,
+                lease,
                 {
                     "destination": wanted.destination_id,
-                    "retry": retrying,
                     "now": now,
                     "free": free,
                     "until": now + wanted.lease_ms,
@@ -135,6 +154,7 @@ def _claim(transaction: Transaction, wanted: Claim) -> Claimed:
             wanted.destination_id,
             row.stream,
             row.lease_token,
+            row.retrying,
             row.failures,
             row.first_failure_at,
             [int(number) for number in row.gap.split(",")] if row.gap else [],
@@ -146,7 +166,8 @@ def _claim(transaction: Transaction, wanted: Claim) -> Claimed:
         _fill(transaction, wanted, leases)
     next_due_at = None
     if len(leases) < wanted.lanes:
-        next_due_at = connection.scalar(_NEXT_DUE, {"destination": wanted.destination_id})
+        due = connection.execute(_NEXT_DUE, {"destination": wanted.destination_id}).one()
+        next_due_at = min((at for at in due if at is not None), default=None)
     return Claimed(list(leases.values()), next_due_at)
 
 
@@ -160,15 +181,16 @@ def _fill(transaction: Transaction, wanted: Claim, leases: dict[str, Lease]) -> 
             leases[row.stream].items.append(Item(*row[1:]))
     heads = [lease.items[0] for lease in leases.values() if lease.items]
     if messages := {item.message_id: item for item in heads if item.message_id is not None}:
-        jobs = start_next(transaction, list(messages))
-        for message_id, job in jobs.items():
+        for message_id, why in ended(connection, list(messages)).items():
+            messages.pop(message_id).ended = why
+        for message_id, job in start_next(transaction, list(messages)).items():
             messages[message_id].job = job
 
 
 def settle(transaction: Transaction, items: Sequence[Settlement]) -> list[bool]:
     """Apply outcomes; False for those whose lease was lost, which change nothing."""
     lanes = _read_lanes(transaction.connection, items)
-    valid = [lanes[_key(item)].lease_token == item.lease.token for item in items]
+    valid = [_is_held(item.lease, lanes.get(_key(item))) for item in items]
     rows = _Rows()
     for item, held in zip(items, valid, strict=True):
         if held:
@@ -234,8 +256,9 @@ def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) 
     elif item.outcome == "retry":
         row.run_at = item.run_at or now
         row.retrying = True
-        row.failures += item.counts
-        row.first_failure_at = row.first_failure_at or now
+        if item.blames_item:
+            row.failures += 1
+            row.first_failure_at = row.first_failure_at or now
         rows.counted.append({"key": owed.id, "attempts": attempts})
     if item.last:
         row.state = DUE if row.pending > 0 else IDLE
@@ -243,6 +266,10 @@ def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) 
             row.run_at = now
         if row.state == DUE:
             transaction.due.add(row.destination_id)
+
+
+def _is_held(lease: Lease, row: _Lane | None) -> bool:
+    return row is not None and row.lease_token == lease.token
 
 
 def _finish(row: _Lane, rows: _Rows, owed: Item) -> None:
@@ -265,7 +292,7 @@ def _read_lanes(
     return lanes
 
 
-def _write_lanes(transaction: Transaction, rows: Iterable[_Lane]) -> None:
+def _write_lanes(transaction: Transaction, rows: Sequence[_Lane]) -> None:
     changes = [
         {
             "destination": row.destination_id,
@@ -282,6 +309,13 @@ def _write_lanes(transaction: Transaction, rows: Iterable[_Lane]) -> None:
         for row in rows
     ]
     _UPDATE_LANE.run(transaction.connection, changes)
+    # A lane for one item alone has done its work: nothing will ever use it again.
+    over = [
+        {"destination": row.destination_id, "name": row.stream}
+        for row in rows
+        if row.state == IDLE and APART in row.stream
+    ]
+    _DELETE_LANE.run(transaction.connection, over)
 
 
 def void_leases(transaction: Transaction, items: Sequence[None]) -> list[int]:
@@ -294,22 +328,31 @@ def void_leases(transaction: Transaction, items: Sequence[None]) -> list[int]:
     return [count] * len(items)
 
 
-def renew(transaction: Transaction, items: Sequence[tuple[Lease, int]]) -> list[bool]:
+def give_back(transaction: Transaction, items: Sequence[Lease]) -> list[None]:
+    """Make leased lanes due as they were: nothing was tried."""
+    rows = [_held(lease) for lease in items]
+    _GIVE_BACK.run(transaction.connection, rows)
+    started = [item.job for lease in items for item in lease.items if item.job is not None]
+    put_back(transaction.connection, started)
+    transaction.due.update(lease.destination_id for lease in items)
+    return [None] * len(items)
+
+
+def renew(
+    transaction: Transaction, items: Sequence[Sequence[tuple[Lease, int]]]
+) -> list[list[bool]]:
     """Extend leases to the given time; False for those that were lost."""
     return [
-        transaction.connection.execute(
-            update(lane)
-            .where(
-                lane.c.destination_id == lease.destination_id,
-                lane.c.stream == lease.stream,
-                lane.c.lease_token == lease.token,
-                lane.c.state == LEASED,
-            )
-            .values(lease_until=until)
-        ).rowcount
-        == 1
-        for lease, until in items
+        [
+            _RENEW.run(transaction.connection, [{**_held(lease), "until": until}]) == 1
+            for lease, until in some
+        ]
+        for some in items
     ]
+
+
+def _held(lease: Lease) -> dict[str, Any]:
+    return {"destination": lease.destination_id, "name": lease.stream, "token": lease.token}
 
 
 def expire_leases(transaction: Transaction, items: Sequence[None]) -> list[int]:
@@ -337,12 +380,8 @@ def waken(transaction: Transaction, items: Sequence[Waken]) -> list[int]:
     for item in items:
         chosen = (
             select(lane.c.stream)
-            .where(
-                lane.c.destination_id == item.destination_id,
-                lane.c.state == DUE,
-                lane.c.retrying,
-            )
-            .order_by(lane.c.priority, lane.c.run_at)
+            .where(lane.c.destination_id == item.destination_id, *DUE_RETRYING)
+            .order_by(lane.c.run_at)
             .limit(item.limit)
         )
         changed = transaction.connection.execute(
@@ -395,34 +434,50 @@ def _attempt_row(transaction: Transaction, item: Settlement, number: int) -> dic
     }
 
 
-_DUE_LANES = (
-    select(lane.c.stream)
-    .where(
-        lane.c.destination_id == bindparam("destination"),
-        lane.c.state == DUE,
-        lane.c.retrying == bindparam("retry"),
-        lane.c.run_at <= bindparam("now"),
+def _lease(
+    waiting: Sequence[ColumnElement[bool]], *order: ColumnElement[int]
+) -> ReturningUpdate[Any]:
+    due = (
+        select(lane.c.stream)
+        .where(
+            lane.c.destination_id == bindparam("destination"),
+            *waiting,
+            lane.c.run_at <= bindparam("now"),
+        )
+        .order_by(*order)
+        .limit(bindparam("free"))
     )
-    .order_by(lane.c.priority, lane.c.run_at)
-    .limit(bindparam("free"))
-)
-_LEASE: Final = (
-    update(lane)
-    .where(lane.c.destination_id == bindparam("destination"), lane.c.stream.in_(_DUE_LANES))
-    .values(
-        state=LEASED,
-        lease_until=bindparam("until"),
-        lease_token=lane.c.lease_token + 1,
+    return (
+        update(lane)
+        .where(lane.c.destination_id == bindparam("destination"), lane.c.stream.in_(due))
+        .values(
+            state=LEASED,
+            lease_until=bindparam("until"),
+            lease_token=lane.c.lease_token + 1,
+        )
+        .returning(
+            lane.c.stream,
+            lane.c.lease_token,
+            lane.c.retrying,
+            lane.c.failures,
+            lane.c.first_failure_at,
+            lane.c.gap,
+            lane.c.pending,
+        )
     )
-    .returning(
-        lane.c.stream,
-        lane.c.lease_token,
-        lane.c.failures,
-        lane.c.first_failure_at,
-        lane.c.gap,
-        lane.c.pending,
-    )
-)
+
+
+def _first_due(
+    waiting: Sequence[ColumnElement[bool]], *order: ColumnElement[int]
+) -> ScalarSelect[int]:
+    # Ordered and cut, not min(): that would go through all lanes, idle ones too.
+    mine = lane.c.destination_id == bindparam("destination")
+    return select(lane.c.run_at).where(mine, *waiting).order_by(*order).limit(1).scalar_subquery()
+
+
+_BY_PRIORITY: Final = (lane.c.priority, lane.c.run_at)
+_LEASE_FRESH: Final = _lease(DUE_FRESH, *_BY_PRIORITY)
+_LEASE_RETRYING: Final = _lease(DUE_RETRYING, lane.c.run_at)
 _OWED = outbox.alias("owed")
 _HEADS: Final = (
     select(
@@ -467,8 +522,8 @@ _HEADS: Final = (
     )
     .order_by(outbox.c.id)
 )
-_NEXT_DUE: Final = select(func.min(lane.c.run_at)).where(
-    lane.c.destination_id == bindparam("destination"), lane.c.state == DUE
+_NEXT_DUE: Final = select(
+    _first_due(DUE_FRESH, *_BY_PRIORITY), _first_due(DUE_RETRYING, lane.c.run_at)
 )
 _LANES: Final = select(*(getattr(lane.c, name) for name in _Lane.__dataclass_fields__)).where(
     lane.c.destination_id == bindparam("destination"),
@@ -491,6 +546,19 @@ _UPDATE_LANE: Final = Bulk(
                 "updated_at",
             )
         }
+    )
+)
+_HELD = (
+    lane.c.destination_id == bindparam("destination"),
+    lane.c.stream == bindparam("name"),
+    lane.c.lease_token == bindparam("token"),
+    lane.c.state == literal_column(str(LEASED)),
+)
+_RENEW: Final = Bulk(update(lane).where(*_HELD).values(lease_until=bindparam("until")))
+_GIVE_BACK: Final = Bulk(update(lane).where(*_HELD).values(state=literal_column(str(DUE))))
+_DELETE_LANE: Final = Bulk(
+    delete(lane).where(
+        lane.c.destination_id == bindparam("destination"), lane.c.stream == bindparam("name")
     )
 )
 _DELETE_OUTBOX: Final = Bulk(delete(outbox).where(outbox.c.id == bindparam("key")))

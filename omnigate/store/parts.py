@@ -8,19 +8,23 @@ that is found in state ``sending`` when its lane is claimed anew may have been s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+import structlog
 from pydantic_core import from_json
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from omnigate.model.outbound import OutboundPart
 from omnigate.store.attachments import read_attachments
 from omnigate.store.ledger import Ledger, Thread
+from omnigate.store.prepared import Bulk
 from omnigate.store.receipts import ANY_CONVERSATION, Receipts, take_early
 from omnigate.store.record import Recorder
 from omnigate.store.schema import conversation, message, message_part
 from omnigate.store.transaction import Transaction, chunks
+
+log = structlog.get_logger("store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class PartJob:
 
 @dataclass(frozen=True, slots=True)
 class PartResult:
-    """How sending a part ended."""
+    """How sending a part ended. An external id that another part bears already is not taken over."""
 
     message_id: str
     index: int
@@ -75,8 +79,12 @@ def settle_part(transaction: Transaction, items: Sequence[PartResult]) -> list[P
     receipts = Receipts(transaction, recorder, ledger)
     threads = _threads(transaction, ledger, [item.message_id for item in items])
     receipts.load_messages([item.message_id for item in items])
+    items = _without_taken_names(transaction.connection, threads, items)
+    early = _take_early(transaction.connection, threads, items)
+    _REQUEUE.run(transaction.connection, [_requeued(item) for item in items if _is_requeued(item)])
     for item in items:
-        _apply(transaction, receipts, threads[item.message_id], item)
+        if not _is_requeued(item):
+            _apply(transaction, receipts, threads[item.message_id], item, early)
     ledger.flush()
     receipts.flush()
     recorder.flush()
@@ -84,23 +92,85 @@ def settle_part(transaction: Transaction, items: Sequence[PartResult]) -> list[P
     return [following.get(item.message_id) if item.state == "sent" else None for item in items]
 
 
-def _apply(transaction: Transaction, receipts: Receipts, thread: Thread, item: PartResult) -> None:
-    now = transaction.now
-    if item.state == "queued":
-        transaction.connection.execute(
-            _REQUEUE,
-            {"message": item.message_id, "part": item.index, "why": item.error},
-        )
-        return
-    receipts.move(
-        thread, item.message_id, item.index, item.state, item.error, now, item.external_id
+def put_back(connection: Connection, jobs: Sequence[PartJob]) -> None:
+    """Take back that parts were started: nobody tried to send them."""
+    _REQUEUE.run(
+        connection,
+        [{"message": job.part.message, "part": job.part.index, "why": None} for job in jobs],
     )
+
+
+def ended(connection: Connection, message_ids: Sequence[str]) -> dict[str, str]:
+    """Return those messages that failed or are unknown, with why: no part of them is sent any more."""
+    found: dict[str, str] = {}
+    for some in chunks(message_ids):
+        for row in connection.execute(_ENDED, {"ids": some}):
+            found[row.id] = row.error or row.state
+    return found
+
+
+def _is_requeued(item: PartResult) -> bool:
+    return item.state == "queued"
+
+
+def _requeued(item: PartResult) -> dict[str, Any]:
+    return {"message": item.message_id, "part": item.index, "why": item.error}
+
+
+def _apply(
+    transaction: Transaction,
+    receipts: Receipts,
+    thread: Thread,
+    item: PartResult,
+    early: dict[tuple[str, str], list[Any]],
+) -> None:
+    message_id, index, now = item.message_id, item.index, transaction.now
+    receipts.move(thread, message_id, index, item.state, item.error, now, item.external_id)
     if item.external_id is not None:
-        for early in take_early(transaction.connection, thread.channel.name, [item.external_id]):
-            if early.conversation in (thread.external_id, ANY_CONVERSATION):
-                receipts.move(
-                    thread, item.message_id, item.index, early.state, early.error, early.occurred_at
-                )
+        for row in early.get((thread.channel.name, item.external_id), ()):
+            if row.conversation in (thread.external_id, ANY_CONVERSATION):
+                receipts.move(thread, message_id, index, row.state, row.error, row.occurred_at)
+
+
+def _take_early(
+    connection: Connection, threads: dict[str, Thread], items: Sequence[PartResult]
+) -> dict[tuple[str, str], list[Any]]:
+    """Return and remove the receipts that came before the parts' ids, by channel and id."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for channel, names in _names(threads, items).items():
+        for row in take_early(connection, channel, names):
+            found.setdefault((channel, row.external_id), []).append(row)
+    return found
+
+
+def _without_taken_names(
+    connection: Connection, threads: dict[str, Thread], items: Sequence[PartResult]
+) -> list[PartResult]:
+    """Drop external ids that other parts bear: a platform that repeats itself must not stop a send."""
+    bearers: dict[tuple[str, str], tuple[str, int]] = {}
+    for channel, names in _names(threads, items).items():
+        for some in chunks(names):
+            for row in connection.execute(_BEARERS, {"channel": channel, "ids": some}):
+                bearers[channel, row.external_id] = (row.message_id, row.number)
+    kept = []
+    for item in items:
+        if item.external_id is not None:
+            key = (threads[item.message_id].channel.name, item.external_id)
+            mine = (item.message_id, item.index)
+            if bearers.setdefault(key, mine) != mine:
+                log.warning("a platform gave an id twice", channel=key[0], external_id=key[1])
+                item = replace(item, external_id=None)
+        kept.append(item)
+    return kept
+
+
+def _names(threads: dict[str, Thread], items: Sequence[PartResult]) -> dict[str, list[str]]:
+    """Return the external ids that the results bring, by channel."""
+    names: dict[str, list[str]] = {}
+    for item in items:
+        if item.external_id is not None:
+            names.setdefault(threads[item.message_id].channel.name, []).append(item.external_id)
+    return names
 
 
 def _threads(
@@ -171,6 +241,16 @@ _INDEXES: Final = select(message_part.c.message_id).where(
 _CONVERSATION_OF: Final = select(message.c.id, message.c.conversation_id).where(
     message.c.id.in_(bindparam("ids", expanding=True))
 )
+_ENDED: Final = select(message.c.id, message.c.state, message.c.error).where(
+    message.c.id.in_(bindparam("ids", expanding=True)),
+    message.c.state.in_(["failed", "unknown"]),
+)
+_BEARERS: Final = select(
+    message_part.c.external_id, message_part.c.message_id, message_part.c.number
+).where(
+    message_part.c.channel == bindparam("channel"),
+    message_part.c.external_id.in_(bindparam("ids", expanding=True)),
+)
 _ONE_PART = (
     message_part.c.message_id == bindparam("message"),
     message_part.c.number == bindparam("part"),
@@ -183,6 +263,8 @@ _SET_SENDING: Final = (
     .where(message.c.id == bindparam("key"), message.c.state == "queued")
     .values(state="sending")
 )
-_REQUEUE: Final = (
-    update(message_part).where(*_ONE_PART).values(state="queued", error=bindparam("why"))
+_REQUEUE: Final = Bulk(
+    update(message_part)
+    .where(*_ONE_PART)
+    .values(state=literal_column("'queued'"), error=bindparam("why"))
 )

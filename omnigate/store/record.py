@@ -16,7 +16,7 @@ from omnigate import ids
 from omnigate.model.event import DATA, EventType
 from omnigate.store.ledger import ChannelKey, Person, Thread
 from omnigate.store.prepared import Bulk, bulk_insert
-from omnigate.store.schema import DUE, IDLE, event, event_body, lane, outbox
+from omnigate.store.schema import APART, DUE, IDLE, event, event_body, lane, outbox
 from omnigate.store.transaction import RecordedEvent, Target, Transaction
 
 MEDIA_URL: Final = "omnigate-media:"
@@ -131,7 +131,7 @@ def owe(transaction: Transaction, owed: Sequence[Owed]) -> None:
     for item in owed:
         number = transaction.numbers.take("outbox")
         destination_id = item.target.destination_id
-        stream = item.stream if item.target.ordered else f"{item.stream}#{number}"
+        stream = item.stream if item.target.ordered else f"{item.stream}{APART}{number}"
         known = lanes.get((destination_id, stream))
         if known is None:
             lanes[destination_id, stream] = {

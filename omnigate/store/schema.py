@@ -28,6 +28,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    false,
+    literal_column,
+    true,
 )
 
 metadata: Final = MetaData(
@@ -46,6 +50,9 @@ RowNumber: Final = BigInteger().with_variant(Integer(), "sqlite")
 IDLE: Final = 0
 DUE: Final = 1
 LEASED: Final = 2
+
+APART: Final = "#"
+"""Stands between stream and number in the name of a lane that is for one item alone."""
 
 installation = Table(
     "installation",
@@ -231,14 +238,30 @@ lane = Table(
     CheckConstraint("pending >= 0", name="pending"),
     sqlite_with_rowid=False,
 )
+DUE_FRESH: Final = (
+    lane.c.state == literal_column(str(DUE), Integer()),
+    lane.c.retrying.is_(false()),
+)
+"""Lanes that wait for their first attempt. Written out, so that every engine sees the index fit."""
+DUE_RETRYING: Final = (
+    lane.c.state == literal_column(str(DUE), Integer()),
+    lane.c.retrying.is_(true()),
+)
+"""Lanes that wait to be tried again."""
 Index(
-    "ix_lane_due",
+    "ix_lane_fresh",
     lane.c.destination_id,
-    lane.c.retrying,
     lane.c.priority,
     lane.c.run_at,
-    sqlite_where=lane.c.state == DUE,
-    postgresql_where=lane.c.state == DUE,
+    sqlite_where=and_(*DUE_FRESH),
+    postgresql_where=and_(*DUE_FRESH),
+)
+Index(
+    "ix_lane_retrying",
+    lane.c.destination_id,
+    lane.c.run_at,
+    sqlite_where=and_(*DUE_RETRYING),
+    postgresql_where=and_(*DUE_RETRYING),
 )
 Index(
     "ix_lane_leased",

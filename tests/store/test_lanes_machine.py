@@ -192,11 +192,13 @@ class StoreMachine(RuleBasedStateMachine):
             )
         valid = self.desk.run(self.settling, *settlements)
         for work, settlement, held in zip(chosen, settlements, valid, strict=True):
-            model = self.lanes[work.key]
+            model = self.lanes.get(work.key, LaneModel())
             assert held == (model.state == LEASED and model.token == work.lease.token)
             work.next += 1
             if held:
                 self._apply(model, settlement)
+                if model.state == IDLE and work.key[0] == self.unordered:
+                    del self.lanes[work.key]  # it was for one item alone
             if settlement.last or not held:
                 self.works.remove(work)
 

@@ -370,11 +370,18 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("lane", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_lane_due",
-            ["destination_id", "retrying", "priority", "run_at"],
+            "ix_lane_fresh",
+            ["destination_id", "priority", "run_at"],
             unique=False,
-            sqlite_where=sa.text("state = 1"),
-            postgresql_where=sa.text("state = 1"),
+            sqlite_where=sa.text("state = 1 AND retrying IS 0"),
+            postgresql_where=sa.text("state = 1 AND retrying IS false"),
+        )
+        batch_op.create_index(
+            "ix_lane_retrying",
+            ["destination_id", "run_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 1 AND retrying IS 1"),
+            postgresql_where=sa.text("state = 1 AND retrying IS true"),
         )
         batch_op.create_index(
             "ix_lane_leased",

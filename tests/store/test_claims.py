@@ -1,0 +1,142 @@
+"""Claiming: what it costs, what it takes, what it leaves behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omnigate.store.lanes import (
+    Claim,
+    Settlement,
+    Waken,
+    claim,
+    expire_leases,
+    give_back,
+    settle,
+    waken,
+)
+
+LEASE_MS = 60_000
+HOUR = 3_600_000
+
+
+def take(desk: Any, destination: int, lanes: int = 5, retrying: int = 2) -> Any:
+    (claimed,) = desk.run(claim, Claim(destination, lanes, retrying, 8, LEASE_MS))
+    return claimed
+
+
+def fail(desk: Any, lease: Any, run_at: int, **more: Any) -> None:
+    item = lease.items[0]
+    assert desk.run(settle, Settlement(lease, item, "retry", last=True, run_at=run_at, **more)) == [
+        True
+    ]
+
+
+def steps(desk: Any, operation: Any, item: Any) -> int:
+    """Return how many hundreds of instructions the database runs for an operation."""
+    count = 0
+
+    def tick() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    with desk.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        connection.rollback()
+    driver.set_progress_handler(tick, 100)
+    try:
+        desk.run(operation, item)
+    finally:
+        driver.set_progress_handler(None, 0)
+    return count
+
+
+def fill(desk: Any, destination: int, state: int, retrying: int, run_at: int, count: int) -> None:
+    desk.rows(
+        "INSERT INTO lane (destination_id, stream, state, run_at, priority, retrying, pending,"
+        " failures, lease_token, updated_at)"
+        " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
+        " SELECT :destination, 'cnv_' || :state || '_' || i, :state, :run_at + i, 50, :retrying,"
+        " 0, 0, 0, 0 FROM n RETURNING 1",
+        destination=destination,
+        state=state,
+        retrying=retrying,
+        run_at=run_at,
+        count=count,
+    )
+
+
+def test_a_claim_costs_the_same_however_many_lanes_are_idle_or_wait(
+    new_desk: Any, said: Any
+) -> None:
+    few, many = new_desk(), new_desk()
+    costs = []
+    for desk, count in ((few, 10), (many, 5000)):
+        crm = desk.add_backend("crm")
+        fill(desk, crm, 0, 0, desk.now, count)
+        fill(desk, crm, 1, 1, desk.now + HOUR, count)
+        desk.put(said("1"))
+        costs.append(
+            [
+                steps(desk, claim, Claim(crm, 5, 2, 8, LEASE_MS)),
+                steps(desk, expire_leases, None),
+                steps(desk, waken, Waken(crm, 5)),
+            ]
+        )
+    assert all(cost <= 2 * before + 5 for before, cost in zip(*costs, strict=True)), costs
+
+
+def test_what_was_tried_before_is_taken_in_order_of_its_time(desk: Any, said: Any) -> None:
+    crm = desk.add_backend("crm")
+    desk.put(said("1", "a"), said("2", "b"), said("3", "c"))
+    leases = take(desk, crm).leases
+    for lease, after in zip(leases, (3000, 1000, 2000), strict=True):
+        fail(desk, lease, desk.now + after)
+    claimed = take(desk, crm)
+    assert claimed.leases == []
+    assert claimed.next_due_at == desk.now + 1000
+    desk.now += 2500
+    claimed = take(desk, crm, retrying=1)
+    assert [lease.stream for lease in claimed.leases] == [leases[1].stream]
+    assert claimed.leases[0].retrying
+    assert claimed.next_due_at == desk.now - 500
+
+
+def test_only_an_items_own_failures_use_up_the_patience_with_it(desk: Any, said: Any) -> None:
+    crm = desk.add_backend("crm")
+    desk.put(said("1"))
+    for _ in range(3):
+        (lease,) = take(desk, crm).leases
+        fail(desk, lease, desk.now)
+    (lease,) = take(desk, crm).leases
+    assert (lease.failures, lease.first_failure_at) == (0, None)
+    assert lease.items[0].attempts == 3
+    fail(desk, lease, desk.now, blames_item=True)
+    (lease,) = take(desk, crm).leases
+    assert (lease.failures, lease.first_failure_at) == (1, desk.now)
+
+
+def test_a_lane_for_one_item_alone_is_gone_when_that_is_done(desk: Any, said: Any) -> None:
+    crm = desk.add_backend("crm", ordered=False)
+    desk.put(said("1"))
+    lost = take(desk, crm).leases
+    desk.now += LEASE_MS + 1
+    desk.run(expire_leases, None)
+    for lease in take(desk, crm).leases:
+        done = Settlement(lease, lease.items[0], "delivered", last=True)
+        assert desk.run(settle, done) == [True]
+    assert desk.rows("SELECT stream FROM lane") == []
+    late = [Settlement(lease, lease.items[0], "delivered", last=True) for lease in lost]
+    assert set(desk.run(settle, *late)) == {False}, "what comes too late changes nothing"
+
+
+def test_a_lane_given_back_is_due_as_it_was(desk: Any, said: Any) -> None:
+    crm = desk.add_backend("crm")
+    desk.put(said("1"))
+    (lease,) = take(desk, crm).leases
+    desk.run(give_back, lease)
+    assert desk.due == {crm}
+    (again,) = take(desk, crm).leases
+    assert [item.id for item in again.items] == [item.id for item in lease.items]
+    desk.run(give_back, lease)
+    assert take(desk, crm).leases == [], "who lost the lease gives nothing back"
