@@ -19,8 +19,11 @@ POLICY = RetryPolicy()
 DAYS = 86_400.0
 
 
-def trial(attempts: int, held: float = 0.0, left: float = 5 * DAYS) -> Trial:
-    return Trial(attempts, held, left)
+def trial(
+    attempts: int, held: float = 0.0, left: float = 5 * DAYS, own: int | None = None
+) -> Trial:
+    """Return a trial whose attempts all failed by the item's own fault, or ``own`` of them."""
+    return Trial(attempts, attempts if own is None else own, held, left)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,7 @@ def test_a_hint_makes_the_wait_longer_never_shorter_and_never_over_an_hour(
         ("bounded", trial(1), Verdict("retry", 5)),
         ("bounded", trial(4, held=200), Verdict("retry", 300)),
         ("bounded", trial(5), Verdict("dead", reason="attempts")),
+        ("bounded", trial(50, own=4), Verdict("retry", 900)),  # an outage before does not count
         ("bounded", trial(4, held=800), Verdict("retry", 100)),
         ("bounded", trial(2, held=900), Verdict("dead", reason="held_too_long")),
         ("unordered", trial(5), Verdict("dead", reason="attempts")),
