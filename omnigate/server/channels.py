@@ -128,6 +128,7 @@ def _mount(services: Services, runner: RunningChannel, channel: Channel) -> UrlD
             handler = bounded(
                 route.handler,
                 route.max_body_bytes,
+                room=services.room,
                 deadline_seconds=deadline_seconds,
                 stream=route.stream,
             )
@@ -141,6 +142,7 @@ def _mount(services: Services, runner: RunningChannel, channel: Channel) -> UrlD
         served: Handler = bounded(
             hook(services, runner, channel),
             channel.max_body_bytes,
+            room=services.room,
             deadline_seconds=deadline_seconds,
         )
         router.add_route("POST", f"{prefix}/hook", served)

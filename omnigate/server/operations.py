@@ -102,6 +102,7 @@ class Api:
         read = bounded(
             self._reader(operation),
             operation.max_body_bytes,
+            room=self._services.room,
             deadline_seconds=self._services.settings.server.body_timeout_seconds,
             stream=bool(operation.raw_body),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from omnigate.channel import Channel, ChannelConfig, Recorded
@@ -12,6 +12,7 @@ from omnigate.flow.media import Media
 from omnigate.flow.stream import Stream
 from omnigate.model.inbound import Inbound
 from omnigate.model.outbound import OutboundMessage
+from omnigate.server.bodies import Room
 from omnigate.store.destinations import Direction, Health
 from omnigate.store.ledger import ChannelKey
 from omnigate.store.outbound import Accepted, IdempotencyKey
@@ -130,3 +131,5 @@ class Services:
     started_at: int
     """When the daemon started, in milliseconds since 1970."""
     version: str
+    room: Room = field(default_factory=Room)
+    """Where the bodies of requests are read."""
