@@ -30,15 +30,9 @@ class Edit(NamedTuple):
 
 
 def merge_rows(transaction: Transaction, ledger: Ledger, winner: Person, loser: Person) -> None:
-    """Give the winner all that the loser owns, in memory and in the store."""
+    """Give the winner all that the loser owns: what is loaded in memory, the rest in the store."""
     ledger.absorb(winner, loser)
-    connection = transaction.connection
-    connection.execute(_MOVE_CONVERSATIONS, {"winner": winner.id, "loser": loser.id})
-    connection.execute(
-        update(contact)
-        .where(contact.c.id == loser.id)
-        .values(merged_into=winner.id, updated_at=transaction.now)
-    )
+    transaction.connection.execute(_MOVE_CONVERSATIONS, {"winner": winner.id, "loser": loser.id})
 
 
 def merge(transaction: Transaction, items: Sequence[Merge]) -> list[EventContact]:
@@ -47,9 +41,9 @@ def merge(transaction: Transaction, items: Sequence[Merge]) -> list[EventContact
     for item in items:
         ledger, recorder = Ledger(transaction), Recorder(transaction)
         people = ledger.people([item.winner, item.loser])
-        if len(people) != 2:
+        winner, loser = people.get(item.winner), people.get(item.loser)
+        if winner is None or loser is None or winner is loser:
             raise Refused("not_found", "both contacts must exist and be two")
-        winner, loser = people[item.winner], people[item.loser]
         merge_rows(transaction, ledger, winner, loser)
         change = ContactChange(id=winner.id, merged=loser.id, reason="asked for")
         _record(transaction, recorder, EventType.CONTACT_MERGED, winner, change)

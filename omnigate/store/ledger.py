@@ -24,6 +24,7 @@ from omnigate.store.transaction import Transaction, chunks
 
 NO_CONTEXT: Final = Context().model_dump_json()
 _PROFILE_FIELDS: Final = ("display_name", "locale", "phone", "email", "avatar_url")
+_OWN_FIELDS: Final = (*_PROFILE_FIELDS, "blocked_at", "merged_into")
 
 
 class ChannelKey(NamedTuple):
@@ -56,6 +57,7 @@ class Person:
     email: str | None = None
     avatar_url: str | None = None
     blocked_at: int | None = None
+    merged_into: str | None = None
     identities: list[Identity] = field(default_factory=list)
     new: bool = False
     changed: bool = False
@@ -263,6 +265,8 @@ class Ledger:
             winner.identities.append(identity)
             self._by_address[identity.address] = winner
         loser.identities = []
+        loser.merged_into = winner.id
+        loser.touch()
         winner.learn_gaps(loser)
         for thread in self.by_id.values():
             if thread.person is loser:
@@ -270,9 +274,13 @@ class Ledger:
                 thread.changed = True
 
     def people(self, contact_ids: Sequence[str]) -> dict[str, Person]:
-        """Load contacts by id; unknown ones are left out."""
-        self._read_people(contact_ids)
-        return {known: self._people[known] for known in contact_ids if known in self._people}
+        """Load contacts by id, one that was merged as the one it became part of; not unknown ones."""
+        found: dict[str, Person] = {}
+        for known in contact_ids:
+            person = self._person_now(known)
+            if person is not None:
+                found[known] = person
+        return found
 
     def owner_of(self, address: str) -> Person | None:
         """Return the contact behind an address that `know` was asked for."""
@@ -336,6 +344,14 @@ class Ledger:
             self._by_address.setdefault(address, known)
         return known
 
+    def _person_now(self, contact_id: str) -> Person | None:
+        self._read_people([contact_id])
+        person = self._people.get(contact_id)
+        while person is not None and person.merged_into is not None:
+            self._read_people([person.merged_into])
+            person = self._people.get(person.merged_into)
+        return person
+
     def _read(self, query: Select[Any], keys: dict[str, Any]) -> None:
         rows = self._transaction.connection.execute(query, keys).all()
         self._read_people([row.contact_id for row in rows])
@@ -368,6 +384,7 @@ class Ledger:
                     row.email,
                     row.avatar_url,
                     row.blocked_at,
+                    row.merged_into,
                 )
             for row in self._transaction.connection.execute(_ADDRESSES, {"ids": some}):
                 person = self._people[row.contact_id]
@@ -376,7 +393,7 @@ class Ledger:
 
 
 def _contact_row(person: Person, now: int) -> dict[str, Any]:
-    row = {name: getattr(person, name) for name in ("id", *_PROFILE_FIELDS, "blocked_at")}
+    row = {name: getattr(person, name) for name in ("id", *_OWN_FIELDS)}
     row["updated_at"] = now
     if person.new:
         row["created_at"] = now
@@ -443,7 +460,7 @@ _INSERT_CONVERSATION: Final = bulk_insert(conversation_table)
 _UPDATE_CONTACT: Final = Bulk(
     update(contact_table)
     .where(contact_table.c.id == bindparam("key"))
-    .values({name: bindparam(name) for name in (*_PROFILE_FIELDS, "blocked_at", "updated_at")})
+    .values({name: bindparam(name) for name in (*_OWN_FIELDS, "updated_at")})
 )
 _UPDATE_ADDRESS: Final = Bulk(
     update(address_table)

@@ -29,7 +29,7 @@ from omnigate.store.schema import (
     message,
     message_part,
 )
-from omnigate.store.transaction import Target, Transaction
+from omnigate.store.transaction import Target, Transaction, chunks
 
 
 class IdempotencyKey(NamedTuple):
@@ -97,18 +97,25 @@ def enqueue(transaction: Transaction, items: Sequence[Outgoing]) -> list[Accepte
     ledger, recorder = Ledger(transaction), Recorder(transaction)
     ledger.load_ids(item.conversation_id for item in items if item.conversation_id)
     ledger.know(Profile(address=item.address) for item in items if item.address)
-    batch = _Batch(transaction, ledger, recorder)
+    answers = _answers(transaction, [item.key for item in items if item.key is not None])
+    batch = _Batch(transaction, ledger, recorder, answers)
     results = [batch.add(item) for item in items]
     batch.flush()
     return results
 
 
 class _Batch:
-    def __init__(self, transaction: Transaction, ledger: Ledger, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        transaction: Transaction,
+        ledger: Ledger,
+        recorder: Recorder,
+        answers: dict[tuple[str, str], tuple[str, Accepted]],
+    ) -> None:
         self._transaction = transaction
         self._ledger = ledger
         self._recorder = recorder
-        self._answers: dict[tuple[str, str], tuple[str, Accepted]] = {}
+        self._answers = answers
         self._rows: dict[Any, list[dict[str, Any]]] = {
             message: [],
             message_part: [],
@@ -199,12 +206,7 @@ class _Batch:
         """Return the answer that was given for the key before, or None."""
         known = self._answers.get((key.scope, key.key))
         if known is None:
-            row = self._transaction.connection.execute(
-                _ANSWER, {"scope": key.scope, "key": key.key}
-            ).first()
-            if row is None:
-                return None
-            known = (row.fingerprint, Accepted(*from_json(row.answer)))
+            return None
         fingerprint, answer = known
         if fingerprint != key.fingerprint:
             raise KeyReused
@@ -225,12 +227,28 @@ class _Batch:
 
 def read_answer(connection: Connection, key: IdempotencyKey) -> Accepted | None:
     """Return the answer given for an idempotency key; raises `KeyReused` for another body."""
-    row = connection.execute(_ANSWER, {"scope": key.scope, "key": key.key}).first()
+    row = connection.execute(_ANSWERS, {"scope": key.scope, "keys": [key.key]}).first()
     if row is None:
         return None
     if row.fingerprint != key.fingerprint:
         raise KeyReused
     return Accepted(*from_json(row.answer))
+
+
+def _answers(
+    transaction: Transaction, keys: Sequence[IdempotencyKey]
+) -> dict[tuple[str, str], tuple[str, Accepted]]:
+    """Return the answers given before, with their fingerprints, by scope and key."""
+    by_scope: dict[str, list[str]] = {}
+    for key in keys:
+        by_scope.setdefault(key.scope, []).append(key.key)
+    found: dict[tuple[str, str], tuple[str, Accepted]] = {}
+    for scope, names in by_scope.items():
+        for some in chunks(names):
+            for row in transaction.connection.execute(_ANSWERS, {"scope": scope, "keys": some}):
+                answer = Accepted(*from_json(row.answer))
+                found[scope, row.key] = (row.fingerprint, answer)
+    return found
 
 
 def _part_row(message_id: str, index: int, channel: str, part: PartContent) -> dict[str, Any]:
@@ -253,6 +271,7 @@ _LATEST: Final = (
     .order_by(conversation.c.updated_at.desc())
     .limit(1)
 )
-_ANSWER: Final = select(idempotency).where(
-    idempotency.c.scope == bindparam("scope"), idempotency.c.key == bindparam("key")
+_ANSWERS: Final = select(idempotency).where(
+    idempotency.c.scope == bindparam("scope"),
+    idempotency.c.key.in_(bindparam("keys", expanding=True)),
 )

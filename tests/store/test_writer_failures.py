@@ -73,7 +73,7 @@ async def test_what_fails_fails_alone_and_all_others_of_the_turn_are_committed(
     async with open_store(url) as store:
         store.writer.on_commit.append(told.append)
         do = store.writer.do
-        answers: list[Any] = await asyncio.gather(
+        answers: tuple[Any, ...] = await asyncio.gather(
             do(register, Name("backend", "before")),
             do(fails, None),
             do(register, Name("backend", "after")),

@@ -1,0 +1,88 @@
+"""Sending part by part: what a crash, a platform that repeats itself or a stop leaves behind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from omnigate import ids
+from omnigate.model.address import Address
+from omnigate.model.event import Message
+from omnigate.store.destinations import Name, register
+from omnigate.store.lanes import Claim, claim, give_back, void_leases
+from omnigate.store.ledger import ChannelKey
+from omnigate.store.outbound import Outgoing, PartContent, enqueue
+from omnigate.store.parts import PartResult, settle_part
+
+CHANNEL = ChannelKey("app", "http", 50)
+
+
+def queue(desk: Any, destination: int, person: str, parts: int = 1) -> str:
+    said = Message(
+        id=ids.message_id(), direction="outbound", state="queued", created_at=datetime.now(UTC)
+    )
+    outgoing = Outgoing(
+        channel=CHANNEL,
+        destination_id=destination,
+        said=said,
+        parts=[PartContent(text=f"part {number}") for number in range(parts)],
+        address=Address(f"app:{person}"),
+        external_id=person,
+    )
+    desk.run(enqueue, outgoing)
+    return said.id
+
+
+@pytest.fixture
+def app(desk: Any) -> int:
+    (health,) = desk.run(register, Name("channel", "app"))
+    return int(health.destination_id)
+
+
+def take(desk: Any, destination: int) -> Any:
+    (claimed,) = desk.run(claim, Claim(destination, 5, 5, 1, 60_000))
+    return claimed.leases
+
+
+def states(desk: Any, message: str) -> list[tuple[str, str | None]]:
+    rows = desk.rows(
+        "SELECT state, external_id FROM message_part WHERE message_id = :id ORDER BY number",
+        id=message,
+    )
+    return [tuple(row) for row in rows]
+
+
+def test_after_a_crash_no_more_is_sent_of_a_message_that_failed(desk: Any, app: int) -> None:
+    message = queue(desk, app, "anna", parts=2)
+    take(desk, app)
+    desk.run(settle_part, PartResult(message, 0, "failed", error="blocked"))
+    desk.run(void_leases, None)
+    (lease,) = take(desk, app)
+    assert lease.items[0].job is None
+    assert lease.items[0].ended == "blocked"
+    assert [state for state, _ in states(desk, message)] == ["failed", "queued"]
+
+
+def test_what_was_claimed_but_not_tried_is_not_in_doubt(desk: Any, app: int) -> None:
+    queue(desk, app, "anna")
+    (lease,) = take(desk, app)
+    desk.run(give_back, lease)
+    (lease,) = take(desk, app)
+    assert lease.items[0].job.doubts == 0
+    desk.run(void_leases, None)
+    (lease,) = take(desk, app)
+    assert lease.items[0].job.doubts == 1, "a crash leaves it in doubt"
+
+
+def test_an_id_that_a_platform_gives_twice_stays_with_the_part_that_had_it_first(
+    desk: Any, app: int
+) -> None:
+    first, second, third = (queue(desk, app, person) for person in ("anna", "bert", "carl"))
+    take(desk, app)
+    desk.run(settle_part, PartResult(first, 0, "sent", "1"), PartResult(second, 0, "sent", "1"))
+    desk.run(settle_part, PartResult(third, 0, "sent", "1"))
+    desk.run(settle_part, PartResult(first, 0, "sent", "1"))
+    assert states(desk, first) == [("sent", "1")]
+    assert states(desk, second) == states(desk, third) == [("sent", None)]
