@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BeforeValidator, Field, WrapValidator
+from pydantic import BeforeValidator, Field, WrapValidator
 from pydantic_core import core_schema
 
 import omnigate
@@ -79,7 +79,7 @@ class _Utm(omnigate.Payload):
 class _Visit(omnigate.Payload):
     url: PageLink = None
     title: Line = None
-    at: Annotated[AwareDatetime | None, WrapValidator(_or_none)] = None
+    at: Annotated[omnigate.Timestamp | None, WrapValidator(_or_none)] = None
 
 
 class VisitorContext(omnigate.Payload):

@@ -46,6 +46,7 @@ secret = "{SECRET}"
 [channels.site]
 kind = "webchat"
 allowed_origins = ["{ORIGIN}"]
+limits = {{{{ sessions_per_minute = 1000, messages_per_10_seconds = 1000 }}}}
 [backends.crm]
 kind = "webhook"
 url = "http://127.0.0.1:{{crm}}/crm"
