@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import subprocess
@@ -259,6 +260,24 @@ def test_sigterm_lets_attempts_under_way_end_and_keeps_the_rest(
     assert {one.attempt for one in receiver.crm.deliveries} == {1}
     ids = [one.id for one in receiver.crm.deliveries]
     assert len(ids) == len(set(ids)), "what had ended in time is not delivered again"
+
+
+def test_a_webhook_signed_with_another_secret_is_found_out(
+    receiver: Any, new_daemon: Any, until: Any
+) -> None:
+    """The sabotage twin of every signature that the receiver checks."""
+    daemon = new_daemon()
+    path = daemon.folder / "omnigate.toml"
+    secret = path.read_text().partition('secret = "')[2].partition('"')[0]
+    other = "whsec_" + base64.b64encode(b"another secret of about that length").decode()
+    path.write_text(path.read_text().replace(secret, other))
+    daemon.start()
+    daemon.say("hello")
+    until(lambda: receiver.crm.forged, "the receiver has seen it")
+    assert receiver.crm.deliveries == []
+    assert "WebhookVerificationError" in receiver.crm.forged[0]
+    daemon.stop()
+    receiver.crm.forged.clear()
 
 
 def test_a_second_daemon_on_one_store_says_who_has_it(daemon: Any, new_daemon: Any) -> None:
