@@ -1,291 +1,298 @@
-"""The dispatcher over a real store, with a carrier that does as the test says."""
+"""The dispatcher over a real store: it wakes when it should, and asks too much of nobody."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from omnigate.errors import RetryLater
-from omnigate.flow import dispatcher as module
+import omnigate
 from omnigate.flow.breaker import Breaker
+from omnigate.flow.carriers import BackendCarrier
 from omnigate.flow.dispatcher import Destination, Dispatcher
 from omnigate.flow.retry import RetryPolicy
-from omnigate.model.inbound import InboundMessage, Profile
+from omnigate.model.event import Event
+from omnigate.model.outbound import Reply
 from omnigate.store.destinations import Name, register
 from omnigate.store.ingest import Intake, ingest
-from omnigate.store.lanes import Item, Lease
 from omnigate.store.ledger import ChannelKey
 from omnigate.store.store import Store, open_store
 from omnigate.store.transaction import Target
 
-SECONDS = 10.0
-CHANNEL = ChannelKey("app", "http")
-NOBODY = Profile.model_validate({"address": "app:anna"})
+pytestmark = pytest.mark.anyio
+
+SECONDS = 5.0
+"""Far less than a heartbeat: what was lost sight of would come back with the renewal of leases."""
+HOUR = 3600.0
 
 
-class Recorder:
-    """A carrier that notes what it was asked to bring, and lets a function decide how that ends."""
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
-    def __init__(self, depth: int = 8) -> None:
-        self.depth = depth
-        self.brought: list[tuple[str, int, int]] = []
-        self.busy = self.most = 0
-        self.behave: Callable[[Lease, Item], Awaitable[None]] = _fine
 
-    async def carry(self, lease: Lease, item: Item) -> None:
-        self.brought.append((lease.stream, item.sequence or 0, item.attempts + 1))
-        self.busy += 1
-        self.most = max(self.most, self.busy)
+class Clock:
+    """The real time, which tests move on."""
+
+    def __init__(self) -> None:
+        self.ahead_seconds = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_seconds
+
+
+class Crm(omnigate.Backend):
+    """Notes what it is given and answers as it is told."""
+
+    kind = "crm"
+
+    def __init__(self) -> None:
+        self.answer: Callable[[Event], Any] = lambda event: None
+        self.asked: list[tuple[str, int]] = []
+        self.at_once = self.most_at_once = 0
+
+    async def deliver(self, event: Event) -> Reply | None:
+        self.asked.append((event.id, event.attempt))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            await self.behave(lease, item)
+            answer = self.answer(event)
+            if asyncio.iscoroutine(answer):
+                await answer
         finally:
-            self.busy -= 1
-
-    async def give_up(self, item: Item, reason: str) -> None:
-        """Nothing to tell anybody."""
+            self.at_once -= 1
+        return None
 
 
-async def _fine(lease: Lease, item: Item) -> None:
-    await asyncio.sleep(0)
+class House:
+    """A store, a dispatcher and one backend."""
 
-
-class Bench:
-    """A store, a dispatcher at work, and one destination."""
-
-    def __init__(self, store: Store, dispatcher: Dispatcher, carrier: Recorder) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
-        self.dispatcher = dispatcher
-        self.carrier = carrier
-        self._count = 0
+        self.clock = clock
+        self.crm = Crm()
+        self.policy = RetryPolicy((0.02,), jitter=0)
+        self.destination: Destination
+        self.dispatcher: Dispatcher
 
-    async def say(self, conversation: str, count: int = 1) -> None:
-        """Take in messages; each new conversation adds an event of its own before them."""
-        items = []
-        for _ in range(count):
-            self._count += 1
-            items.append(
-                InboundMessage(
-                    external_id=f"m-{self._count}",
-                    conversation=conversation,
-                    occurred_at=datetime.now(UTC),
-                    sender=NOBODY,
-                    text="hello",
-                )
+    async def put(self, *conversations: str) -> None:
+        """Have one message come in for each conversation."""
+        items = [
+            omnigate.InboundMessage(
+                external_id=str(time.monotonic_ns()),
+                conversation=conversation,
+                occurred_at=datetime.now(UTC),
+                sender=omnigate.Profile(address=omnigate.Address(f"user:{conversation}")),
+                text="hello",
             )
-        await self.store.writer.do(ingest, Intake(CHANNEL, items))
+            for conversation in conversations
+        ]
+        await self.store.writer.do(ingest, Intake(ChannelKey("app", "http"), items))
 
-    async def pending(self) -> int:
-        def count(connection: Connection) -> int:
-            return int(connection.execute(text("SELECT count(*) FROM outbox")).scalar_one())
+    async def rows(self, query: str) -> list[Any]:
+        def read(connection: Connection) -> list[Any]:
+            return list(connection.exec_driver_sql(query).all())
 
-        return await self.store.read(count)
+        return await self.store.read(read)
 
-    async def until(self, holds: Callable[[], Awaitable[object] | object], what: str) -> None:
-        try:
-            async with asyncio.timeout(SECONDS):
-                while True:
-                    value = holds()
-                    if await value if isinstance(value, Awaitable) else value:
-                        return
-                    await asyncio.sleep(0.01)
-        except TimeoutError:
-            raise AssertionError(f"waited too long until {what}") from None
+    async def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"waited too long until {what}"
+            await asyncio.sleep(0.005)
 
-    async def settled(self) -> None:
-        """Wait until nothing is owed."""
+    async def wait_until_delivered(self, count: int) -> None:
+        await self.wait_until(
+            lambda: self.dispatcher.figures.delivered >= count, f"{count} were delivered"
+        )
 
-        async def nothing() -> bool:
-            return await self.pending() == 0
 
-        await self.until(nothing, "nothing is owed")
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    clock = Clock()
+    async with open_store(f"sqlite:///{tmp_path}/store.db", clock=clock) as store:
+        yield House(store, clock)
 
 
 @asynccontextmanager
-async def bench(path: Path, *, concurrency: int = 4, wait: float = 0.05) -> AsyncIterator[Bench]:
-    async with open_store(f"sqlite:///{path}") as store:
-        health = await store.writer.do(register, Name("backend", "crm"))
-        store.routing = lambda channel, event_type, owner: (Target(health.destination_id, True),)
-        carrier = Recorder()
-        dispatcher = Dispatcher(store, RetryPolicy((wait,), 0.0))
-        dispatcher.add(
-            Destination(
-                name="crm",
-                direction="backend",
-                carrier=carrier,
-                breaker=Breaker(health),
-                concurrency=concurrency,
-            )
-        )
-        running = asyncio.create_task(dispatcher.run())
-        try:
-            yield Bench(store, dispatcher, carrier)
-        finally:
-            await dispatcher.drain(1)
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+async def running(house: House, concurrency: int = 4) -> AsyncIterator[Dispatcher]:
+    """Run a dispatcher as the daemon does, with its backend's row as the store has it."""
+    health = await house.store.writer.do(register, Name("backend", "crm"))
+    house.store.routing = lambda channel, kind, owner: [Target(health.destination_id, True)]
+    house.dispatcher = Dispatcher(house.store, house.policy)
+    house.destination = Destination(
+        name="crm",
+        direction="backend",
+        carrier=BackendCarrier(house.crm, lambda text: text, no_reply),
+        breaker=Breaker(health),
+        concurrency=concurrency,
+    )
+    house.dispatcher.add(house.destination)
+    async with asyncio.TaskGroup() as tasks:
+        run = tasks.create_task(house.dispatcher.run())
+        yield house.dispatcher
+        await house.dispatcher.drain(SECONDS)
+        run.cancel()
 
 
-def test_lanes_run_in_parallel_up_to_the_limit_and_each_in_order(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with bench(tmp_path / "store.db", concurrency=3) as it:
-
-            async def slow(lease: Lease, item: Item) -> None:
-                await asyncio.sleep(0.005)
-
-            it.carrier.behave = slow
-            for number in range(6):
-                await it.say(f"c-{number}", 10)
-            await it.settled()
-            seen: dict[str, list[int]] = defaultdict(list)
-            for stream, sequence, attempt in it.carrier.brought:
-                seen[stream].append(sequence)
-                assert attempt == 1
-            assert list(seen.values()) == [list(range(1, 12))] * 6
-            assert it.carrier.most == 3
-
-    asyncio.run(run())
+async def no_reply(event_id: str, reply: Reply) -> None:
+    raise AssertionError("nothing replies here")
 
 
-def test_whatever_a_plugin_raises_costs_only_its_own_lane_and_attempt(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with bench(tmp_path / "store.db") as it:
-            bad: set[str] = set()
+def unavailable(**more: Any) -> Callable[[Event], Any]:
+    def answer(event: Event) -> None:
+        raise omnigate.DestinationUnavailable("down", **more)
 
-            async def raise_twice(lease: Lease, item: Item) -> None:
-                bad.add(lease.stream)
-                if lease.stream == min(bad) and item.sequence == 2 and item.attempts < 2:
-                    raise ZeroDivisionError("a mistake in a plugin")
-
-            it.carrier.behave = raise_twice
-            await it.say("c-0", 3)
-            await it.settled()
-            await it.say("c-1", 3)
-            await it.settled()
-            first = it.carrier.brought[0][0]
-            assert [one[1:] for one in it.carrier.brought if one[0] == first] == [
-                (1, 1),
-                (2, 1),
-                (2, 2),
-                (2, 3),
-                (3, 1),
-                (4, 1),
-            ]
-            assert {one[2] for one in it.carrier.brought if one[0] != first} == {1}
-
-    asyncio.run(run())
+    return answer
 
 
-def test_half_of_the_slots_stay_with_first_attempts_while_retries_pile_up(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with bench(tmp_path / "store.db", concurrency=4, wait=0.0) as it:
-            release = asyncio.Event()
-            retrying: set[str] = set()
-
-            async def hang_on_retry(lease: Lease, item: Item) -> None:
-                if item.attempts > 0:
-                    retrying.add(lease.stream)
-                    await release.wait()
-                elif not release.is_set() and len(it.carrier.brought) <= 4:
-                    raise RetryLater("not now", status=len(it.carrier.brought))
-
-            it.carrier.behave = hang_on_retry
-            for number in range(4):
-                await it.say(f"old-{number}")
-            await it.until(lambda: len(retrying) == 2, "two retries hang")
-            await it.say("new", 5)
-            await it.until(
-                lambda: sum(one[2] == 1 for one in it.carrier.brought) >= 4 + 6,
-                "new ones go through",
-            )
-            assert len(retrying) == 2, "never more than half"
-            release.set()
-            await it.settled()
-
-    asyncio.run(run())
-
-
-def test_a_lease_is_renewed_while_its_attempt_lasts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_destination_that_asked_for_a_pause_is_asked_again_when_that_is_over(
+    house: House,
 ) -> None:
-    monkeypatch.setattr(module, "LEASE_SECONDS", 0.5)
-    monkeypatch.setattr(module, "RENEW_SECONDS", 0.1)
-
-    async def run() -> None:
-        async with bench(tmp_path / "store.db") as it:
-
-            async def long(lease: Lease, item: Item) -> None:
-                await asyncio.sleep(1.5 if item.sequence == 1 else 0)
-
-            it.carrier.behave = long
-            await it.say("c-1", 2)
-            await it.settled()
-            assert [one[1:] for one in it.carrier.brought] == [(1, 1), (2, 1), (3, 1)]
-            assert it.dispatcher.figures.leases_lost == 0
-
-    asyncio.run(run())
+    async with running(house):
+        house.crm.answer = unavailable(retry_after_seconds=0.3)
+        await house.put("a")
+        await house.wait_until(lambda: len(house.crm.asked) == 1, "it was asked")
+        house.crm.answer = lambda event: None
+        await house.wait_until_delivered(2)  # the conversation's beginning, and the message
 
 
-def test_a_lease_that_is_not_renewed_is_lost_and_its_result_thrown_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_what_becomes_due_while_a_claim_is_committed_is_not_forgotten(house: House) -> None:
+    house.policy = RetryPolicy((HOUR,), jitter=0)
+    async with running(house):
+        house.crm.answer = unavailable()
+        await house.put("a")
+        await house.wait_until(lambda: house.destination.timer is not None, "it waits")
+        house.crm.answer = lambda event: None
+
+        def leap(committed: Any) -> None:
+            house.clock.ahead_seconds += 2 * HOUR
+            house.store.writer.on_commit.remove(leap)
+
+        # The claim finds nothing due; before it is told so, an hour passes.
+        house.store.writer.on_commit.insert(0, leap)
+        house.destination.hungry = True
+        house.dispatcher._feed(house.destination)  # as a timer does
+        await house.store.writer.do(register, Name("backend", "other"))
+        await house.wait_until_delivered(2)
+
+
+async def test_an_open_breaker_lets_one_lane_through_after_its_pause_and_success_frees_all(
+    house: House,
 ) -> None:
-    """The sabotage twin of the test above: a daemon that forgot to renew delivers twice, and says so."""
-    monkeypatch.setattr(module, "LEASE_SECONDS", 0.3)
-    monkeypatch.setattr(module, "RENEW_SECONDS", 0.1)
-
-    async def run() -> None:
-        async with bench(tmp_path / "store.db") as it:
-            it.dispatcher._held = _Nothing()
-
-            async def long(lease: Lease, item: Item) -> None:
-                first = item.sequence == 1 and len(it.carrier.brought) == 1
-                await asyncio.sleep(1.0 if first else 0)
-
-            it.carrier.behave = long
-            await it.say("c-1")
-            await it.until(lambda: it.dispatcher.figures.leases_lost >= 1, "the lease is lost")
-            await it.settled()
-            assert [one[1] for one in it.carrier.brought].count(1) == 2
-            assert [one[1] for one in it.carrier.brought][-1] == 2
-
-    asyncio.run(run())
+    async with running(house, concurrency=20):
+        house.crm.answer = unavailable()
+        await house.put(*(f"c{number}" for number in range(30)))
+        await house.wait_until(lambda: house.destination.health.breaker == "open", "it opened")
+        await house.wait_until(lambda: house.destination.busy == 0, "attempts under way ended")
+        health = house.destination.health
+        assert health.opened_for_ms == 30_000, "attempts under way did not make it longer"
+        asked = len(house.crm.asked)
+        house.crm.most_at_once = 0
+        gate = asyncio.Event()
+        house.crm.answer = lambda event: gate.wait()
+        house.clock.ahead_seconds += 31
+        house.dispatcher._feed(house.destination)  # the timer runs by the real clock
+        await house.wait_until(lambda: len(house.crm.asked) > asked, "it was probed")
+        await house.put("another")
+        assert len(house.crm.asked) == asked + 1
+        gate.set()
+        await house.wait_until_delivered(62)
 
 
-class _Nothing(set[Any]):
-    """A set that forgets what is put into it."""
-
-    def add(self, item: Any) -> None:
-        """Forget it."""
-
-
-def test_what_is_cut_short_at_the_end_stays_owed_and_goes_out_at_the_next_start(
-    tmp_path: Path,
+@pytest.mark.parametrize("state", ["open", "probing"])
+async def test_a_breaker_that_was_not_closed_when_the_daemon_ended_is_probed_after_the_restart(
+    house: House, state: str
 ) -> None:
-    path = tmp_path / "store.db"
+    async with running(house):
+        house.crm.answer = unavailable()
+        await house.put(*(f"c{number}" for number in range(8)))
+        await house.wait_until(lambda: house.destination.health.breaker == "open", "it opened")
+        house.destination.health.breaker = state  # type: ignore[assignment]  # one of the three
+        house.destination.health.retry_at = house.store.now() + 200
+    house.crm.answer = lambda event: None
+    async with running(house):
+        assert house.destination.health.breaker == state
+        await house.wait_until_delivered(16)
+    assert await house.rows("SELECT breaker, first_failure_at FROM destination") == [
+        ("closed", None)
+    ]
 
-    async def first() -> int:
-        async with bench(path) as it:
 
-            async def for_ever(lease: Lease, item: Item) -> None:
-                await asyncio.Event().wait()
+async def test_an_outage_before_does_not_use_up_the_patience_with_an_item(house: House) -> None:
+    calls = 0
 
-            it.carrier.behave = for_ever
-            await it.say("c-1")
-            await it.until(lambda: it.carrier.brought, "it is under way")
-            assert await it.dispatcher.drain(0.05) == 1
-            return await it.pending()
+    def answer(event: Event) -> None:
+        nonlocal calls
+        calls += 1
+        if calls <= 4:
+            raise omnigate.DestinationUnavailable("down")
+        if calls <= 8:
+            raise omnigate.RetryLater("not this one, not now")
 
-    async def second() -> list[tuple[str, int, int]]:
-        async with bench(path) as it:
-            await it.settled()
-            return it.carrier.brought
+    async with running(house):
+        house.crm.answer = answer
+        await house.put("a")
+        await house.wait_until_delivered(2)
+        assert house.dispatcher.figures.dead == 0
 
-    assert asyncio.run(first()) == 2
-    assert [one[1:] for one in asyncio.run(second())] == [(1, 1), (2, 1)]
+
+async def test_what_follows_in_a_lane_starts_with_full_patience(house: House) -> None:
+    seen: dict[str, int] = {}
+
+    def answer(event: Event) -> None:
+        seen[event.id] = seen.get(event.id, 0) + 1
+        if len(seen) == 1:
+            house.clock.ahead_seconds += 240
+        if seen[event.id] <= 4:
+            raise omnigate.RetryLater("not yet")
+
+    async with running(house):
+        house.crm.answer = answer
+        await house.put("a")
+        await house.wait_until_delivered(2)
+        assert house.dispatcher.figures.dead == 0
+
+
+async def test_a_full_half_of_waiting_retries_leaves_the_rest_to_first_attempts(
+    house: House,
+) -> None:
+    gate = asyncio.Event()
+    async with running(house, concurrency=4):
+        house.crm.answer = lambda event: _raise(omnigate.RetryLater("no"))
+        await house.put("a", "b", "c")
+        await house.wait_until(lambda: len(house.crm.asked) == 3, "each was tried")
+        house.crm.answer = lambda event: gate.wait() if event.attempt > 1 else None
+        await house.wait_until(lambda: house.crm.at_once == 2, "retries took their half")
+        await house.put("d")
+        await house.wait_until_delivered(2)
+        gate.set()
+        await house.wait_until_delivered(8)
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+async def test_stopping_keeps_what_was_not_tried(house: House) -> None:
+    async with running(house):
+        await house.put("a")
+        await house.wait_until_delivered(2)
+        gate = asyncio.Event()
+        house.crm.answer = lambda event: gate.wait()
+        await house.put("b", "c", "d", "e", "f", "g")
+        await house.wait_until(lambda: house.crm.at_once == 4, "its slots are busy")
+        asyncio.get_running_loop().call_later(0.05, gate.set)
+    left = await house.rows("SELECT count(*) FROM outbox")
+    assert left == [(12 - (house.dispatcher.figures.delivered - 2),)]
+    house.crm.answer = lambda event: None
+    async with running(house):
+        await house.wait_until(lambda: len({name for name, _ in house.crm.asked}) == 14, "all went")
+    assert await house.rows("SELECT count(*) FROM outbox") == [(0,)]
