@@ -230,12 +230,9 @@ class Daemon:
 
     @property
     def errors(self) -> list[str]:
-        """Lines of the log that no stranger should be able to cause."""
-        return [
-            line
-            for line in self.log().splitlines()
-            if "Traceback" in line or '"level": "error"' in line or '"level": "critical"' in line
-        ]
+        """Lines of the log that nobody outside should be able to cause."""
+        marks = ("Traceback", '"exception":', '"level": "critical"')
+        return [line for line in self.log().splitlines() if any(mark in line for mark in marks)]
 
     def memory_bytes(self) -> int:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
