@@ -156,7 +156,10 @@ class Gateway:
         await keep_house(self.store, attempts_days=kept.attempts_days, dead_days=kept.dead_days)
 
     async def test_backend(self, name: str) -> TestOutcome:
-        """Send a sample event straight to a backend; raises `Refused` for an unknown name."""
+        """Send a sample event straight to a backend; one that was paused goes on if it takes it.
+
+        Raises `Refused` for an unknown name.
+        """
         backend = self.plugins.backends.get(name)
         if backend is None:
             raise Refused("not_found", f"there is no backend {name!r}")
@@ -173,7 +176,9 @@ class Gateway:
                 await backend.deliver(event)
         except (OmnigateError, TimeoutError) as error:
             return TestOutcome(False, str(error) or "no answer", time.monotonic() - started)
-        return TestOutcome(True, "", time.monotonic() - started)
+        spent_seconds = time.monotonic() - started
+        resumed = await self.dispatcher.resume("backend", name)
+        return TestOutcome(True, "it is no longer paused" if resumed else "", spent_seconds)
 
     async def close_plugins(self) -> None:
         """Let go of what the plugins hold."""

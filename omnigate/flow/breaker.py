@@ -7,6 +7,8 @@ States, all kept in the destination's row so that a restart changes nothing:
 * ``open``: nothing is claimed until ``retry_at``; 30 s at first, doubling up to 5 min.
 * ``probing``: exactly one lane is tried. Success closes, failure opens again for longer.
 
+A destination that says it is gone is paused besides, until `Breaker.resume`; then it is probed.
+
 After it closed, concurrency comes back in steps (1, 5, 20 …), one step for each success.
 """
 
@@ -60,6 +62,15 @@ class Breaker:
         """Note that a lane was claimed while the breaker was open: that is the one probe."""
         if self.health.breaker == "open":
             self.health.breaker = "probing"
+
+    def resume(self, now: int) -> bool:
+        """End a pause: the next lane is the probe. False when there was none."""
+        health = self.health
+        if health.paused is None:
+            return False
+        health.paused, health.breaker, health.retry_at = None, "open", now
+        self._asked_until = 0
+        return True
 
     def succeeded(self, now: int) -> bool:
         """Take in a success; True when the destination had been failing until now."""

@@ -79,6 +79,8 @@ def test_gone_pauses_a_destination_and_keeps_its_queue(
     assert daemon.status("crm")["state"] == "paused"
     assert daemon.status("crm")["pending"] == 4
     assert len(receiver.crm.deliveries) == tried
+    assert "no longer paused" in daemon.omnigate("backend", "test", "crm")
+    until(lambda: daemon.status("crm")["pending"] == 0, "a test that it passes lets it go on")
 
 
 def test_retry_after_holds_the_whole_destination_back(

@@ -226,6 +226,24 @@ async def test_a_breaker_that_was_not_closed_when_the_daemon_ended_is_probed_aft
     ]
 
 
+async def test_a_destination_that_was_gone_stays_paused_over_a_restart_until_it_is_resumed(
+    house: House,
+) -> None:
+    async with running(house) as dispatcher:
+        house.crm.answer = unavailable(status=410, pause=True)
+        await house.put("a", "b")
+        await house.wait_until(lambda: house.destination.health.paused is not None, "it paused")
+    house.crm.answer = lambda event: None
+    asked = len(house.crm.asked)
+    async with running(house) as dispatcher:
+        await house.put("c")
+        assert len(house.crm.asked) == asked
+        assert await dispatcher.resume("backend", "crm")
+        assert not await dispatcher.resume("backend", "crm"), "it runs already"
+        assert not await dispatcher.resume("channel", "crm"), "there is none of that name"
+        await house.wait_until_delivered(6)
+
+
 async def test_an_outage_before_does_not_use_up_the_patience_with_an_item(house: House) -> None:
     calls = 0
 
