@@ -13,6 +13,9 @@ SQLITE: Final = "sqlite:///"
 
 _LISTEN: Final = re.compile(r"(?P<host>\[[0-9a-fA-F:.%]+\]|[^:\[\]\s/]+):(?P<port>\d{1,5})")
 
+_NOT_OF_ADDRESSES: Final = re.compile(r"""[^\x21-\x7e]|["<>\\^`{|}]""")
+"""RFC 3986 knows none of these; addresses are put into JSON and into pages."""
+
 
 def _listen(text: str) -> str:
     match = _LISTEN.fullmatch(text)
@@ -23,7 +26,11 @@ def _listen(text: str) -> str:
 
 def _public_url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if (
+        _NOT_OF_ADDRESSES.search(text)
+        or parts.scheme not in ("http", "https")
+        or not parts.hostname
+    ):
         raise ValueError("expected an address such as https://chat.example.org")
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ValueError("expected scheme, host and perhaps a path, nothing else")

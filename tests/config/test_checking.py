@@ -66,6 +66,8 @@ backends = ["crn"]
         ("[server]\nlisten = '8080'", "server.listen", "expected host:port"),
         ("[server]\nlisten = 'h:99999'", "server.listen", "expected host:port"),
         ("[server]\npublic_url = 'ftp://x'", "server.public_url", "expected an address such as"),
+        ("[server]\npublic_url = 'http://x/\"a'", "server.public_url", "expected an address such"),
+        ('[server]\npublic_url = "http://x\\r\\nA: b"', "server.public_url", "expected an address"),
         (
             "[server]\ntrusted_proxies = ['10.0.0.1/8']",
             "server.trusted_proxies[0]",
