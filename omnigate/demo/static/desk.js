@@ -98,6 +98,8 @@ function pick(conversation) {
   text.placeholder = "Write an answer … Enter sends";
   draw();
   changed();
+  const chosen = who.querySelector("[aria-pressed=true]");
+  if (chosen instanceof HTMLElement) who.scrollLeft = chosen.offsetLeft - who.offsetLeft;
 }
 
 function draw() {
@@ -139,7 +141,10 @@ function bodyOf(words) {
 
 /** Keep the command in step with what the button would do. */
 function changed() {
-  const body = JSON.stringify(bodyOf(text.value.trim() || "Hello!")).replaceAll("'", "'\\''");
+  // Spaces between the parts, so that a narrow pane breaks the line there and not in a word.
+  const body = JSON.stringify(bodyOf(text.value.trim() || "Hello!"), null, 1)
+    .replaceAll(/\n */g, " ")
+    .replaceAll("'", "'\\''");
   command.textContent =
     `curl ${facts.daemon}/v1/messages \\\n` +
     `  -H "Authorization: Bearer $(cat ${facts.token_file})" \\\n` +
