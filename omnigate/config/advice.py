@@ -12,6 +12,7 @@ from omnigate.config.reading import Document
 from omnigate.config.sections import Sections
 from omnigate.config.settings import Settings
 from omnigate.errors import Problem
+from omnigate.receiver import ReceiverConfig
 
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, never bound
 
@@ -37,6 +38,7 @@ def warnings(document: Document, settings: Settings, sections: Sections) -> Iter
     yield from _unreachable(document, settings)
     yield from _readable(document)
     yield from _misplaced(document, settings)
+    yield from _unencrypted(document, sections)
 
 
 def _empty(document: Document) -> Iterator[Problem]:
@@ -88,3 +90,19 @@ def _misplaced(document: Document, settings: Settings) -> Iterator[Problem]:
     if not (document.path.parent / path).parent.is_dir():
         message = f"three slashes: the store will be {document.path.parent / path}"
         yield document.problem(("store", "url"), message, f"sqlite:////{path} means {meant}")
+
+
+def _unencrypted(document: Document, sections: Sections) -> Iterator[Problem]:
+    """Warn of receivers at ``http://`` outside the networks where the egress guard lets it through."""
+    for direction, named in (("channels", sections.channels), ("backends", sections.backends)):
+        for name, section in named.items():
+            config = section.config
+            url: str | None = getattr(config, "url", None)
+            if not isinstance(config, ReceiverConfig) or config.allow_private or url is None:
+                continue
+            if url.startswith("http://"):
+                yield document.problem(
+                    (direction, name, "url"),
+                    "nothing will be sent: http:// is accepted only inside allow_private",
+                    'use https://, or name the network: allow_private = ["127.0.0.1/32"]',
+                )
