@@ -42,9 +42,10 @@ from omnigate.flow.retry import (
     after_destination_failure,
     after_item_failure,
 )
-from omnigate.store import destinations, lanes
+from omnigate.store import destinations, lanes, leases
 from omnigate.store.destinations import Health
-from omnigate.store.lanes import Claim, Claimed, Item, Lease, Settlement, Waken
+from omnigate.store.lanes import Claim, Claimed, Item, Lease, Settlement
+from omnigate.store.leases import Waken
 from omnigate.store.store import Store
 from omnigate.store.writer import Committed, LastWord
 
@@ -137,7 +138,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Work until cancelled or `drain`; leases of an earlier run are void."""
-        await self._writer.do(lanes.void_leases, None)
+        await self._writer.do(leases.void_leases, None)
         self._writer.last_words = self._claims
         self._writer.on_commit.append(self._committed)
         self._writer.nudge()  # what an earlier run owed goes out without waiting for news
@@ -248,22 +249,22 @@ class Dispatcher:
         ):
             self._feed(destination)
 
-    def _begin(self, destination: Destination, leases: Sequence[Lease]) -> None:
+    def _begin(self, destination: Destination, leased: Sequence[Lease]) -> None:
         """Work on lanes; those that the breaker no longer lets through are given back."""
         allowed = max(0, self._room(destination))
-        self._give_back(leases[allowed:])
-        if leases[:allowed]:
+        self._give_back(leased[allowed:])
+        if leased[:allowed]:
             destination.breaker.probe()
-        for lease in leases[:allowed]:
+        for lease in leased[:allowed]:
             held = _Held(lease)
             destination.busy += 1
             destination.busy_retrying += lease.retrying
             self._held.add(held)
             self._tasks.start(self._work(destination, held))
 
-    def _give_back(self, leases: Sequence[Lease]) -> None:
-        for lease in leases:
-            self._writer.do_nowait(lanes.give_back, lease).add_done_callback(_given_back)
+    def _give_back(self, leased: Sequence[Lease]) -> None:
+        for lease in leased:
+            self._writer.do_nowait(leases.give_back, lease).add_done_callback(_given_back)
 
     def _wake_when_allowed(self, destination: Destination) -> None:
         """Ask again when the breaker lets the next attempt through; a busy slot asks by itself."""
@@ -451,7 +452,7 @@ class Dispatcher:
         Only then is the recovery noted: after a crash in between, the next success does this anew.
         """
         wanted = Waken(destination.health.destination_id, WAKEN_CHUNK)
-        while await self._writer.do(lanes.waken, wanted) == WAKEN_CHUNK:
+        while await self._writer.do(leases.waken, wanted) == WAKEN_CHUNK:
             pass
         await self._note(destination)
 
@@ -474,9 +475,9 @@ class Dispatcher:
         until = self._store.now() + int(LEASE_SECONDS * 1000)
         working = list(self._held)
         wanted = [(held.lease, until) for held in working]
-        for held, renewed in zip(working, await self._writer.do(lanes.renew, wanted), strict=True):
+        for held, renewed in zip(working, await self._writer.do(leases.renew, wanted), strict=True):
             held.lost = held.lost or not renewed
-        await self._writer.do(lanes.expire_leases, None)
+        await self._writer.do(leases.expire_leases, None)
 
 
 def _given_back(future: asyncio.Future[None]) -> None:
@@ -498,9 +499,12 @@ class _Tasks:
 
     async def finish(self, seconds: float) -> int:
         """Wait for all, at most so long; cancel the rest and return how many those were."""
-        if not self.running:
-            return 0
-        _, late = await asyncio.wait(self.running, timeout=seconds)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        # What ends may begin more: waking lanes, noting how a destination is.
+        while self.running and (left := until - loop.time()) > 0:
+            await asyncio.wait(self.running, timeout=left)
+        late = list(self.running)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnigate.store.lanes import (
-    Claim,
-    Settlement,
-    Waken,
-    claim,
-    expire_leases,
-    give_back,
-    settle,
-    waken,
-)
+from omnigate.store.lanes import Claim, Settlement, claim, settle
+from omnigate.store.leases import Waken, expire_leases, give_back, waken
 
 LEASE_MS = 60_000
 HOUR = 3_600_000

@@ -20,18 +20,8 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from omnigate.model.inbound import ContactUpdated, InboundMessage, MessageEdited, Profile, Rating
-from omnigate.store.lanes import (
-    Claim,
-    Lease,
-    Outcome,
-    Settlement,
-    Waken,
-    claim,
-    expire_leases,
-    settle,
-    void_leases,
-    waken,
-)
+from omnigate.store.lanes import Claim, Lease, Outcome, Settlement, claim, settle
+from omnigate.store.leases import Waken, expire_leases, void_leases, waken
 from omnigate.store.schema import DUE, IDLE, LEASED
 
 LEASE_MS = 60_000
