@@ -183,6 +183,8 @@ def test_a_file_that_is_not_accepted_is_refused_with_the_reason(chat: Any, serve
     chat.panel.locator("input[type=file]").set_input_files([movie])
     expect(chat.panel.get_by_role("alert").first).to_contain_text("film.mp4: this type")
     assert server.uploads == []
+    chat.write("Without it, then")
+    expect(chat.panel.locator(".composer .error")).to_be_hidden()
 
 
 def test_a_closed_conversation_is_rated_and_may_go_on(chat: Any, server: Any) -> None:

@@ -54,7 +54,7 @@ img{width:100%;height:100%;object-fit:cover;display:block}
 .banner{padding:8px 16px;font-size:13px;background:var(--surface);border-bottom:1px solid var(--line)}
 .body{flex:1;min-height:0;position:relative;display:flex;flex-direction:column}
 .scroll,.form{flex:1;min-height:0;overflow-y:auto;overscroll-behavior:contain}
-.scroll{padding:16px 14px 8px;overflow-anchor:none}
+.scroll{padding:16px 14px 28px;overflow-anchor:none}
 .scroll:focus-visible{outline-offset:-3px}
 .list{display:flex;flex-direction:column}
 .day{margin:14px auto 12px;font-size:12px;color:var(--muted)}
@@ -87,8 +87,8 @@ img{width:100%;height:100%;object-fit:cover;display:block}
 .read .i-two{color:var(--link)}
 .failed .meta,.error{color:var(--danger);font-size:13px}
 .failed .meta{flex-wrap:wrap;justify-content:flex-end}
-.jump{position:absolute;right:14px;bottom:10px;border-radius:50%}
-.typing{padding:0 16px;font-size:13px;color:var(--muted);min-height:24px}
+.jump{position:absolute;z-index:1;right:14px;bottom:10px;border-radius:50%}
+.typing{position:relative;margin-top:-24px;pointer-events:none;background:linear-gradient(transparent,var(--ground) 30%);padding:0 16px;font-size:13px;color:var(--muted);min-height:24px}
 .dots{display:inline-flex;gap:3px;margin-right:8px;vertical-align:middle}
 .dots i{width:5px;height:5px;border-radius:50%;background:currentColor}
 

@@ -82,6 +82,7 @@ export class Uploads {
       attachment ? [{ ...attachment, preview }] : [],
     );
     this.list = [];
+    this.refusal = null;
     return taken;
   }
 
