@@ -17,6 +17,8 @@ from omnigate.store.quarantined import Puzzle, keep
 from omnigate.store.store import Store
 
 WAITING_LIMIT: Final = 1000
+WAITING_MESSAGES_LIMIT: Final = 10_000
+"""A hand-over may bring many messages: they are counted too, since they wait in memory."""
 SLOW_COMMIT_SECONDS: Final = 2.0
 DISK_SHARE: Final = 0.02
 _DISK_CHECK_SECONDS: Final = 2.0
@@ -51,7 +53,7 @@ class Inbox:
     def admit(self) -> None:
         """Raise `Overloaded` when new work should not be accepted."""
         writer = self._store.writer
-        if writer.waiting > WAITING_LIMIT:
+        if writer.waiting > WAITING_LIMIT or writer.waiting_weight > WAITING_MESSAGES_LIMIT:
             raise Overloaded("too much is waiting to be written", retry_after_seconds=1)
         if writer.figures.last_commit_seconds > SLOW_COMMIT_SECONDS and writer.waiting:
             raise Overloaded("the disk is slow", retry_after_seconds=5)

@@ -96,6 +96,8 @@ class Writer:
         self._begin = begin
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="omnigate-writer")
         self._queue: list[_Job] = []
+        self.waiting_weight = 0
+        """The weight of all items that wait for a turn."""
         self._wake = asyncio.Event()
         self._closing = False
         self._connection: Connection | None = None
@@ -129,6 +131,7 @@ class Writer:
             done.set_exception(StoreError("the store is closed"))
             return done
         self._queue.append(_Job(operation, item, weight, done))
+        self.waiting_weight += weight
         self._wake.set()
         return done
 
@@ -168,6 +171,7 @@ class Writer:
             if weight >= MAX_WEIGHT:
                 break
         jobs, self._queue = self._queue[:count], self._queue[count:]
+        self.waiting_weight -= weight
         if self._queue:
             self._wake.set()
         if not self._closing:
@@ -198,6 +202,7 @@ class Writer:
             if not job.done.done():
                 job.done.set_exception(error)
         self._queue.clear()
+        self.waiting_weight = 0
         raise error from cause
 
     async def _turn(self, jobs: Sequence[_Job]) -> _Outcome:
