@@ -52,6 +52,8 @@ from omnigate.store.writer import Committed, LastWord
 LEASE_SECONDS: Final = 60.0
 RENEW_SECONDS: Final = 15.0
 WAKEN_CHUNK: Final = 500
+ELDER_EVERY: Final = 4
+"""One of so many lanes is taken by age, whatever its priority."""
 UNSETTLED_LIMIT: Final = 1000
 """With more than this waiting to be written, a slot waits for its own settlement."""
 REJECTED_HINT_SECONDS: Final = 300.0
@@ -73,6 +75,8 @@ class Destination:
     order: Order = "bounded"
     busy: int = 0
     busy_retrying: int = 0
+    asked_for: int = 0
+    """Lanes asked for since some were last taken by age alone."""
     hungry: bool = True
     claiming: bool = False
     timer: asyncio.TimerHandle | None = None
@@ -197,12 +201,14 @@ class Dispatcher:
                 continue
             destination.hungry = False
             destination.claiming = True
+            elders, destination.asked_for = divmod(destination.asked_for + room, ELDER_EVERY)
             claim = Claim(
                 destination_id=destination.health.destination_id,
                 lanes=room,
                 retrying=self._retry_room(destination),
                 depth=1 if destination.health.breaker != "closed" else destination.carrier.depth,
                 lease_ms=int(LEASE_SECONDS * 1000),
+                elders=elders,
             )
             future: asyncio.Future[Claimed] = asyncio.get_running_loop().create_future()
             future.add_done_callback(partial(self._claimed, destination, claim))

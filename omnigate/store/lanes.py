@@ -55,6 +55,8 @@ class Claim:
     depth: int
     """How many items of each lane come along at most."""
     lease_ms: int
+    elders: int = 0
+    """How many lanes are taken by age whatever their priority, so that nobody starves."""
 
 
 @dataclass(slots=True)
@@ -135,19 +137,17 @@ def claim(transaction: Transaction, items: Sequence[Claim]) -> list[Claimed]:
 
 def _claim(transaction: Transaction, wanted: Claim) -> Claimed:
     connection, now = transaction.connection, transaction.now
+    keys = {"destination": wanted.destination_id, "now": now, "until": now + wanted.lease_ms}
+    kinds = [(_LEASE_FRESH, wanted.lanes, keys), (_LEASE_RETRYING, wanted.retrying, keys)]
+    if wanted.elders > 0:
+        longest = _longest_waiting(connection, wanted.destination_id)
+        if longest is not None:
+            kinds.insert(0, (_LEASE_ELDERS, wanted.elders, {**keys, "of_priority": longest}))
     rows: list[Any] = []
-    for lease, limit in ((_LEASE_FRESH, wanted.lanes), (_LEASE_RETRYING, wanted.retrying)):
+    for lease, limit, values in kinds:
         free = min(limit, wanted.lanes - len(rows))
         if free > 0:
-            rows += connection.execute(
-                lease,
-                {
-                    "destination": wanted.destination_id,
-                    "now": now,
-                    "free": free,
-                    "until": now + wanted.lease_ms,
-                },
-            ).all()
+            rows += connection.execute(lease, {**values, "free": free}).all()
     leases = {
         row.stream: Lease(
             wanted.destination_id,
@@ -168,6 +168,16 @@ def _claim(transaction: Transaction, wanted: Claim) -> Claimed:
         due = connection.execute(_NEXT_DUE, {"destination": wanted.destination_id}).one()
         next_due_at = min((at for at in due if at is not None), default=None)
     return Claimed(list(leases.values()), next_due_at)
+
+
+def _longest_waiting(connection: Connection, destination_id: int) -> int | None:
+    """Return the priority whose first lane waits longest; None when all lanes have the same."""
+    heads: list[tuple[int, int]] = []
+    keys = {"destination": destination_id, "above": -1}
+    while (row := connection.execute(_NEXT_PRIORITY, keys).first()) is not None:
+        heads.append((row.run_at, row.priority))
+        keys["above"] = row.priority
+    return min(heads)[1] if len(heads) > 1 else None
 
 
 def _fill(transaction: Transaction, wanted: Claim, leases: dict[str, Lease]) -> None:
@@ -399,6 +409,19 @@ def _first_due(
 
 _BY_PRIORITY: Final = (lane.c.priority, lane.c.run_at)
 _LEASE_FRESH: Final = _lease(DUE_FRESH, *_BY_PRIORITY)
+_LEASE_ELDERS: Final = _lease(
+    (*DUE_FRESH, lane.c.priority == bindparam("of_priority")), lane.c.run_at
+)
+_NEXT_PRIORITY: Final = (
+    select(lane.c.priority, lane.c.run_at)
+    .where(
+        lane.c.destination_id == bindparam("destination"),
+        *DUE_FRESH,
+        lane.c.priority > bindparam("above"),
+    )
+    .order_by(*_BY_PRIORITY)
+    .limit(1)
+)
 _LEASE_RETRYING: Final = _lease(DUE_RETRYING, lane.c.run_at)
 _OWED = outbox.alias("owed")
 _HEADS: Final = (

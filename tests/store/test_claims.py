@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from omnigate.store.ingest import Intake, ingest
 from omnigate.store.lanes import Claim, Settlement, claim, settle
 from omnigate.store.leases import Waken, expire_leases, give_back, waken
+from omnigate.store.ledger import ChannelKey
 
 LEASE_MS = 60_000
 HOUR = 3_600_000
@@ -92,6 +94,31 @@ def test_what_was_tried_before_is_taken_in_order_of_its_time(desk: Any, said: An
     assert [lease.stream for lease in claimed.leases] == [leases[1].stream]
     assert claimed.leases[0].retrying
     assert claimed.next_due_at == desk.now - 500
+
+
+def test_a_share_goes_to_whoever_waits_longest_whatever_the_priority(desk: Any, said: Any) -> None:
+    crm = desk.add_backend("crm")
+    mail, social = ChannelKey("mail", "http", 200), ChannelKey("social", "http", 100)
+    for channel, name in ((social, "s"), (mail, "m")):
+        desk.run(ingest, Intake(channel, [said(f"{name}-1", name)]))
+        desk.now += 1000
+    desk.put(*(said(str(number), f"c-{number}") for number in range(8)))
+    first = [taken(desk, crm, elders) for elders in (0, 1, 1, 0)]
+    assert first == [
+        ["app"] * 3,
+        ["app"] * 2 + ["social"],
+        ["app"] * 2 + ["mail"],
+        ["app"],
+    ]
+
+
+def taken(desk: Any, destination: int, elders: int) -> list[str]:
+    """Claim three lanes and return their channels, sorted."""
+    (claimed,) = desk.run(claim, Claim(destination, 3, 0, 1, LEASE_MS, elders))
+    return sorted(
+        desk.rows("SELECT channel FROM conversation WHERE id = :id", id=lease.stream)[0].channel
+        for lease in claimed.leases
+    )
 
 
 def test_only_an_items_own_failures_use_up_the_patience_with_it(desk: Any, said: Any) -> None:
