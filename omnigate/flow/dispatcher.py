@@ -42,10 +42,11 @@ from omnigate.flow.retry import (
     after_destination_failure,
     after_item_failure,
 )
-from omnigate.store import destinations, lanes, leases
+from omnigate.store import destinations, lanes, leases, settling
 from omnigate.store.destinations import Health
-from omnigate.store.lanes import Claim, Claimed, Item, Lease, Settlement
+from omnigate.store.lanes import Claim, Claimed, Item, Lease
 from omnigate.store.leases import Waken
+from omnigate.store.settling import Settlement
 from omnigate.store.store import Store
 from omnigate.store.writer import Committed, LastWord
 
@@ -292,7 +293,7 @@ class Dispatcher:
             for item in lease.items:
                 last = item is lease.items[-1]
                 settlement = await self._try(destination, lease, item, last=last)
-                settled = self._writer.do_nowait(lanes.settle, settlement)
+                settled = self._writer.do_nowait(settling.settle, settlement)
                 settled.add_done_callback(partial(self._settled, held))
                 if self._writer.waiting > UNSETTLED_LIMIT:
                     await asyncio.wait([settled])

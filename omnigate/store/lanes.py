@@ -1,23 +1,21 @@
-"""Lanes: claiming what is due, settling what was tried.
+"""Lanes: claiming what is due.
 
 A claim leases whole lanes, never items: of a destination's due lanes, first those without failures by
 priority and age, then the retrying ones, the longest due first, as far as they may. What a lane owes
-next comes with it. A settlement is fenced by the lease's token: if the lane was leased anew meanwhile,
-the result is thrown away and reported as lost.
+next comes with it. How it ends is `omnigate.store.settling`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
     bindparam,
-    delete,
     select,
     update,
 )
@@ -25,17 +23,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from omnigate.store.parts import PartJob, ended, start_next
-from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.schema import (
-    APART,
-    DUE,
     DUE_FRESH,
     DUE_RETRYING,
-    IDLE,
     LEASED,
-    attempt,
-    dead,
-    delivery_done,
     event,
     event_body,
     lane,
@@ -106,30 +97,6 @@ class Claimed(NamedTuple):
     """When the destination's next lane is due, if there are more."""
 
 
-Outcome = Literal["delivered", "retry", "dead"]
-
-
-@dataclass(slots=True)
-class Settlement:
-    """How an attempt ended, and what becomes of the item and its lane."""
-
-    lease: Lease
-    item: Item
-    outcome: Outcome
-    last: bool
-    """Nothing more will be done under this lease."""
-    run_at: int | None = None
-    """When to try again; for ``retry``."""
-    error: str = ""
-    status: int | None = None
-    reason: str = ""
-    """Why it is dead."""
-    counts: bool = True
-    """It was an attempt (False: something of ours failed)."""
-    blames_item: bool = False
-    """The item failed by itself: only that uses up the patience of a bounded lane."""
-
-
 def claim(transaction: Transaction, items: Sequence[Claim]) -> list[Claimed]:
     """Lease due lanes for each claim, with the items they owe next."""
     return [_claim(transaction, item) for item in items]
@@ -194,176 +161,6 @@ def _fill(transaction: Transaction, wanted: Claim, leases: dict[str, Lease]) -> 
             messages.pop(message_id).ended = why
         for message_id, job in start_next(transaction, list(messages)).items():
             messages[message_id].job = job
-
-
-def settle(transaction: Transaction, items: Sequence[Settlement]) -> list[bool]:
-    """Apply outcomes; False for those whose lease was lost, which change nothing."""
-    lanes = _read_lanes(transaction.connection, items)
-    valid = [_is_held(item.lease, lanes.get(_key(item))) for item in items]
-    rows = _Rows()
-    for item, held in zip(items, valid, strict=True):
-        if held:
-            _apply(transaction, item, lanes[_key(item)], rows)
-    rows.write(transaction.connection)
-    changed = {_key(item) for item, held in zip(items, valid, strict=True) if held}
-    _write_lanes(transaction, [lanes[key] for key in changed])
-    return valid
-
-
-@dataclass(slots=True)
-class _Lane:
-    """A lane's row while settlements are applied to it."""
-
-    destination_id: int
-    stream: str
-    state: int
-    run_at: int
-    retrying: bool
-    pending: int
-    failures: int
-    first_failure_at: int | None
-    lease_token: int
-    gap: str | None
-
-
-@dataclass(slots=True)
-class _Rows:
-    """What settlements add and remove, gathered for few statements."""
-
-    done: list[dict[str, Any]] = field(default_factory=list)
-    dead: list[dict[str, Any]] = field(default_factory=list)
-    attempts: list[dict[str, Any]] = field(default_factory=list)
-    gone: list[dict[str, Any]] = field(default_factory=list)
-    counted: list[dict[str, Any]] = field(default_factory=list)
-
-    def write(self, connection: Connection) -> None:
-        for statement, rows in (
-            (_DELETE_OUTBOX, self.gone),
-            (_INSERT_DONE, self.done),
-            (_INSERT_DEAD, self.dead),
-            (_INSERT_ATTEMPT, self.attempts),
-            (_COUNT_ATTEMPT, self.counted),
-        ):
-            statement.run(connection, rows)
-
-
-def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) -> None:
-    now, owed = transaction.now, item.item
-    attempts = owed.attempts + item.counts
-    if item.error:
-        rows.attempts.append(_attempt_row(transaction, item, attempts))
-    if item.outcome == "delivered":
-        _finish(row, rows, owed)
-        row.gap, row.failures, row.first_failure_at, row.retrying = None, 0, None, False
-        rows.done.append({**_done_row(item, attempts), "finished_at": now, "outcome": "delivered"})
-    elif item.outcome == "dead":
-        _finish(row, rows, owed)
-        row.failures, row.first_failure_at, row.retrying = 0, None, False
-        if owed.sequence is not None:
-            row.gap = f"{row.gap},{owed.sequence}" if row.gap else str(owed.sequence)
-        rows.dead.append(_dead_row(item, attempts, now))
-    elif item.outcome == "retry":
-        row.run_at = item.run_at or now
-        row.retrying = True
-        if item.blames_item:
-            row.failures += 1
-            row.first_failure_at = row.first_failure_at or now
-        rows.counted.append({"key": owed.id, "attempts": attempts})
-    if item.last:
-        row.state = DUE if row.pending > 0 else IDLE
-        if item.outcome in ("delivered", "dead"):
-            row.run_at = now
-        if row.state == DUE:
-            transaction.due.add(row.destination_id)
-
-
-def _is_held(lease: Lease, row: _Lane | None) -> bool:
-    return row is not None and row.lease_token == lease.token
-
-
-def _finish(row: _Lane, rows: _Rows, owed: Item) -> None:
-    row.pending -= 1
-    rows.gone.append({"key": owed.id})
-
-
-def _read_lanes(
-    connection: Connection, items: Sequence[Settlement]
-) -> dict[tuple[int, str], _Lane]:
-    streams: dict[int, dict[str, None]] = {}
-    for item in items:
-        streams.setdefault(item.lease.destination_id, {})[item.lease.stream] = None
-    lanes = {}
-    for destination_id, names in streams.items():
-        for some in chunks(list(names)):
-            rows = connection.execute(_LANES, {"destination": destination_id, "streams": some})
-            for row in rows:
-                lanes[row.destination_id, row.stream] = _Lane(*row)
-    return lanes
-
-
-def _write_lanes(transaction: Transaction, rows: Sequence[_Lane]) -> None:
-    changes = [
-        {
-            "destination": row.destination_id,
-            "name": row.stream,
-            "state": row.state,
-            "run_at": row.run_at,
-            "retrying": row.retrying,
-            "pending": row.pending,
-            "failures": row.failures,
-            "first_failure_at": row.first_failure_at,
-            "gap": row.gap,
-            "updated_at": transaction.now,
-        }
-        for row in rows
-    ]
-    _UPDATE_LANE.run(transaction.connection, changes)
-    # A lane for one item alone has done its work: nothing will ever use it again.
-    over = [
-        {"destination": row.destination_id, "name": row.stream}
-        for row in rows
-        if row.state == IDLE and APART in row.stream
-    ]
-    _DELETE_LANE.run(transaction.connection, over)
-
-
-def _key(item: Settlement) -> tuple[int, str]:
-    return item.lease.destination_id, item.lease.stream
-
-
-def _done_row(item: Settlement, attempts: int) -> dict[str, Any]:
-    owed = item.item
-    return {
-        "outbox_id": owed.id,
-        "destination_id": item.lease.destination_id,
-        "position": owed.position,
-        "message_id": owed.message_id,
-        "attempts": attempts,
-        "created_at": owed.created_at,
-    }
-
-
-def _dead_row(item: Settlement, attempts: int, now: int) -> dict[str, Any]:
-    return {
-        **_done_row(item, attempts),
-        "stream": item.lease.stream,
-        "reason": item.reason,
-        "error": item.error,
-        "died_at": now,
-    }
-
-
-def _attempt_row(transaction: Transaction, item: Settlement, number: int) -> dict[str, Any]:
-    return {
-        "id": transaction.numbers.take("attempt"),
-        "outbox_id": item.item.id,
-        "destination_id": item.lease.destination_id,
-        "number": number,
-        "at": transaction.now,
-        "outcome": item.outcome,
-        "status": item.status,
-        "error": item.error[:2048],
-    }
 
 
 def _lease(
@@ -469,39 +266,4 @@ _HEADS: Final = (
 )
 _NEXT_DUE: Final = select(
     _first_due(DUE_FRESH, *_BY_PRIORITY), _first_due(DUE_RETRYING, lane.c.run_at)
-)
-_LANES: Final = select(*(getattr(lane.c, name) for name in _Lane.__dataclass_fields__)).where(
-    lane.c.destination_id == bindparam("destination"),
-    lane.c.stream.in_(bindparam("streams", expanding=True)),
-)
-_UPDATE_LANE: Final = Bulk(
-    update(lane)
-    .where(lane.c.destination_id == bindparam("destination"), lane.c.stream == bindparam("name"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "state",
-                "run_at",
-                "retrying",
-                "pending",
-                "failures",
-                "first_failure_at",
-                "gap",
-                "updated_at",
-            )
-        }
-    )
-)
-_DELETE_LANE: Final = Bulk(
-    delete(lane).where(
-        lane.c.destination_id == bindparam("destination"), lane.c.stream == bindparam("name")
-    )
-)
-_DELETE_OUTBOX: Final = Bulk(delete(outbox).where(outbox.c.id == bindparam("key")))
-_INSERT_DONE: Final = bulk_insert(delivery_done)
-_INSERT_DEAD: Final = bulk_insert(dead)
-_INSERT_ATTEMPT: Final = bulk_insert(attempt)
-_COUNT_ATTEMPT: Final = Bulk(
-    update(outbox).where(outbox.c.id == bindparam("key")).values(attempts=bindparam("attempts"))
 )

@@ -1,6 +1,6 @@
 """Leases once they are taken: renewing them, giving them back, what becomes of those that ran out.
 
-Taking a lease is `omnigate.store.lanes.claim`, its ordinary end is `omnigate.store.lanes.settle`.
+Taking a lease is `omnigate.store.lanes.claim`, its ordinary end is `omnigate.store.settling.settle`.
 """
 
 from __future__ import annotations

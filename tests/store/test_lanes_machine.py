@@ -20,9 +20,10 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from omnigate.model.inbound import ContactUpdated, InboundMessage, MessageEdited, Profile, Rating
-from omnigate.store.lanes import Claim, Lease, Outcome, Settlement, claim, settle
+from omnigate.store.lanes import Claim, Lease, claim
 from omnigate.store.leases import Waken, expire_leases, void_leases, waken
 from omnigate.store.schema import DUE, IDLE, LEASED
+from omnigate.store.settling import Outcome, Settlement, settle
 
 LEASE_MS = 60_000
 OUTCOMES: tuple[Outcome, ...] = ("delivered", "delivered", "retry", "dead")
