@@ -15,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -42,6 +42,7 @@ from omnigate.flow.retry import (
     after_destination_failure,
     after_item_failure,
 )
+from omnigate.flow.tasks import Tasks
 from omnigate.store import destinations, lanes, leases, settling
 from omnigate.store.destinations import Health
 from omnigate.store.lanes import Claim, Claimed, Item, Lease
@@ -118,7 +119,7 @@ class Dispatcher:
         self._writer = store.writer
         self._policy = policy
         self._chance = chance or random.Random()
-        self._tasks = _Tasks()
+        self._tasks = Tasks()
         self._held: set[_Held] = set()
         self._stopping = False
 
@@ -491,33 +492,3 @@ def _given_back(future: asyncio.Future[None]) -> None:
     """Leave a lane that could not be given back to its lease's end."""
     if not future.cancelled() and (error := future.exception()) is not None:
         log.error("a lane could not be given back", error=str(error))
-
-
-@dataclass(slots=True)
-class _Tasks:
-    """The attempts in flight."""
-
-    running: set[asyncio.Task[Any]] = field(default_factory=set)
-
-    def start(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self.running.add(task)
-        task.add_done_callback(self._ended)
-
-    async def finish(self, seconds: float) -> int:
-        """Wait for all, at most so long; cancel the rest and return how many those were."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        # What ends may begin more: waking lanes, noting how a destination is.
-        while self.running and (left := until - loop.time()) > 0:
-            await asyncio.wait(self.running, timeout=left)
-        late = list(self.running)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        return len(late)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self.running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("attempt ended unexpectedly", exc_info=error)

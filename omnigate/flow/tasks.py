@@ -1,0 +1,43 @@
+"""Tasks that a part has in flight: none is forgotten, all are waited for or cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger("dispatcher")
+
+
+@dataclass(slots=True)
+class Tasks:
+    """What was begun and has not ended."""
+
+    running: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin; what it raises unexpectedly is logged."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.running.add(task)
+        task.add_done_callback(self._ended)
+
+    async def finish(self, seconds: float) -> int:
+        """Wait for all, at most so long; cancel the rest and return how many those were."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        # What ends may begin more: waking lanes, noting how a destination is.
+        while self.running and (left := until - loop.time()) > 0:
+            await asyncio.wait(self.running, timeout=left)
+        late = list(self.running)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        return len(late)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("attempt ended unexpectedly", exc_info=error)
