@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -13,7 +14,8 @@ from omnigate.model.text import JsonObject, Model, ShortText, Text, Timestamp
 
 MessageState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown"]
 
-HttpsUrl = Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://[^\s\x00-\x1f]+$")]
+_WEB_ADDRESS: Final = re.compile(r"https?://[^\s\x00-\x1f]+")
+HttpsUrl = Annotated[str, StringConstraints(max_length=2048, pattern=rf"^{_WEB_ADDRESS.pattern}$")]
 
 
 class ToConversation(Model):
@@ -40,9 +42,13 @@ class Button(Model):
     def _needs_value(self) -> Self:
         if self.kind in ("url", "phone") and not self.value:
             raise ValueError(f"a button of kind {self.kind} needs a value")
-        if self.kind == "url" and not (self.value or "").startswith(("https://", "http://")):
+        if self.kind == "url" and not _WEB_ADDRESS.fullmatch(self.value or ""):
             raise ValueError("a url button's value is an http or https address")
         return self
+
+
+ButtonRow = Annotated[list[Button], Field(min_length=1, max_length=20)]
+"""Buttons side by side."""
 
 
 class Author(Model):
@@ -76,8 +82,7 @@ class Content(Model):
     text: Text | None = Field(None, max_length=100_000)
     subject: ShortText | None = None
     attachments: list[OutboundAttachment] = Field(default_factory=list, max_length=10)
-    buttons: list[list[Button]] = Field(default_factory=list, max_length=20)
-    """Rows of buttons."""
+    buttons: list[ButtonRow] = Field(default_factory=list, max_length=20)
     author: Author | None = None
     reply_to: Annotated[str, StringConstraints(pattern=r"^msg_[0-9a-v]{26}$")] | None = None
     client_ref: Annotated[str, StringConstraints(max_length=100)] | None = None
