@@ -35,7 +35,8 @@ from omnigate.config import BackendSection, BrokenSection, ChannelSection, Confi
 from omnigate.errors import ConfigError, OmnigateError, Refused
 from omnigate.flow.breaker import Breaker
 from omnigate.flow.carriers import BackendCarrier, ChannelCarrier
-from omnigate.flow.dispatcher import Destination, Dispatcher
+from omnigate.flow.destination import Destination
+from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.hosts import DaemonBackendHost, DaemonChannelHost
 from omnigate.flow.housekeeping import keep_house
@@ -178,7 +179,7 @@ class Gateway:
             return TestOutcome(False, str(error) or "no answer", time.monotonic() - started)
         spent_seconds = time.monotonic() - started
         resumed = await self.dispatcher.resume("backend", name)
-        return TestOutcome(True, "it is no longer paused" if resumed else "", spent_seconds)
+        return TestOutcome(True, "what waits for it goes out now" if resumed else "", spent_seconds)
 
     async def close_plugins(self) -> None:
         """Let go of what the plugins hold."""

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+import structlog
+
 from omnigate.backend import Backend
 from omnigate.channel import Channel
 from omnigate.errors import (
@@ -30,6 +32,23 @@ DELIVER_SECONDS: Final = 25.0
 """A backend keeps its own time limit; this one is for those that do not."""
 SEND_SECONDS: Final = 60.0
 RESEND_AFTER_SECONDS: Final = 30.0
+
+
+ANSWERABLE: Final = frozenset(
+    {
+        EventType.MESSAGE_RECEIVED,
+        EventType.MESSAGE_EDITED,
+        EventType.BUTTON_PRESSED,
+        EventType.REACTION_CHANGED,
+        EventType.CONVERSATION_STARTED,
+        EventType.CONVERSATION_REOPENED,
+        EventType.CONVERSATION_RATED,
+    }
+)
+"""What a customer did. A bot that answered its own ``message.sent`` would never stop."""
+
+
+log = structlog.get_logger("carriers")
 
 
 class Unproven(Refused):
@@ -83,8 +102,12 @@ class BackendCarrier:
                 reply = await self._backend.deliver(event)
         except TimeoutError:
             raise DestinationUnavailable(f"no answer within {DELIVER_SECONDS:.0f} s") from None
-        if reply is not None and reply.messages:
+        if reply is None or not reply.messages:
+            return
+        if event.type in ANSWERABLE:
             await self._reply(item.event_id, reply)
+        else:
+            log.warning("reply left out: no customer asked", item=event.id, type=event.type.value)
 
     async def give_up(self, item: Item, reason: str) -> None:
         """Do nothing: the dead letter says it."""

@@ -6,8 +6,7 @@ lane needs no further care. Claims are not made by a loop of their own: the writ
 transaction. A destination is asked about when it is *hungry*: something became due, a slot became free
 while more was due, or its timer ran out.
 
-The verdict on a failed attempt is pure (`omnigate.flow.retry`, `omnigate.flow.breaker`); this module
-only asks for it and carries it out.
+What an attempt comes to is decided in `omnigate.flow.attempts`.
 """
 
 from __future__ import annotations
@@ -21,82 +20,25 @@ from typing import Final
 
 import structlog
 
-from omnigate.backend import Order
-from omnigate.errors import (
-    CredentialsRejected,
-    DestinationUnavailable,
-    NotReady,
-    OmnigateError,
-    Overloaded,
-    Refused,
-    RetryLater,
-    StoreError,
-)
-from omnigate.flow.breaker import Breaker
-from omnigate.flow.carriers import Carrier, Unproven
-from omnigate.flow.retry import (
-    HINT_CAP_SECONDS,
-    RetryPolicy,
-    Trial,
-    Verdict,
-    after_destination_failure,
-    after_item_failure,
-)
+from omnigate.errors import StoreError
+from omnigate.flow.attempts import Attempts
+from omnigate.flow.destination import Destination
+from omnigate.flow.retry import RetryPolicy
 from omnigate.flow.tasks import Tasks
 from omnigate.store import destinations, lanes, leases, settling
-from omnigate.store.destinations import Health
-from omnigate.store.lanes import Claim, Claimed, Item, Lease
-from omnigate.store.leases import Waken
-from omnigate.store.settling import Settlement
+from omnigate.store.lanes import Claim, Claimed, Lease
 from omnigate.store.store import Store
 from omnigate.store.writer import Committed, LastWord
 
 LEASE_SECONDS: Final = 60.0
 RENEW_SECONDS: Final = 15.0
-WAKEN_CHUNK: Final = 500
 ELDER_EVERY: Final = 4
 """One of so many lanes is taken by age, whatever its priority."""
 UNSETTLED_LIMIT: Final = 1000
 """With more than this waiting to be written, a slot waits for its own settlement."""
-REJECTED_HINT_SECONDS: Final = 300.0
 CLAIM_AGAIN_SECONDS: Final = 1.0
-POSTPONE_SECONDS: Final = 1.0
 
 log = structlog.get_logger("dispatcher")
-
-
-@dataclass(slots=True, eq=False)
-class Destination:
-    """Something that items are owed to, and how work on it stands."""
-
-    name: str
-    direction: destinations.Direction
-    carrier: Carrier
-    breaker: Breaker
-    concurrency: int
-    order: Order = "bounded"
-    busy: int = 0
-    busy_retrying: int = 0
-    asked_for: int = 0
-    """Lanes asked for since some were last taken by age alone."""
-    hungry: bool = True
-    claiming: bool = False
-    timer: asyncio.TimerHandle | None = None
-
-    @property
-    def health(self) -> Health:
-        """The destination's row, as it is kept in memory."""
-        return self.breaker.health
-
-
-@dataclass(slots=True)
-class DispatcherFigures:
-    """Counters for the operator."""
-
-    attempts: int = 0
-    delivered: int = 0
-    dead: int = 0
-    leases_lost: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -113,13 +55,12 @@ class Dispatcher:
     def __init__(
         self, store: Store, policy: RetryPolicy, chance: random.Random | None = None
     ) -> None:
-        self.figures = DispatcherFigures()
         self.destinations: dict[int, Destination] = {}
         self._store = store
         self._writer = store.writer
-        self._policy = policy
-        self._chance = chance or random.Random()
         self._tasks = Tasks()
+        self._attempts = Attempts(store, policy, chance or random.Random(), self._tasks.start)
+        self.figures = self._attempts.figures
         self._held: set[_Held] = set()
         self._stopping = False
 
@@ -129,16 +70,18 @@ class Dispatcher:
         self._writer.nudge()
 
     async def resume(self, direction: destinations.Direction, name: str) -> bool:
-        """End the pause of a destination that works again; False when it was not paused."""
+        """Go on with a destination that has just proven to work; False when nothing held it back."""
         for destination in self.destinations.values():
             if (destination.direction, destination.name) == (direction, name):
                 break
         else:
             return False
-        if not destination.breaker.resume(self._store.now()):
+        was_paused = destination.health.paused is not None
+        destination.health.paused = None
+        if not destination.breaker.succeeded(self._store.now()) and not was_paused:
             return False
         log.info("destination goes on", destination=name)
-        await self._note(destination)
+        await self._attempts.recover(destination)
         self._feed(destination)
         return True
 
@@ -162,7 +105,7 @@ class Dispatcher:
         self._stopping = True
         self._stop_claiming()
         cut = await self._tasks.finish(seconds)
-        await asyncio.gather(*(self._note(known) for known in self.destinations.values()))
+        await asyncio.gather(*(self._attempts.note(known) for known in self.destinations.values()))
         return cut
 
     def _stop_claiming(self) -> None:
@@ -293,7 +236,7 @@ class Dispatcher:
         try:
             for item in lease.items:
                 last = item is lease.items[-1]
-                settlement = await self._try(destination, lease, item, last=last)
+                settlement = await self._attempts.make(destination, lease, item, last=last)
                 settled = self._writer.do_nowait(settling.settle, settlement)
                 settled.add_done_callback(partial(self._settled, held))
                 if self._writer.waiting > UNSETTLED_LIMIT:
@@ -309,36 +252,6 @@ class Dispatcher:
             if destination.hungry:
                 self._feed(destination)
 
-    async def _try(
-        self, destination: Destination, lease: Lease, item: Item, *, last: bool
-    ) -> Settlement:
-        """Make one attempt and say what becomes of the item."""
-        now = self._store.now()
-        if item.expires_at <= now:
-            return await self._dead(destination, lease, item, "expired", "not delivered in time")
-        self.figures.attempts += 1
-        try:
-            await destination.carrier.carry(lease, item)
-        except Unproven as error:
-            return await self._dead(destination, lease, item, error.code, str(error))
-        except Refused as error:
-            self._succeeded(destination)
-            return await self._dead(destination, lease, item, error.code, str(error))
-        except (DestinationUnavailable, CredentialsRejected, NotReady) as error:
-            return await self._destination_failed(destination, lease, item, error)
-        except (StoreError, Overloaded) as error:
-            return self._postpone(lease, item, error)
-        except (RetryLater, OmnigateError) as error:
-            return await self._item_failed(destination, lease, item, error)
-        except Exception as error:
-            # Whatever a plugin raises costs only this attempt.
-            log.exception("plugin raised", destination=destination.name, item=item.id)
-            return await self._item_failed(destination, lease, item, error)
-        self._succeeded(destination)
-        self.figures.delivered += 1
-        lease.gap, lease.failures, lease.first_failure_at = [], 0, None
-        return Settlement(lease, item, "delivered", last=last)
-
     def _settled(self, held: _Held, future: asyncio.Future[bool]) -> None:
         if future.cancelled():
             return
@@ -348,124 +261,6 @@ class Dispatcher:
             held.lost = True
             self.figures.leases_lost += 1
             log.warning("lease lost", stream=held.lease.stream)
-
-    def _postpone(self, lease: Lease, item: Item, error: StoreError | Overloaded) -> Settlement:
-        """Have the item tried again soon: what failed is ours, neither its nor the destination's."""
-        seconds = getattr(error, "retry_after_seconds", POSTPONE_SECONDS)
-        run_at = self._store.now() + int(seconds * 1000)
-        return Settlement(
-            lease, item, "retry", last=True, run_at=run_at, error=str(error), counts=False
-        )
-
-    # Outcomes
-
-    def _succeeded(self, destination: Destination) -> None:
-        if destination.breaker.succeeded(self._store.now()):
-            log.info("destination works again", destination=destination.name)
-            self._tasks.start(self._recover(destination))
-
-    async def _destination_failed(
-        self, destination: Destination, lease: Lease, item: Item, error: OmnigateError
-    ) -> Settlement:
-        hint = getattr(error, "retry_after_seconds", None)
-        if isinstance(error, CredentialsRejected):
-            hint = REJECTED_HINT_SECONDS
-        hint = min(hint, HINT_CAP_SECONDS) if hint else None
-        now, text = self._store.now(), str(error)
-        first = destination.health.first_failure_at is None
-        opened = destination.breaker.failed(now, text, hint)
-        if getattr(error, "pause", False):
-            destination.health.paused = text
-            log.error(
-                "destination is gone; paused, its queue is kept. Once it is back, a test that it passes"
-                " lets it go on: omnigate backend test",
-                destination=destination.name,
-            )
-        elif opened:
-            log.warning("destination fails; waiting", destination=destination.name, error=text)
-        elif first:
-            log.warning("destination failed", destination=destination.name, error=text)
-        if first or opened or hint or destination.health.paused:
-            await self._note(destination)
-        trial = self._trial(lease, item, now)
-        verdict = after_destination_failure(self._policy, trial, self._chance.random(), hint)
-        return await self._sentence(destination, lease, item, verdict, error)
-
-    async def _item_failed(
-        self, destination: Destination, lease: Lease, item: Item, error: Exception
-    ) -> Settlement:
-        status = getattr(error, "status", None)
-        if destination.breaker.blames_destination(lease.stream, status):
-            refused_by_all = DestinationUnavailable(f"refuses everything: {error}", status=status)
-            return await self._destination_failed(destination, lease, item, refused_by_all)
-        trial = self._trial(lease, item, self._store.now())
-        verdict = after_item_failure(
-            self._policy,
-            destination.order,
-            trial,
-            self._chance.random(),
-            getattr(error, "after_seconds", None),
-        )
-        settlement = await self._sentence(destination, lease, item, verdict, error)
-        settlement.blames_item = True
-        return settlement
-
-    def _trial(self, lease: Lease, item: Item, now: int) -> Trial:
-        since = lease.first_failure_at or now
-        return Trial(
-            attempts=item.attempts + 1,
-            own_failures=lease.failures + 1,
-            held_seconds=(now - since) / 1000,
-            left_seconds=(item.expires_at - now) / 1000,
-        )
-
-    async def _sentence(
-        self,
-        destination: Destination,
-        lease: Lease,
-        item: Item,
-        verdict: Verdict,
-        error: Exception,
-    ) -> Settlement:
-        text = str(error) or type(error).__name__
-        if verdict.outcome == "dead":
-            return await self._dead(destination, lease, item, verdict.reason, text)
-        return Settlement(
-            lease,
-            item,
-            "retry",
-            last=True,
-            run_at=self._store.now() + int(verdict.delay_seconds * 1000),
-            error=text,
-            status=getattr(error, "status", None),
-        )
-
-    async def _dead(
-        self, destination: Destination, lease: Lease, item: Item, reason: str, error: str
-    ) -> Settlement:
-        await destination.carrier.give_up(item, reason if reason == "expired" else error)
-        self.figures.dead += 1
-        log.error(
-            "delivery is dead",
-            destination=destination.name,
-            item=item.event_id or item.message_id,
-            reason=reason,
-            error=error,
-        )
-        return Settlement(lease, item, "dead", last=True, reason=reason, error=error)
-
-    async def _recover(self, destination: Destination) -> None:
-        """Make all waiting lanes due, in chunks: recovery matters more than back-off.
-
-        Only then is the recovery noted: after a crash in between, the next success does this anew.
-        """
-        wanted = Waken(destination.health.destination_id, WAKEN_CHUNK)
-        while await self._writer.do(leases.waken, wanted) == WAKEN_CHUNK:
-            pass
-        await self._note(destination)
-
-    async def _note(self, destination: Destination) -> None:
-        await self._writer.do(destinations.note, destination.health)
 
     # Leases
 

@@ -16,12 +16,14 @@ from sqlalchemy import Connection
 import omnigate
 from omnigate.flow.breaker import Breaker
 from omnigate.flow.carriers import BackendCarrier
-from omnigate.flow.dispatcher import Destination, Dispatcher
+from omnigate.flow.destination import Destination
+from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.retry import RetryPolicy
 from omnigate.model.event import Event
 from omnigate.model.outbound import Reply
 from omnigate.store.destinations import Name, register
 from omnigate.store.ingest import Intake, ingest
+from omnigate.store.lanes import Item, Lease
 from omnigate.store.ledger import ChannelKey
 from omnigate.store.store import Store, open_store
 from omnigate.store.transaction import Target
@@ -142,6 +144,26 @@ async def running(house: House, concurrency: int = 4) -> AsyncIterator[Dispatche
         run.cancel()
 
 
+async def test_only_what_a_customer_did_is_answered(tmp_path: Path) -> None:
+    """A bot that answered its own message.sent would never stop."""
+    answered: list[str] = []
+
+    class Bot(Crm):
+        async def deliver(self, event: Event) -> Reply | None:
+            return Reply.model_validate({"messages": [{"text": "Yes?"}]})
+
+    async def note(event_id: str, reply: Reply) -> None:
+        answered.append(event_id)
+
+    carrier = BackendCarrier(Bot(), lambda text: text, note)
+    lease = Lease(1, "cnv", 1, False, 0, None, [], 1)
+    for kind in ("message.received", "message.sent", "message.read", "button.pressed"):
+        await carrier.carry(
+            lease, Item(1, 0, 0, 0, False, event_id=kind, event_type=kind, body="{}")
+        )
+    assert answered == ["message.received", "button.pressed"]
+
+
 async def no_reply(event_id: str, reply: Reply) -> None:
     raise AssertionError("nothing replies here")
 
@@ -205,6 +227,34 @@ async def test_an_open_breaker_lets_one_lane_through_after_its_pause_and_success
         assert len(house.crm.asked) == asked + 1
         gate.set()
         await house.wait_until_delivered(62)
+
+
+async def test_a_lone_conversation_is_tried_at_every_probe_however_late_its_own_turn_is(
+    house: House,
+) -> None:
+    house.policy = RetryPolicy((0.01, 0.01, 0.01, 0.01, HOUR), jitter=0)
+    async with running(house):
+        house.crm.answer = unavailable()
+        await house.put("a")
+        await house.wait_until(lambda: house.destination.health.breaker == "open", "it opened")
+        await house.wait_until(lambda: house.destination.busy == 0, "the attempt ended")
+        house.crm.answer = lambda event: None
+        house.clock.ahead_seconds += 31
+        house.dispatcher._feed(house.destination)  # the timer runs by the real clock
+        await house.wait_until_delivered(2)
+
+
+async def test_a_backend_that_passes_a_test_is_not_kept_waiting_by_its_breaker(
+    house: House,
+) -> None:
+    async with running(house) as dispatcher:
+        house.crm.answer = unavailable()
+        await house.put("a", "b", "c", "d", "e", "f")
+        await house.wait_until(lambda: house.destination.health.breaker == "open", "it opened")
+        await house.wait_until(lambda: house.destination.busy == 0, "attempts under way ended")
+        house.crm.answer = lambda event: None
+        assert await dispatcher.resume("backend", "crm")
+        await house.wait_until_delivered(12)
 
 
 @pytest.mark.parametrize("state", ["open", "probing"])

@@ -1,0 +1,226 @@
+"""Attempts: one try to bring an item to its destination, and what becomes of the item afterwards.
+
+The verdicts are pure (`omnigate.flow.retry`, `omnigate.flow.breaker`); this module asks for them, says
+what is worth saying, and puts them into a `Settlement`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import structlog
+
+from omnigate.errors import (
+    CredentialsRejected,
+    DestinationUnavailable,
+    NotReady,
+    OmnigateError,
+    Overloaded,
+    Refused,
+    RetryLater,
+    StoreError,
+)
+from omnigate.flow.carriers import Unproven
+from omnigate.flow.destination import Destination
+from omnigate.flow.retry import (
+    HINT_CAP_SECONDS,
+    RetryPolicy,
+    Trial,
+    Verdict,
+    after_destination_failure,
+    after_item_failure,
+)
+from omnigate.store import destinations, leases
+from omnigate.store.lanes import Item, Lease
+from omnigate.store.leases import Waken
+from omnigate.store.settling import Settlement
+from omnigate.store.store import Store
+
+WAKEN_CHUNK: Final = 500
+REJECTED_HINT_SECONDS: Final = 300.0
+POSTPONE_SECONDS: Final = 1.0
+
+log = structlog.get_logger("dispatcher")
+
+
+@dataclass(slots=True)
+class Figures:
+    """Counters for the operator."""
+
+    attempts: int = 0
+    delivered: int = 0
+    dead: int = 0
+    leases_lost: int = 0
+
+
+class Attempts:
+    """Makes attempts for the dispatcher."""
+
+    def __init__(
+        self,
+        store: Store,
+        policy: RetryPolicy,
+        chance: random.Random,
+        start: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self.figures = Figures()
+        self._store = store
+        self._policy = policy
+        self._chance = chance
+        self._start = start
+        """Runs what an attempt brings about beside the work on its lane."""
+
+    async def make(
+        self, destination: Destination, lease: Lease, item: Item, *, last: bool
+    ) -> Settlement:
+        """Make one attempt and say what becomes of the item."""
+        now = self._store.now()
+        if item.expires_at <= now:
+            return await self._dead(destination, lease, item, "expired", "not delivered in time")
+        self.figures.attempts += 1
+        try:
+            await destination.carrier.carry(lease, item)
+        except Unproven as error:
+            return await self._dead(destination, lease, item, error.code, str(error))
+        except Refused as error:
+            self._succeeded(destination)
+            return await self._dead(destination, lease, item, error.code, str(error))
+        except (DestinationUnavailable, CredentialsRejected, NotReady) as error:
+            return await self._destination_failed(destination, lease, item, error)
+        except (StoreError, Overloaded) as error:
+            return self._postpone(lease, item, error)
+        except (RetryLater, OmnigateError) as error:
+            return await self._item_failed(destination, lease, item, error)
+        except Exception as error:
+            # Whatever a plugin raises costs only this attempt.
+            log.exception("plugin raised", destination=destination.name, item=item.id)
+            return await self._item_failed(destination, lease, item, error)
+        self._succeeded(destination)
+        self.figures.delivered += 1
+        lease.gap, lease.failures, lease.first_failure_at = [], 0, None
+        return Settlement(lease, item, "delivered", last=last)
+
+    def _postpone(self, lease: Lease, item: Item, error: StoreError | Overloaded) -> Settlement:
+        """Have the item tried again soon: what failed is ours, neither its nor the destination's."""
+        seconds = getattr(error, "retry_after_seconds", POSTPONE_SECONDS)
+        run_at = self._store.now() + int(seconds * 1000)
+        return Settlement(
+            lease, item, "retry", last=True, run_at=run_at, error=str(error), counts=False
+        )
+
+    def _succeeded(self, destination: Destination) -> None:
+        if destination.breaker.succeeded(self._store.now()):
+            log.info("destination works again", destination=destination.name)
+            self._start(self.recover(destination))
+
+    async def _destination_failed(
+        self, destination: Destination, lease: Lease, item: Item, error: OmnigateError
+    ) -> Settlement:
+        hint = getattr(error, "retry_after_seconds", None)
+        if isinstance(error, CredentialsRejected):
+            hint = REJECTED_HINT_SECONDS
+        hint = min(hint, HINT_CAP_SECONDS) if hint else None
+        now, text = self._store.now(), str(error)
+        first = destination.health.first_failure_at is None
+        opened = destination.breaker.failed(now, text, hint)
+        if getattr(error, "pause", False):
+            destination.health.paused = text
+            log.error(
+                "destination is gone; paused, its queue is kept. Once it is back, a test that it passes"
+                " lets it go on: omnigate backend test",
+                destination=destination.name,
+            )
+        elif opened:
+            log.warning("destination fails; waiting", destination=destination.name, error=text)
+        elif first:
+            log.warning("destination failed", destination=destination.name, error=text)
+        if first or opened or hint or destination.health.paused:
+            await self.note(destination)
+        trial = self._trial(lease, item, now)
+        verdict = after_destination_failure(self._policy, trial, self._chance.random(), hint)
+        probe_at = destination.breaker.opens_at()
+        if destination.health.breaker != "closed" and probe_at is not None:
+            # Some lane must be due to probe, or a lone one would sleep through the recovery.
+            until_probe_seconds = max(0.0, (probe_at - now) / 1000)
+            shorter = min(verdict.delay_seconds, until_probe_seconds)
+            verdict = replace(verdict, delay_seconds=shorter)
+        return await self._sentence(destination, lease, item, verdict, error)
+
+    async def _item_failed(
+        self, destination: Destination, lease: Lease, item: Item, error: Exception
+    ) -> Settlement:
+        status = getattr(error, "status", None)
+        if destination.breaker.blames_destination(lease.stream, status):
+            refused_by_all = DestinationUnavailable(f"refuses everything: {error}", status=status)
+            return await self._destination_failed(destination, lease, item, refused_by_all)
+        trial = self._trial(lease, item, self._store.now())
+        verdict = after_item_failure(
+            self._policy,
+            destination.order,
+            trial,
+            self._chance.random(),
+            getattr(error, "after_seconds", None),
+        )
+        settlement = await self._sentence(destination, lease, item, verdict, error)
+        settlement.blames_item = True
+        return settlement
+
+    def _trial(self, lease: Lease, item: Item, now: int) -> Trial:
+        since = lease.first_failure_at or now
+        return Trial(
+            attempts=item.attempts + 1,
+            own_failures=lease.failures + 1,
+            held_seconds=(now - since) / 1000,
+            left_seconds=(item.expires_at - now) / 1000,
+        )
+
+    async def _sentence(
+        self,
+        destination: Destination,
+        lease: Lease,
+        item: Item,
+        verdict: Verdict,
+        error: Exception,
+    ) -> Settlement:
+        text = str(error) or type(error).__name__
+        if verdict.outcome == "dead":
+            return await self._dead(destination, lease, item, verdict.reason, text)
+        return Settlement(
+            lease,
+            item,
+            "retry",
+            last=True,
+            run_at=self._store.now() + int(verdict.delay_seconds * 1000),
+            error=text,
+            status=getattr(error, "status", None),
+        )
+
+    async def _dead(
+        self, destination: Destination, lease: Lease, item: Item, reason: str, error: str
+    ) -> Settlement:
+        await destination.carrier.give_up(item, reason if reason == "expired" else error)
+        self.figures.dead += 1
+        log.error(
+            "delivery is dead",
+            destination=destination.name,
+            item=item.event_id or item.message_id,
+            reason=reason,
+            error=error,
+        )
+        return Settlement(lease, item, "dead", last=True, reason=reason, error=error)
+
+    async def recover(self, destination: Destination) -> None:
+        """Make all waiting lanes due, in chunks: recovery matters more than back-off.
+
+        Only then is the recovery noted: after a crash in between, the next success does this anew.
+        """
+        wanted = Waken(destination.health.destination_id, WAKEN_CHUNK)
+        while await self._store.writer.do(leases.waken, wanted) == WAKEN_CHUNK:
+            pass
+        await self.note(destination)
+
+    async def note(self, destination: Destination) -> None:
+        await self._store.writer.do(destinations.note, destination.health)
