@@ -53,8 +53,8 @@ from omnigate.server.app import admin_app, public_app
 from omnigate.server.listener import listening, listening_unix
 from omnigate.server.services import Services, TestOutcome
 from omnigate.store.destinations import Direction, Health, Name, register
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.store import Store, open_store
+from omnigate.store.threads import ChannelKey
 
 CHANNEL_CONCURRENCY: Final = 20
 

@@ -25,8 +25,8 @@ from omnigate.model.event import (
 from omnigate.model.inbound import Ephemeral, PageView, Presence, Typing
 from omnigate.store.contacts import read_contact
 from omnigate.store.history import find_conversation, read_conversation
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.store import Store
+from omnigate.store.threads import ChannelKey
 
 WAITING_LIMIT: Final = 500
 DELIVER_SECONDS: Final = 5.0

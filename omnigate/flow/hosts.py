@@ -23,9 +23,9 @@ from omnigate.model.event import Event, Message
 from omnigate.model.inbound import Ephemeral, Inbound
 from omnigate.store.history import find_conversation, read_history
 from omnigate.store.ingest import read_cursor
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.messages import read_messages
 from omnigate.store.store import Store
+from omnigate.store.threads import ChannelKey
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

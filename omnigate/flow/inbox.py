@@ -12,9 +12,9 @@ from omnigate.channel import Recorded
 from omnigate.errors import Overloaded
 from omnigate.model.inbound import Inbound
 from omnigate.store.ingest import Intake, ingest
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.quarantined import Puzzle, keep
 from omnigate.store.store import Store
+from omnigate.store.threads import ChannelKey
 
 WAITING_LIMIT: Final = 1000
 WAITING_MESSAGES_LIMIT: Final = 10_000

@@ -22,10 +22,10 @@ from omnigate.model.event import Message
 from omnigate.model.outbound import Content, OutboundMessage, Reply, ToConversation
 from omnigate.store.attachments import read_attachments
 from omnigate.store.history import conversation_of_event, external_id_of, read_conversation
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.outbound import Accepted, IdempotencyKey, Outgoing, enqueue, read_answer
 from omnigate.store.record import MEDIA_URL
 from omnigate.store.store import Store
+from omnigate.store.threads import ChannelKey
 
 LINK_SECONDS: Final = 30 * 24 * 3600
 """How long a link that a customer gets in place of a file works."""

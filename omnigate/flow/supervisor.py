@@ -13,7 +13,7 @@ from omnigate.channel import Capabilities, Channel, ChannelConfig, ChannelHost, 
 from omnigate.errors import CredentialsRejected, NotReady
 from omnigate.model.address import Address
 from omnigate.model.event import Event
-from omnigate.store.ledger import ChannelKey
+from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import RecordedEvent
 
 FIRST_PAUSE_SECONDS: Final = 1.0

@@ -14,10 +14,10 @@ from omnigate.model.inbound import Inbound
 from omnigate.model.outbound import OutboundMessage
 from omnigate.server.bodies import Room
 from omnigate.store.destinations import Direction, Health
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.outbound import Accepted, IdempotencyKey
 from omnigate.store.quarantined import Puzzle
 from omnigate.store.store import Store
+from omnigate.store.threads import ChannelKey
 
 
 class Intake(Protocol):

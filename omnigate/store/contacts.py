@@ -9,9 +9,10 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from omnigate.errors import Refused
 from omnigate.model.event import ContactChange, EventAddress, EventContact, EventType
-from omnigate.store.ledger import Ledger, Person
+from omnigate.store.ledger import Ledger
 from omnigate.store.record import Draft, Recorder
 from omnigate.store.schema import address, contact, conversation
+from omnigate.store.threads import Person
 from omnigate.store.transaction import Transaction
 
 

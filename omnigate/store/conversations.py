@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 from omnigate.errors import Refused
 from omnigate.model.event import EventType, StatusData, TransferData
-from omnigate.store.ledger import Ledger, Thread
+from omnigate.store.ledger import Ledger
 from omnigate.store.record import Draft, Recorder
+from omnigate.store.threads import Thread
 from omnigate.store.transaction import Transaction
 
 

@@ -15,9 +15,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from omnigate.channel import Recorded
 from omnigate.model.inbound import Inbound
 from omnigate.store.interpret import Interpreter
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.prepared import bulk_insert
 from omnigate.store.schema import cursor, dedup, event
+from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import Transaction, chunks
 
 

@@ -39,10 +39,11 @@ from omnigate.model.inbound import (
 from omnigate.model.outbound import Author
 from omnigate.store import contacts
 from omnigate.store.attachments import AttachmentShelf
-from omnigate.store.ledger import ChannelKey, Ledger, Person, Thread
+from omnigate.store.ledger import Ledger
 from omnigate.store.messages import INSERT_MESSAGE, MessageIndex, message_row
 from omnigate.store.receipts import Receipts
 from omnigate.store.record import Draft, Recorder
+from omnigate.store.threads import ChannelKey, Person, Thread
 from omnigate.store.transaction import RecordedEvent, Transaction
 
 

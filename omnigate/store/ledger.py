@@ -7,170 +7,18 @@ them in memory, records events through `omnigate.store.record` and at the end fl
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
-from pydantic_core import to_json
 from sqlalchemy import Select, bindparam, select, update
 
 from omnigate import ids
-from omnigate.model.context import Context
 from omnigate.model.inbound import Profile
 from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.schema import address as address_table
 from omnigate.store.schema import contact as contact_table
 from omnigate.store.schema import conversation as conversation_table
+from omnigate.store.threads import OWN_FIELDS, ChannelKey, Identity, Person, Thread
 from omnigate.store.transaction import Transaction, chunks
-
-NO_CONTEXT: Final = Context().model_dump_json()
-_PROFILE_FIELDS: Final = ("display_name", "locale", "phone", "email", "avatar_url")
-_OWN_FIELDS: Final = (*_PROFILE_FIELDS, "blocked_at", "merged_into")
-
-
-class ChannelKey(NamedTuple):
-    """A configured channel, as far as the store is concerned."""
-
-    name: str
-    kind: str
-    priority: int = 100
-
-
-@dataclass(slots=True)
-class Identity:
-    """One address of a person."""
-
-    address: str
-    username: str | None
-    verified_at: int | None
-    new: bool = False
-    changed: bool = False
-
-
-@dataclass(slots=True)
-class Person:
-    """A contact in memory."""
-
-    id: str
-    display_name: str | None = None
-    locale: str | None = None
-    phone: str | None = None
-    email: str | None = None
-    avatar_url: str | None = None
-    blocked_at: int | None = None
-    merged_into: str | None = None
-    identities: list[Identity] = field(default_factory=list)
-    new: bool = False
-    changed: bool = False
-    _json: str | None = None
-
-    def learn(self, profile: Profile) -> list[str]:
-        """Take over what a profile tells but its addresses; return the fields that changed."""
-        changed = [name for name in _PROFILE_FIELDS if self._differs(name, getattr(profile, name))]
-        for name in changed:
-            setattr(self, name, getattr(profile, name))
-        if changed:
-            self.touch()
-        return changed
-
-    def know(self, address: str, username: str | None, verified_at: int | None) -> bool:
-        """Take over an address that is this person's; tell whether that changed anything."""
-        for known in self.identities:
-            if known.address == address:
-                fresher = username is not None and username != known.username
-                proven = verified_at is not None and known.verified_at is None
-                if fresher:
-                    known.username = username
-                if proven:
-                    known.verified_at = verified_at
-                if fresher or proven:
-                    known.changed = True
-                    self.touch()
-                return fresher or proven
-        self.identities.append(Identity(address, username, verified_at, new=True))
-        self.touch()
-        return True
-
-    def learn_gaps(self, other: Person) -> None:
-        """Take over what the other knows and this one does not."""
-        for name in _PROFILE_FIELDS:
-            if getattr(self, name) is None:
-                setattr(self, name, getattr(other, name))
-        self.touch()
-
-    def touch(self) -> None:
-        """Note that there is something to write."""
-        self.changed = True
-        self._json = None
-
-    def as_json(self) -> str:
-        """Return the contact as the envelope shows it."""
-        if self._json is None:
-            shown: dict[str, Any] = {"id": self.id}
-            shown.update((name, getattr(self, name)) for name in _PROFILE_FIELDS)
-            shown["addresses"] = [
-                {
-                    "address": known.address,
-                    "username": known.username,
-                    "verified": known.verified_at is not None,
-                }
-                for known in self.identities
-            ]
-            self._json = to_json(shown).decode()
-        return self._json
-
-    def _differs(self, name: str, value: str | None) -> bool:
-        return value is not None and value != getattr(self, name)
-
-
-@dataclass(slots=True)
-class Thread:
-    """A conversation in memory."""
-
-    id: str
-    channel: ChannelKey
-    external_id: str
-    person: Person
-    address: str
-    subject: str | None = None
-    status: Literal["open", "closed"] = "open"
-    owner: str | None = None
-    next_sequence: int = 1
-    context: str = NO_CONTEXT
-    new: bool = False
-    changed: bool = False
-
-    def next(self) -> int:
-        """Take the next sequence number."""
-        number = self.next_sequence
-        self.next_sequence += 1
-        self.changed = True
-        return number
-
-    def merge_context(self, context: Context) -> bool:
-        """Replace the fields that the newer context names; tell whether anything changed."""
-        merged = Context.model_validate_json(self.context).model_dump()
-        news = context.model_dump(exclude_unset=True, exclude_none=True)
-        custom = {**merged["custom"], **news.pop("custom", {})}
-        merged.update(news)
-        merged["custom"] = dict(list(custom.items())[-50:])
-        text = Context.model_validate(merged).model_dump_json()
-        if text == self.context:
-            return False
-        self.context = text
-        self.changed = True
-        return True
-
-    def as_json(self) -> str:
-        """Return the conversation as the envelope shows it."""
-        head = to_json(
-            {
-                "id": self.id,
-                "external_id": self.external_id,
-                "subject": self.subject,
-                "status": self.status,
-            }
-        ).decode()
-        return f'{head[:-1]},"context":{self.context}}}'
 
 
 class Ledger:
@@ -393,7 +241,7 @@ class Ledger:
 
 
 def _contact_row(person: Person, now: int) -> dict[str, Any]:
-    row = {name: getattr(person, name) for name in ("id", *_OWN_FIELDS)}
+    row = {name: getattr(person, name) for name in ("id", *OWN_FIELDS)}
     row["updated_at"] = now
     if person.new:
         row["created_at"] = now
@@ -460,7 +308,7 @@ _INSERT_CONVERSATION: Final = bulk_insert(conversation_table)
 _UPDATE_CONTACT: Final = Bulk(
     update(contact_table)
     .where(contact_table.c.id == bindparam("key"))
-    .values({name: bindparam(name) for name in (*_OWN_FIELDS, "updated_at")})
+    .values({name: bindparam(name) for name in (*OWN_FIELDS, "updated_at")})
 )
 _UPDATE_ADDRESS: Final = Bulk(
     update(address_table)

@@ -9,9 +9,9 @@ from pydantic_core import from_json
 from sqlalchemy import Connection, bindparam, select, update
 
 from omnigate.model.event import Message, Part
-from omnigate.store.ledger import Thread
 from omnigate.store.prepared import bulk_insert
 from omnigate.store.schema import event_body, message, message_part
+from omnigate.store.threads import Thread
 from omnigate.store.transaction import Transaction, chunks
 
 

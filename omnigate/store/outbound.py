@@ -19,7 +19,7 @@ from omnigate.model.attachment import Attachment
 from omnigate.model.event import EventType, Message, StatusData
 from omnigate.model.inbound import Profile
 from omnigate.model.outbound import Author, Button
-from omnigate.store.ledger import ChannelKey, Ledger, Thread
+from omnigate.store.ledger import Ledger
 from omnigate.store.messages import message_row
 from omnigate.store.record import Draft, Owed, Recorder, owe
 from omnigate.store.schema import (
@@ -29,6 +29,7 @@ from omnigate.store.schema import (
     message,
     message_part,
 )
+from omnigate.store.threads import ChannelKey, Thread
 from omnigate.store.transaction import Target, Transaction, chunks
 
 

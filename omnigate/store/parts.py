@@ -17,11 +17,12 @@ from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from omnigate.model.outbound import OutboundPart
 from omnigate.store.attachments import read_attachments
-from omnigate.store.ledger import Ledger, Thread
+from omnigate.store.ledger import Ledger
 from omnigate.store.prepared import Bulk
 from omnigate.store.receipts import ANY_CONVERSATION, Receipts, take_early
 from omnigate.store.record import Recorder
 from omnigate.store.schema import conversation, message, message_part
+from omnigate.store.threads import Thread
 from omnigate.store.transaction import Transaction, chunks
 
 log = structlog.get_logger("store")

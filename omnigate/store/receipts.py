@@ -17,10 +17,11 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from omnigate.model.event import EventType, Message
 from omnigate.model.inbound import Receipt
-from omnigate.store.ledger import ChannelKey, Ledger, Thread
+from omnigate.store.ledger import Ledger
 from omnigate.store.messages import read_messages
 from omnigate.store.record import Draft, Recorder
 from omnigate.store.schema import early_receipt, message, message_part
+from omnigate.store.threads import ChannelKey, Thread
 from omnigate.store.transaction import RecordedEvent, Transaction, chunks
 
 RANK: Final = {

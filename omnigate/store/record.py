@@ -14,9 +14,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from omnigate import ids
 from omnigate.model.event import DATA, EventType
-from omnigate.store.ledger import ChannelKey, Person, Thread
 from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.schema import APART, DUE, IDLE, event, event_body, lane, outbox
+from omnigate.store.threads import ChannelKey, Person, Thread
 from omnigate.store.transaction import RecordedEvent, Target, Transaction
 
 MEDIA_URL: Final = "omnigate-media:"

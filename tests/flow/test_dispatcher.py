@@ -24,8 +24,8 @@ from omnigate.model.outbound import Reply
 from omnigate.store.destinations import Name, register
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.lanes import Item, Lease
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.store import Store, open_store
+from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import Target
 
 pytestmark = pytest.mark.anyio

@@ -12,8 +12,8 @@ import omnigate
 from omnigate.errors import Overloaded
 from omnigate.flow import inbox as module
 from omnigate.flow.inbox import Inbox
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.store import open_store
+from omnigate.store.threads import ChannelKey
 
 pytestmark = pytest.mark.anyio
 

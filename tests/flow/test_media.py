@@ -25,9 +25,9 @@ from omnigate.flow.signed import AddressBook
 from omnigate.model.event import Message
 from omnigate.store.attachments import add_uploaded, settle_fetched
 from omnigate.store.ingest import Intake, ingest
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.messages import list_messages
 from omnigate.store.store import Store, open_store
+from omnigate.store.threads import ChannelKey
 from omnigate.testing.server import serve_app
 
 pytestmark = pytest.mark.anyio

@@ -13,8 +13,8 @@ from omnigate.flow.stream import Stream
 from omnigate.model.event import Event, EventType
 from omnigate.store.history import log_end
 from omnigate.store.ingest import Intake, ingest
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.store import Store, open_store
+from omnigate.store.threads import ChannelKey
 
 pytestmark = pytest.mark.anyio
 

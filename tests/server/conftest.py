@@ -27,8 +27,8 @@ from omnigate.server.listener import listening, listening_unix
 from omnigate.server.services import Services, TestOutcome
 from omnigate.store import tokens
 from omnigate.store.destinations import Health, Name, register
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.store import Store, open_store
+from omnigate.store.threads import ChannelKey
 
 
 def make_runner(

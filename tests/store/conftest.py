@@ -15,9 +15,9 @@ from omnigate.model.event import EventType
 from omnigate.store.destinations import Name, register
 from omnigate.store.engine import open_writer
 from omnigate.store.ingest import Intake, ingest
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.migrate import upgrade
 from omnigate.store.soundness import find_problems
+from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import RowNumbers, Target, Transaction
 
 BEGIN = 1_800_000_000_000

@@ -7,8 +7,8 @@ from typing import Any
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.leases import Waken, expire_leases, give_back, waken
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.settling import Settlement, settle
+from omnigate.store.threads import ChannelKey
 
 LEASE_MS = 60_000
 HOUR = 3_600_000

@@ -13,9 +13,9 @@ from omnigate.model.event import Message
 from omnigate.store.destinations import Name, register
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.leases import give_back, void_leases
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.outbound import Outgoing, PartContent, enqueue
 from omnigate.store.parts import PartResult, settle_part
+from omnigate.store.threads import ChannelKey
 
 CHANNEL = ChannelKey("app", "http", 50)
 

@@ -13,7 +13,6 @@ from omnigate.model.address import Address
 from omnigate.model.event import Message
 from omnigate.model.inbound import Receipt
 from omnigate.store.destinations import Name, register
-from omnigate.store.ledger import ChannelKey
 from omnigate.store.messages import read_messages
 from omnigate.store.outbound import (
     Accepted,
@@ -25,6 +24,7 @@ from omnigate.store.outbound import (
 )
 from omnigate.store.parts import PartResult, settle_part
 from omnigate.store.receipts import RANK, message_state, rises
+from omnigate.store.threads import ChannelKey
 
 WHEN = datetime(2026, 11, 21, 10, tzinfo=UTC)
 CHANNEL = ChannelKey("app", "http", 50)

@@ -1,0 +1,161 @@
+"""Contacts and conversations in memory: what is known of them, and how envelopes show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+from pydantic_core import to_json
+
+from omnigate.model.context import Context
+from omnigate.model.inbound import Profile
+
+NO_CONTEXT: Final = Context().model_dump_json()
+_PROFILE_FIELDS: Final = ("display_name", "locale", "phone", "email", "avatar_url")
+OWN_FIELDS: Final = (*_PROFILE_FIELDS, "blocked_at", "merged_into")
+
+
+class ChannelKey(NamedTuple):
+    """A configured channel, as far as the store is concerned."""
+
+    name: str
+    kind: str
+    priority: int = 100
+
+
+@dataclass(slots=True)
+class Identity:
+    """One address of a person."""
+
+    address: str
+    username: str | None
+    verified_at: int | None
+    new: bool = False
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class Person:
+    """A contact in memory."""
+
+    id: str
+    display_name: str | None = None
+    locale: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    avatar_url: str | None = None
+    blocked_at: int | None = None
+    merged_into: str | None = None
+    identities: list[Identity] = field(default_factory=list)
+    new: bool = False
+    changed: bool = False
+    _json: str | None = None
+
+    def learn(self, profile: Profile) -> list[str]:
+        """Take over what a profile tells but its addresses; return the fields that changed."""
+        changed = [name for name in _PROFILE_FIELDS if self._differs(name, getattr(profile, name))]
+        for name in changed:
+            setattr(self, name, getattr(profile, name))
+        if changed:
+            self.touch()
+        return changed
+
+    def know(self, address: str, username: str | None, verified_at: int | None) -> bool:
+        """Take over an address that is this person's; tell whether that changed anything."""
+        for known in self.identities:
+            if known.address == address:
+                fresher = username is not None and username != known.username
+                proven = verified_at is not None and known.verified_at is None
+                if fresher:
+                    known.username = username
+                if proven:
+                    known.verified_at = verified_at
+                if fresher or proven:
+                    known.changed = True
+                    self.touch()
+                return fresher or proven
+        self.identities.append(Identity(address, username, verified_at, new=True))
+        self.touch()
+        return True
+
+    def learn_gaps(self, other: Person) -> None:
+        """Take over what the other knows and this one does not."""
+        for name in _PROFILE_FIELDS:
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(other, name))
+        self.touch()
+
+    def touch(self) -> None:
+        """Note that there is something to write."""
+        self.changed = True
+        self._json = None
+
+    def as_json(self) -> str:
+        """Return the contact as the envelope shows it."""
+        if self._json is None:
+            shown: dict[str, Any] = {"id": self.id}
+            shown.update((name, getattr(self, name)) for name in _PROFILE_FIELDS)
+            shown["addresses"] = [
+                {
+                    "address": known.address,
+                    "username": known.username,
+                    "verified": known.verified_at is not None,
+                }
+                for known in self.identities
+            ]
+            self._json = to_json(shown).decode()
+        return self._json
+
+    def _differs(self, name: str, value: str | None) -> bool:
+        return value is not None and value != getattr(self, name)
+
+
+@dataclass(slots=True)
+class Thread:
+    """A conversation in memory."""
+
+    id: str
+    channel: ChannelKey
+    external_id: str
+    person: Person
+    address: str
+    subject: str | None = None
+    status: Literal["open", "closed"] = "open"
+    owner: str | None = None
+    next_sequence: int = 1
+    context: str = NO_CONTEXT
+    new: bool = False
+    changed: bool = False
+
+    def next(self) -> int:
+        """Take the next sequence number."""
+        number = self.next_sequence
+        self.next_sequence += 1
+        self.changed = True
+        return number
+
+    def merge_context(self, context: Context) -> bool:
+        """Replace the fields that the newer context names; tell whether anything changed."""
+        merged = Context.model_validate_json(self.context).model_dump()
+        news = context.model_dump(exclude_unset=True, exclude_none=True)
+        custom = {**merged["custom"], **news.pop("custom", {})}
+        merged.update(news)
+        merged["custom"] = dict(list(custom.items())[-50:])
+        text = Context.model_validate(merged).model_dump_json()
+        if text == self.context:
+            return False
+        self.context = text
+        self.changed = True
+        return True
+
+    def as_json(self) -> str:
+        """Return the conversation as the envelope shows it."""
+        head = to_json(
+            {
+                "id": self.id,
+                "external_id": self.external_id,
+                "subject": self.subject,
+                "status": self.status,
+            }
+        ).decode()
+        return f'{head[:-1]},"context":{self.context}}}'
