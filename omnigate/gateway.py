@@ -12,14 +12,12 @@ Whatever is built here is handed what it needs; nobody else constructs a part of
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
-import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -28,11 +26,11 @@ import anyio
 import structlog
 from aiohttp import ClientSession
 
-from omnigate import logs, systemd
+from omnigate import logs, process, systemd
 from omnigate.backend import Backend
 from omnigate.channel import Channel
 from omnigate.config import BackendSection, BrokenSection, ChannelSection, Config
-from omnigate.errors import ConfigError, OmnigateError, Refused
+from omnigate.errors import OmnigateError, Refused
 from omnigate.flow.breaker import Breaker
 from omnigate.flow.carriers import BackendCarrier, ChannelCarrier
 from omnigate.flow.destination import Destination
@@ -283,32 +281,7 @@ class Gateway:
 def run(config: Config) -> int:
     """Run the daemon until it is told to stop; return the exit code."""
     logs.configure(config.settings.log.level, config.settings.log.format)
-    stop = asyncio.Event()
-
-    async def main() -> None:
-        _stop_on_signals(stop)
-        await serve(config, stop)
-
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        try:
-            runner.run(main())
-        except (OmnigateError, BaseExceptionGroup) as error:
-            return _fatal(error)
-    return 0
-
-
-def _fatal(error: BaseException) -> int:
-    """Say what ended the daemon, in words where an operator can do something; return the exit code."""
-    if isinstance(error, BaseExceptionGroup):
-        return max(_fatal(inner) for inner in error.exceptions)
-    if isinstance(error, ConfigError):
-        log.critical("the configuration cannot be used", error=str(error))
-        return 2
-    if isinstance(error, OmnigateError):
-        log.critical("cannot go on", error=str(error))
-    else:
-        log.critical("ended unexpectedly", exc_info=error)
-    return 1
+    return process.run(partial(serve, config))
 
 
 async def serve(config: Config, stop: asyncio.Event) -> None:
@@ -341,7 +314,7 @@ async def _receive(gateway: Gateway, stop: asyncio.Event) -> None:
     ):
         for runner in gateway.plugins.channels.values():
             channels.start_soon(runner.run)
-        _spare_the_collector()
+        process.spare_the_collector()
         gateway.ready = True
         systemd.notify("READY=1")
         log.info("ready", listen=settings.server.listen, socket=str(settings.socket))
@@ -379,36 +352,3 @@ async def offline(config: Config) -> AsyncIterator[Path]:
             async with listening_unix(application, path, settings.server):
                 yield path
                 gateway.stream.close()
-
-
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    """Stop in order on the first SIGTERM or Ctrl-C, at once on the second."""
-
-    def asked() -> None:
-        if stop.is_set():
-            os._exit(1)
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked)
-
-
-def _spare_the_collector() -> None:
-    """Keep what stays for good out of the garbage collector's rounds, and make them rarer.
-
-    Modules and models are most of what there is; going through them again and again took a twentieth
-    of all work under load. Messages hardly ever make cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return the fast event loop where it is installed."""
-    try:
-        import uvloop  # noqa: PLC0415  # not on every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
