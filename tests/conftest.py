@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.browser"]
+
 CHROMIUM = "/usr/bin/chromium"
 NOT_RUN_IS_A_FAILURE = os.environ.get("CI", "").lower() == "true"
 

@@ -11,36 +11,11 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
+
+from tests.browser import OPEN_ROOTS
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-FLAGS = [
-    "--no-sandbox",
-    "--headless=new",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-# The widget's root is closed to the page, and so to the test.
-OPEN_ROOTS = """
-const attach = Element.prototype.attachShadow;
-Element.prototype.attachShadow = function (options) {
-  return attach.call(this, {...options, mode: "open"});
-};
-"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=FLAGS, chromium_sandbox=False
-        )
-        yield browser
-        browser.close()
 
 
 def fetch(url: str, data: bytes | None = None, **headers: str) -> tuple[int, Message, str]:

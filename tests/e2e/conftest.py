@@ -21,8 +21,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiohttp import web
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 from standardwebhooks.webhooks import Webhook
+
+from tests.browser import OPEN_ROOTS
 
 SECONDS = 30.0
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two characters").decode()
@@ -60,23 +62,6 @@ concurrency = 4
 {backends}
 [[routes]]
 backends = {names}
-"""
-FLAGS = [
-    "--no-sandbox",
-    "--headless=new",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-# The widget's closed root is out of reach of the tests too: they open it.
-OPEN_ROOTS = """
-const attach = Element.prototype.attachShadow;
-Element.prototype.attachShadow = function (options) {
-  return attach.call(this, {...options, mode: "open"});
-};
 """
 
 
@@ -443,17 +428,6 @@ def until() -> Callable[..., Any]:
 def answer() -> type[Answer]:
     """What an endpoint's ``behave`` returns."""
     return Answer
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium; ended with the module, since its event loop disturbs asynchronous tests."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=FLAGS, chromium_sandbox=False
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

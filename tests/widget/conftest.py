@@ -8,28 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser import OPEN_ROOTS
 from tests.widget.chat_server import ChatServer
-
-FLAGS = [
-    "--no-sandbox",
-    "--headless=new",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-# A closed root is out of reach of the tests too: they open it, and one test checks what was asked.
-OPEN_ROOTS = """
-const attach = Element.prototype.attachShadow;
-Element.prototype.attachShadow = function (options) {
-  window.askedMode = options.mode;
-  return attach.call(this, {...options, mode: "open"});
-};
-"""
 
 
 @pytest.fixture
@@ -39,17 +21,6 @@ def server() -> Iterator[ChatServer]:
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium. Playwright's loop runs as long: tests of coroutines cannot run beside it."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=FLAGS, chromium_sandbox=False
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
