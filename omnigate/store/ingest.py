@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from omnigate.channel import Recorded
 from omnigate.model.inbound import Inbound
+from omnigate.store.dialect import upsert
 from omnigate.store.interpret import Interpreter
 from omnigate.store.prepared import bulk_insert
 from omnigate.store.schema import cursor, dedup, event

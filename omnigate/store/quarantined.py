@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
+from omnigate.store.dialect import upsert
 from omnigate.store.schema import quarantine
 from omnigate.store.transaction import Transaction
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Text, bindparam, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from omnigate.model.event import EventType, Message
 from omnigate.model.inbound import Receipt
+from omnigate.store.dialect import upsert
 from omnigate.store.ledger import Ledger
 from omnigate.store.messages import read_messages
 from omnigate.store.record import Draft, Recorder

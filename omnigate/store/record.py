@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 from sqlalchemy import Integer, bindparam, case, false, literal_column
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from omnigate import ids
 from omnigate.model.event import DATA, EventType
+from omnigate.store.dialect import upsert
 from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.schema import APART, DUE, IDLE, event, event_body, lane, outbox
 from omnigate.store.threads import ChannelKey, Person, Thread
@@ -205,7 +205,6 @@ _NEW_LANE: Final = upsert(lane).values(
     lease_token=literal_column("0"),
     updated_at=bindparam("now"),
 )
-# SQLite and PostgreSQL share this form of upsert, and SQLAlchemy renders it the same for both.
 _UPSERT_LANE: Final = Bulk(
     _NEW_LANE.on_conflict_do_update(
         index_elements=[lane.c.destination_id, lane.c.stream],

@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from omnigate.store.dialect import file_problems
 from omnigate.store.schema import lane, outbox
 
 _MOST: Final = 50
@@ -13,20 +14,8 @@ _MOST: Final = 50
 
 def find_problems(connection: Connection) -> list[str]:
     """Return what is wrong with the store, in words; empty when it is sound. Reads all of it."""
-    found = [*_of_file(connection), *_of_references(connection), *_of_lanes(connection)]
+    found = [*file_problems(connection, _MOST), *_of_lanes(connection)]
     return found[:_MOST]
-
-
-def _of_file(connection: Connection) -> list[str]:
-    said = connection.exec_driver_sql(f"PRAGMA quick_check({_MOST})").scalars()
-    return [f"file: {line}" for line in said if line != "ok"]
-
-
-def _of_references(connection: Connection) -> list[str]:
-    return [
-        f"{table} row {row} refers to a missing {parent}"
-        for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check")
-    ]
 
 
 def _of_lanes(connection: Connection) -> list[str]:

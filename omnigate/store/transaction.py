@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from omnigate.model.event import EventType
+from omnigate.store.dialect import numbers_given
 from omnigate.store.schema import attempt, event, outbox, quarantine
 
 
@@ -55,8 +56,7 @@ class RowNumbers:
             )
         }
         # Outbox rows are deleted when done: their numbers are remembered apart and never reused.
-        remembered = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
-        for name, last in remembered:
+        for name, last in numbers_given(connection).items():
             self._last[name] = max(last, self._last.get(name, 0))
         self._last.setdefault(outbox.name, 0)
 

@@ -17,7 +17,6 @@ its own, so that only the bad one fails.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from sqlalchemy import Connection, RootTransaction
 from sqlalchemy.exc import DBAPIError
 
 from omnigate.errors import OmnigateError, StoreError
+from omnigate.store.dialect import disk_failure
 from omnigate.store.transaction import RecordedEvent, Transaction
 
 ItemT = TypeVar("ItemT")
@@ -40,10 +40,6 @@ LastWord = tuple[Operation[Any, Any], Any, "asyncio.Future[Any]"]
 
 MAX_WEIGHT: Final = 512
 """About how many items one turn takes, so that a turn stays short."""
-
-_FATAL_CODES: Final = frozenset(
-    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-)
 
 log = structlog.get_logger("store")
 
@@ -250,7 +246,7 @@ class Writer:
     async def _one_by_one(self, jobs: Sequence[_Job], cause: BaseException) -> _Outcome:
         """Run each job again alone; what fails again gets its own error."""
         outcome = _Outcome([], Committed([], set(), attachments_due=False))
-        outcome.fatal = _disk_failure(cause)
+        outcome.fatal = disk_failure(cause)
         for job in jobs:
             if outcome.fatal is not None:
                 # After a sync that failed the next may succeed, and prove nothing.
@@ -261,7 +257,7 @@ class Writer:
                     raise cause
                 results, committed = await self._commit([job])
             except Exception as error:  # as above
-                outcome.fatal = _disk_failure(error)
+                outcome.fatal = disk_failure(error)
                 outcome.results.append(_as_store_error(error))
                 continue
             outcome.results.append(results[0])
@@ -274,13 +270,6 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _disk_failure(error: BaseException) -> BaseException | None:
-    """Return the driver's error if it means that the file cannot be trusted any more."""
-    original = error.orig if isinstance(error, DBAPIError) else None
-    code = getattr(original, "sqlite_errorcode", 0) & 0xFF
-    return original if code in _FATAL_CODES else None
 
 
 def _disk_error(cause: BaseException) -> StoreError:

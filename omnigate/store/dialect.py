@@ -1,0 +1,44 @@
+"""Everything that is SQLite's own, apart from opening the file (`omnigate.store.engine`).
+
+Another engine gets its own of these few; all other modules speak SQLAlchemy's common language.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DBAPIError
+
+__all__ = ["disk_failure", "file_problems", "numbers_given", "upsert"]
+
+_FATAL_CODES: Final = frozenset(
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+)
+
+
+def disk_failure(error: BaseException) -> BaseException | None:
+    """Return the driver's error if it means that the file cannot be trusted any more."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    code = getattr(original, "sqlite_errorcode", 0) & 0xFF
+    return original if code in _FATAL_CODES else None
+
+
+def numbers_given(connection: Connection) -> Mapping[str, int]:
+    """Return the highest number that rows of a table ever had, deleted ones included, by table."""
+    rows = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
+    return {row.name: row.seq for row in rows}
+
+
+def file_problems(connection: Connection, limit: int) -> list[str]:
+    """Return what is wrong with the file and with references between its tables."""
+    said = connection.exec_driver_sql(f"PRAGMA quick_check({limit})").scalars()
+    found = [f"file: {line}" for line in said if line != "ok"]
+    found += (
+        f"{table} row {row} refers to a missing {parent}"
+        for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check")
+    )
+    return found
