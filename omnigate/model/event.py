@@ -51,7 +51,13 @@ EPHEMERAL: Final = frozenset({EventType.TYPING, EventType.PRESENCE, EventType.PA
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class Part(_Frozen):

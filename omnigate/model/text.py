@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
 
 
@@ -21,7 +22,13 @@ class Model(BaseModel):
     """Frozen data that Omnigate defines: unknown fields are errors, errors never print the input."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        # Schemas say what the docstrings say, and that an envelope has all of its fields.
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,
     )
 
 
@@ -32,7 +39,10 @@ class Payload(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", hide_input_in_errors=True, populate_by_name=True
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        populate_by_name=True,
     )
 
 
@@ -100,6 +110,9 @@ def rfc3339(moment: datetime) -> str:
 
 
 Timestamp = Annotated[
-    AwareDatetime, AfterValidator(_milliseconds), PlainSerializer(rfc3339, return_type=str)
+    AwareDatetime,
+    AfterValidator(_milliseconds),
+    PlainSerializer(rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An aware time, kept in UTC to the millisecond."""
