@@ -206,8 +206,9 @@ def test_configurations_are_good(place, page):
         text = text.replace("/run/omnigate", str(place.directory))
         (place.directory / "omnigate.toml").write_text(text)
         (place.directory / "omnigate.toml").chmod(0o600)
-        (place.directory / "crm.secret").write_text(new_secret())
-        (place.directory / "crm.secret").chmod(0o600)
+        for name in ("app.secret", "crm.secret"):
+            (place.directory / name).write_text(new_secret())
+            (place.directory / name).chmod(0o600)
         done = place.shell("omnigate check")
         assert done.returncode == 0, done.stderr
         assert " is good:" in done.stdout, done.stderr
