@@ -83,6 +83,8 @@ class ChatServer:
         self.sessions: list[dict[str, Any]] = []
         self.uploads: list[tuple[str, bytes]] = []
         self.requests: list[str] = []
+        self.turned_away: list[str] = []
+        """Paths that were asked for while it was down."""
         self.drop_acks = 0
         self.block_socket = False
         self.refuse_sessions = 0
@@ -90,6 +92,7 @@ class ChatServer:
         self.expire_once = False
         self.identity = "anonymous"
         self.packed = True
+        self.hold_uploads = False
         self.down = False
         self.site = self.chat = ""
         self._loop = asyncio.new_event_loop()
@@ -272,6 +275,7 @@ class ChatServer:
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=headers)
         if self.down and request.path.startswith(CHANNEL):
+            self.turned_away.append(request.path)
             return web.json_response({"title": "down"}, status=503, headers=headers)
         response: web.StreamResponse = await handler(request)
         if request.path.startswith(CHANNEL) and not response.prepared:
@@ -392,6 +396,8 @@ class ChatServer:
         file = form["file"]
         assert isinstance(file, web.FileField)
         content = file.file.read()
+        while self.hold_uploads:  # noqa: ASYNC110  # set by another thread
+            await asyncio.sleep(0.01)
         self.uploads.append((file.filename, content))
         ticket = f"ticket-{len(self.uploads) - 1}"
         known = {"name": file.filename, "mime": file.content_type, "size_bytes": len(content)}

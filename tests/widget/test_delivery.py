@@ -146,7 +146,7 @@ def test_after_an_outage_websocket_is_used_again(chat: Any, server: Any) -> None
     chat.shows("sent")
     server.down = True
     server.drop_connections(1012)
-    chat.until(lambda: any(path.endswith("/events") for path in server.requests))
+    chat.until(lambda: any(path.endswith("/events") for path in server.turned_away))
     server.down = False
 
     def is_back() -> bool:

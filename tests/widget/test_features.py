@@ -155,6 +155,21 @@ def test_an_invitation_never_covers_a_dialog_of_the_page(chat: Any, server: Any)
     expect(chat.page.locator(".invite")).to_be_visible()
 
 
+def test_a_message_that_is_sent_too_early_goes_once_its_files_are_there(
+    chat: Any, server: Any
+) -> None:
+    """Enter while a file is on its way: nobody has to press it again."""
+    chat.open()
+    server.hold_uploads = True
+    notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"Oak, 120 cm"}
+    chat.panel.locator("input[type=file]").set_input_files([notes])
+    chat.panel.locator("progress").wait_for()
+    chat.write("Look")
+    assert server.texts() == []
+    server.hold_uploads = False
+    chat.until(lambda: server.texts() == ["Look"])
+
+
 def test_files_go_by_button_paste_and_drop(chat: Any, server: Any) -> None:
     chat.open()
     chat.until(lambda: server.got("hello"))

@@ -11,6 +11,8 @@ const DEFAULT_LENGTH = 4000;
 const WARN_LENGTH = 200;
 
 export class Composer {
+  /** To be sent as soon as its files are uploaded, unless more is typed. */
+  #eager = false;
   #chips = "";
 
   /**
@@ -71,7 +73,8 @@ export class Composer {
   send() {
     const text = this.input.value.trim();
     const { uploads } = this.chat;
-    if (text.length > this.most || !uploads.ready || !(text || uploads.list.length)) return;
+    if (text.length > this.most || !(text || uploads.list.length)) return;
+    if ((this.#eager = !uploads.ready)) return;
     this.input.value = "";
     this.chat.say(text);
     this.#grow();
@@ -84,6 +87,7 @@ export class Composer {
   }
 
   #change() {
+    this.#eager = false;
     this.chat.draft.write(this.input.value);
     this.#grow();
     this.render();
@@ -106,6 +110,7 @@ export class Composer {
   render() {
     const { chat, t, input } = this;
     const { uploads } = chat;
+    if (this.#eager && uploads.ready) return this.send();
     if (input.value !== chat.draft.text) {
       input.value = chat.draft.text;
       this.#grow();
@@ -171,7 +176,7 @@ export class Composer {
     if (this.notice.dataset.key === notice) return;
     this.notice.dataset.key = notice;
     if (!notice) return fill(this.notice);
-    const button = (/** @type {string} */ key, /** @type {() => void} */ act) => {
+    const button = (/** @type {string} */ key, /** @type {() => void} */ act = () => {}) => {
       const onclick = () => {
         chat.notify("");
         act();
@@ -180,13 +185,12 @@ export class Composer {
       const style = key === "share" ? "primary compact" : "text-button";
       return el("button", { class: style, onclick }, t(key));
     };
-    const nothing = () => {};
     const asks = notice === "locationAsk";
     fill(
       this.notice,
       el("span", {}, t(notice)),
       asks && button("share", () => chat.shareLocation()),
-      button(asks ? "cancel" : "close", nothing),
+      button(asks ? "cancel" : "close"),
     );
   }
 }

@@ -37,7 +37,8 @@ display:flex;flex-direction:column;overflow:clip;background:var(--ground);border
 .head{display:flex;align-items:center;gap:12px;padding:14px 12px 14px 16px}
 .head .avatar{width:40px;height:40px;font-size:17px;background:var(--on);color:var(--accent2)}
 .head .who{flex:1;min-width:0}
-.head h2{font-size:16px;line-height:1.3;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.head h2{font-size:16px}
+.head h2,.chip span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .head p{font-size:13px}
 .head p::before{content:"";display:inline-block;width:8px;height:8px;margin-right:6px;border-radius:50%;background:#3ddc84;border:1px solid var(--on)}
 .head .away::before{background:none}
@@ -49,9 +50,8 @@ img{width:100%;height:100%;object-fit:cover;display:block}
 .tool:hover{background:rgb(127 127 127/.2)}
 .avatar,.send,.primary,.in .balloon{background:var(--accent);color:var(--on);border:1px solid transparent}
 .tool.small{width:28px;height:28px}
-.small .icon{width:15px}
 
-.banner{padding:8px 16px;font-size:13px;background:var(--surface);border-bottom:1px solid var(--line)}
+.banner{padding:8px 16px;font-size:13px;background:var(--surface)}
 .body{flex:1;min-height:0;position:relative;display:flex;flex-direction:column}
 .scroll,.form{flex:1;min-height:0;overflow-y:auto;overscroll-behavior:contain}
 .scroll{padding:16px 14px 28px;overflow-anchor:none}
@@ -81,13 +81,12 @@ img{width:100%;height:100%;object-fit:cover;display:block}
 .choice{padding:6px 14px;border-color:var(--link);border-radius:18px;color:var(--link);font-weight:600;font-size:14px;text-decoration:none;overflow-wrap:anywhere}
 .choice:hover:not(:disabled){background:var(--accent);color:var(--on)}
 .choice:disabled{border-color:var(--line);color:var(--muted)}
-.meta{display:none;align-items:center;gap:4px;margin:4px 4px 0 12px}
+.meta{display:none;flex-wrap:wrap;align-items:center;gap:4px;margin:4px 4px 0 12px}
 .last .meta,.failed .meta{display:flex}
-.meta .icon{width:15px;height:15px}
+.meta .icon,.small .icon{width:15px;height:15px}
 .read .i-two{color:var(--link)}
 .failed .meta,.error{color:var(--danger);font-size:13px}
-.failed .meta{flex-wrap:wrap;justify-content:flex-end}
-.jump{position:absolute;z-index:1;right:14px;bottom:10px;border-radius:50%}
+.jump{position:absolute;right:14px;bottom:10px;border-radius:50%}
 .typing{position:relative;margin-top:-24px;pointer-events:none;background:linear-gradient(transparent,var(--ground) 30%);padding:0 16px;font-size:13px;color:var(--muted);min-height:24px}
 .dots{display:inline-flex;gap:3px;margin-right:8px;vertical-align:middle}
 .dots i{width:5px;height:5px;border-radius:50%;background:currentColor}
@@ -98,7 +97,7 @@ img{width:100%;height:100%;object-fit:cover;display:block}
 .notice span{flex:1}
 .line{display:flex;align-items:flex-end;gap:2px}
 textarea,input:not([type=checkbox],[type=radio]),select{width:100%;min-height:44px;padding:10px 12px;border:1px solid var(--muted);border-radius:12px;background:var(--surface);font-size:16px;line-height:22px;resize:none}
-::placeholder{color:var(--muted);opacity:1;white-space:nowrap}
+::placeholder{color:var(--muted);opacity:1}
 .line textarea{min-width:0;max-height:132px;border-color:transparent;padding:9px 8px;min-height:42px}
 .line textarea:focus-visible{outline-color:transparent}
 .send{border-radius:50%}
@@ -107,12 +106,12 @@ textarea,input:not([type=checkbox],[type=radio]),select{width:100%;min-height:44
 .chips{display:flex;flex-wrap:wrap;gap:8px;padding:4px 8px 8px}
 .chip{display:flex;align-items:center;gap:8px;padding:4px;border:1px solid var(--line);border-radius:12px;font-size:13px}
 .chip img{width:36px;height:36px;border-radius:8px}
-.chip span{max-width:150px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.chip span{max-width:150px}
 progress,.check{accent-color:var(--link)}
 progress{width:56px}
 .count{padding:0 8px 4px;text-align:end}
 .privacy{overflow-wrap:anywhere;padding:6px 8px 0;text-align:center}
-.dropping::after{content:attr(data-drop);position:absolute;inset:8px;border:2px dashed var(--link);border-radius:14px;background:var(--surface);z-index:2}
+.dropping::after{content:attr(data-drop);position:absolute;inset:8px;border:2px dashed var(--link);border-radius:14px;background:var(--surface)}
 
 .form,.rating,.field{display:flex;flex-direction:column;gap:14px}
 .form{padding:20px;background:var(--surface)}
@@ -145,7 +144,7 @@ progress{width:56px}
 .launcher:hover{transform:scale(1.05)}
 .panel,.invite,.msg{animation:rise .2s ease-out}
 .dots i{animation:dot 1.2s infinite}
-.dots i:nth-child(2){animation-delay:.15s}.dots i:nth-child(3){animation-delay:.3s}
+.dots i+i{animation-delay:.15s}.dots i+i+i{animation-delay:.3s}
 }
 @keyframes rise{from{opacity:0;transform:translateY(10px)}}
 @keyframes dot{0%,60%,100%{opacity:.35}30%{opacity:1;transform:translateY(-2px)}}

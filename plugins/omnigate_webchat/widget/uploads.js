@@ -22,7 +22,7 @@ function post(file, target, upload, changed) {
     request.setRequestHeader("Authorization", "Bearer " + target.token);
     request.responseType = "json";
     request.upload.onprogress = (event) => {
-      upload.progress = event.total ? event.loaded / event.total : 0;
+      upload.progress = event.loaded / (event.total || 1);
       changed();
     };
     request.onload = () => (request.status === 201 ? resolve(request.response) : reject());
