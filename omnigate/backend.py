@@ -43,10 +43,6 @@ class BackendConfig(PluginConfig):
     include_ephemeral: bool = Field(
         False, description="Also hand on typing, presence and page views, at most once."
     )
-    include_raw: bool = Field(
-        False,
-        description="Add what the channel had and the model has not (extensions) to messages.",
-    )
 
 
 class BackendHost(Protocol):

@@ -130,10 +130,6 @@ class Ledger:
                 found[known] = person
         return found
 
-    def owner_of(self, address: str) -> Person | None:
-        """Return the contact behind an address that `know` was asked for."""
-        return self._by_address.get(address)
-
     def flush(self) -> None:
         """Write everything that is new or changed."""
         connection, now = self._transaction.connection, self._transaction.now

@@ -39,8 +39,6 @@ class Store:
         self.clock = clock
         self.key = b""
         """32 random bytes that only this installation knows."""
-        self.migrated: tuple[str | None, str] = (None, "")
-        """Revisions of the schema before and after opening."""
         self.routing: Callable[[str | None, EventType, str | None], Sequence[Target]] = _nowhere
         """Asked for every event that is recorded; set by the composition root."""
         self._expiry_ms = int(delivery_expiry_seconds * 1000)
@@ -82,11 +80,14 @@ class Store:
         self._lock.acquire()
         try:
             with self._engine.begin() as connection:
-                self.migrated = upgrade(connection)
+                upgrade(connection)
                 self.key = _installation_key(connection)
         except DBAPIError as error:
             self._lock.release()
-            raise StoreError(f"{self.path} cannot be opened: {error.orig}") from error
+            raise StoreError(
+                f"{self.path} cannot be opened: {error.orig}; put a backup in its place, or set"
+                " another [store] url"
+            ) from error
         except StoreError:
             self._lock.release()
             raise
@@ -120,7 +121,10 @@ async def open_store(
         store = Store(path, delivery_expiry_seconds=delivery_expiry_seconds, clock=clock)
         await asyncio.to_thread(store._prepare)  # noqa: SLF001  # the store's own constructor
     except OSError as error:
-        raise StoreError(f"{path} cannot be opened: {error.strerror}") from error
+        raise StoreError(
+            f"{path} cannot be opened: {error.strerror}; make its directory one that this user may"
+            " write to, or set another [store] url"
+        ) from error
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(store.writer.run(), name="store writer")

@@ -119,3 +119,19 @@ def test_one_bad_item_fails_alone_and_its_neighbours_are_committed(tmp_path: Pat
     first, bad, second, kept = asyncio.run(run())
     assert (first, second, kept) == ("a", "b", ["a", "b"])
     assert isinstance(bad, StoreError)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("spoil", ["junk", "no directory"])
+async def test_a_file_that_cannot_be_used_is_refused_with_what_to_do(
+    tmp_path: Path, spoil: str
+) -> None:
+    place = tmp_path / "omnigate.db"
+    if spoil == "junk":
+        place.write_bytes(b"no database at all " * 300)
+    else:
+        place.write_text("a file")
+        place = place / "omnigate.db"
+    with pytest.raises(StoreError, match=r"cannot be opened: .*set another \[store\] url"):
+        async with open_store(f"sqlite:///{place}"):
+            pass
