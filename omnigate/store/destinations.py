@@ -32,6 +32,10 @@ class Health:
     first_failure_at: int | None = None
     last_success_at: int | None = None
     last_error: str | None = None
+    intake_closed: bool = False
+    """The operator lets nothing more in; of channels only."""
+    alerts: int = 0
+    """How many alerts the present failure has raised."""
 
 
 class Name(NamedTuple):

@@ -72,6 +72,7 @@ contact = Table(
     Column("avatar_url", Text),
     Column("blocked_at", BigInteger),
     Column("merged_into", Text),
+    Column("erased_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )
@@ -214,6 +215,8 @@ destination = Table(
     Column("first_failure_at", BigInteger),
     Column("last_success_at", BigInteger),
     Column("last_error", Text),
+    Column("intake_closed", Boolean, nullable=False, server_default=false()),
+    Column("alerts", Integer, nullable=False, server_default="0"),
     UniqueConstraint("direction", "name"),
     CheckConstraint("breaker IN ('closed', 'open', 'probing')", name="breaker"),
 )
@@ -296,8 +299,22 @@ delivery_done = Table(
     Column("message_id", Text),
     Column("outcome", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("status", Integer),
+    Column("duration_ms", Integer),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger, nullable=False),
+)
+Index(
+    "ix_delivery_done_position",
+    delivery_done.c.position,
+    sqlite_where=delivery_done.c.position.is_not(None),
+    postgresql_where=delivery_done.c.position.is_not(None),
+)
+Index(
+    "ix_delivery_done_message_id",
+    delivery_done.c.message_id,
+    sqlite_where=delivery_done.c.message_id.is_not(None),
+    postgresql_where=delivery_done.c.message_id.is_not(None),
 )
 
 attempt = Table(
@@ -310,9 +327,28 @@ attempt = Table(
     Column("at", BigInteger, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("status", Integer),
+    Column("duration_ms", Integer),
     Column("error", Text, nullable=False),
 )
 """Attempts that did not succeed; one that did is in ``delivery_done``."""
+
+exchange = Table(
+    "exchange",
+    metadata,
+    Column("id", RowNumber, primary_key=True),
+    Column("outbox_id", BigInteger, nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("request_headers", Text, nullable=False),
+    Column("status", Integer),
+    Column("response_headers", Text),
+    Column("response_body", Text),
+    Column("error", Text),
+    Column("duration_ms", Integer, nullable=False),
+)
+"""What attempts said over HTTP and were answered, secrets taken out; ``number`` is the attempt's."""
 
 dead = Table(
     "dead",
@@ -371,6 +407,25 @@ quarantine = Table(
     Column("received_at", BigInteger, nullable=False),
     UniqueConstraint("channel", "digest"),
 )
+
+replay = Table(
+    "replay",
+    metadata,
+    Column("id", RowNumber, primary_key=True),
+    Column("destination_id", Integer, ForeignKey("destination.id"), nullable=False),
+    Column("after_position", BigInteger, nullable=False),
+    Column("until_position", BigInteger, nullable=False),
+    Column("types", Text),
+    Column("channels", Text),
+    Column("rate", Float, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("replayed", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    CheckConstraint("state IN ('running', 'done', 'cancelled')", name="state"),
+)
+"""Windows of history that an operator has sent to a backend again; ``after_position`` moves on."""
 
 idempotency = Table(
     "idempotency",
