@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from omnigate import failpoints
 from omnigate.backend import Backend
 from omnigate.channel import Channel
 from omnigate.errors import (
@@ -99,7 +100,9 @@ class BackendCarrier:
         )
         try:
             async with asyncio.timeout(DELIVER_SECONDS):
+                failpoints.reached("send")
                 reply = await self._backend.deliver(event)
+                failpoints.reached("sent")
         except TimeoutError:
             raise DestinationUnavailable(f"no answer within {DELIVER_SECONDS:.0f} s") from None
         if reply is None or not reply.messages:
@@ -147,7 +150,9 @@ class ChannelCarrier:
         )
         try:
             async with asyncio.timeout(SEND_SECONDS):
+                failpoints.reached("send")
                 sent = await self._channel.send(part)
+                failpoints.reached("sent")
         except (RetryLater, DestinationUnavailable, CredentialsRejected, NotReady) as error:
             # Surely not sent.
             await self._settle(job, "queued", error=str(error))

@@ -20,6 +20,7 @@ from typing import Final
 
 import structlog
 
+from omnigate import failpoints
 from omnigate.errors import StoreError
 from omnigate.flow.attempts import Attempts
 from omnigate.flow.destination import Destination
@@ -205,6 +206,7 @@ class Dispatcher:
         allowed = max(0, self._room(destination))
         self._give_back(leased[allowed:])
         if leased[:allowed]:
+            failpoints.reached("claim")
             destination.breaker.probe()
         for lease in leased[:allowed]:
             held = _Held(lease)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, ParamSpec, TypeVar
 
+from omnigate import failpoints
 from omnigate.errors import BadPayload, StoreError
 from omnigate.flow.filetype import HEAD_BYTES
 
@@ -115,6 +116,7 @@ class _Writing:
     def finish(self, data: bytes) -> Shelved:
         file = self.add(data)
         file.flush()
+        failpoints.reached("fsync")
         os.fsync(file.fileno())
         file.close()
         sha256 = self._digest.hexdigest()
@@ -125,6 +127,7 @@ class _Writing:
             self._path = None
         _sync_directory(target.parent)
         _sync_directory(self._shelf.directory)
+        failpoints.reached("shelved")
         return Shelved(sha256, self._size_bytes, self._head)
 
     def discard(self) -> None:

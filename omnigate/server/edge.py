@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from omnigate import failpoints
 from omnigate.server.bodies import Handler
 from omnigate.server.problems import note_unexpected, response_to
 
@@ -25,7 +26,10 @@ def edge(trusted_proxies: Sequence[Network]) -> Middleware:
         try:
             if trusted_proxies:
                 request = _behind_proxies(request, trusted_proxies)
-            return await handler(request)
+            failpoints.reached("verify")
+            answered = await handler(request)
+            failpoints.reached("answer")
+            return answered
         except Exception as error:  # the supervision point of all HTTP endpoints
             if request.transport is None:
                 raise ConnectionResetError("the caller is gone") from error

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 
+from omnigate import failpoints
 from omnigate.channel import Recorded
 from omnigate.model.inbound import Inbound
 from omnigate.store.dialect import upsert
@@ -55,6 +56,7 @@ def ingest(transaction: Transaction, intakes: Sequence[Intake]) -> list[list[Rec
     interpreter.flush()
     _INSERT_DEDUP.run(transaction.connection, known.rows)
     _move_cursors(transaction, intakes)
+    failpoints.reached("insert")
     return results
 
 

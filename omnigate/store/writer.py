@@ -27,6 +27,7 @@ import structlog
 from sqlalchemy import Connection, RootTransaction
 from sqlalchemy.exc import DBAPIError
 
+from omnigate import failpoints
 from omnigate.errors import OmnigateError, StoreError
 from omnigate.store.dialect import disk_failure
 from omnigate.store.transaction import RecordedEvent, Transaction
@@ -225,7 +226,9 @@ class Writer:
                 answers = operation(transaction, [jobs[number].item for number in numbers])
                 for number, answer in zip(numbers, answers, strict=True):
                     results[number] = answer
+            failpoints.reached("commit")
             await asyncio.get_running_loop().run_in_executor(self._thread, work.commit)
+            failpoints.reached("committed")
         except Exception:
             self._roll_back(work)
             raise
