@@ -22,13 +22,15 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).parent
 CONNECTIONS = 64
 CONVERSATIONS = 2000
+PATH = "/channels/app/messages"
 TOKEN = "benchmark-token-0123456789"
 DEADLINE_SECONDS = 90.0
 
@@ -40,44 +42,60 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--floor", type=Path, default=None)
     options = parser.parse_args()
-    floor_rates: list[float] = []
-    omnigate_rates: list[float] = []
+    floors: list[Round] = []
+    rounds: list[Round] = []
     for number in range(1, options.rounds + 1):
         if options.floor is not None and options.floor.exists():
-            floor_rates.append(round_of(run_floor(options.floor), "/", "floor", options.messages))
-            print(f"round {number}: floor    {floor_rates[-1]:8.0f} messages/s", flush=True)
-        omnigate_rates.append(
-            round_of(run_omnigate(), "/channels/app/messages", "omnigate", options.messages)
-        )
-        print(f"round {number}: omnigate {omnigate_rates[-1]:8.0f} messages/s", flush=True)
-    rate = statistics.median(omnigate_rates)
-    print(f"omnigate, stored, delivered and settled: {rate:.0f} messages/s")
-    at_half_rate(rate / 2)
-    if not floor_rates:
+            floors.append(round_of(run_floor(options.floor), "/", "floor", options.messages))
+            print(f"round {number}: floor    {floors[-1]}", flush=True)
+        rounds.append(round_of(run_omnigate(), PATH, "omnigate", options.messages))
+        print(f"round {number}: omnigate {rounds[-1]}", flush=True)
+    middle = median(rounds)
+    print(f"omnigate, stored, delivered and settled: {middle}")
+    at_half_rate(middle.rate / 2)
+    if not floors:
         print("the floor program was not given: no ratio")
         return
-    floor = statistics.median(floor_rates)
-    print(f"floor: {floor:.0f} messages/s")
-    print(f"ratio {rate / floor:.3f}")
+    floor = median(floors)
+    print(f"floor: {floor}")
+    print(f"ratio of cpu per message {floor.cpu_seconds / middle.cpu_seconds:.3f}")
+    print(f"ratio {middle.rate / floor.rate:.3f}")
 
 
-def round_of(program: Iterator[Running], path: str, shape: str, count: int) -> float:
-    """Return messages per second from the first request until the last one is settled."""
+class Round(NamedTuple):
+    """How one round went."""
+
+    rate: float
+    """Messages per second, from the first request until the last one is settled."""
+    cpu_seconds: float
+    """Of the gateway's process, user and system, per message."""
+
+    def __str__(self) -> str:
+        return f"{self.rate:8.0f} messages/s, cpu per message {self.cpu_seconds * 1e6:.0f} µs"
+
+
+def median(rounds: Sequence[Round]) -> Round:
+    """Return the median of each figure."""
+    return Round(*(statistics.median(figures) for figures in zip(*rounds, strict=True)))
+
+
+def round_of(program: Iterator[Running], path: str, shape: str, count: int) -> Round:
+    """Load a gateway once, as fast as it answers."""
     with running(program) as subject:
-        started = time.perf_counter()
+        started, spent = time.perf_counter(), subject.cpu_seconds()
         answer = load(subject.port, path, shape, count, 0)
         if answer["refused"]:
             sys.exit(f"{answer['refused']:.0f} messages were refused")
         wait_until(lambda: subject.delivered() >= count)
         seconds = time.perf_counter() - started
         wait_until(lambda: subject.owed() == 0)
-        return count / seconds
+        return Round(count / seconds, (subject.cpu_seconds() - spent) / count)
 
 
 def at_half_rate(rate: float) -> None:
     """Print acknowledgement times at half of the highest rate, and the memory it took."""
     with running(run_omnigate()) as subject:
-        answer = load(subject.port, "/channels/app/messages", "omnigate", int(rate * 8), rate)
+        answer = load(subject.port, PATH, "omnigate", int(rate * 8), rate)
         print(
             f"acknowledgement at {rate:.0f} messages/s: p50 {answer['p50_ms']:.1f} ms, "
             f"p99 {answer['p99_ms']:.1f} ms"
@@ -105,6 +123,12 @@ class Running:
         with sqlite3.connect(f"file:{self._store}?mode=ro", uri=True) as database:
             count: int = database.execute(f"select count(*) from {table}").fetchone()[0]
         return count
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the process has taken so far, user and system."""
+        # proc(5): the name in parentheses may hold blanks, utime and stime are the 14th and 15th.
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_mib(self) -> float:
         """Return the highest resident memory so far."""
