@@ -36,17 +36,11 @@ def test_a_harmful_answer_sends_nothing_and_costs_no_event(daemon, until, said, 
     name = request.node.callspec.id.replace(" ", "-")
     daemon.crm.says.append(said)
     assert daemon.say(name, f"about {name}", conversation=f"c-{name}").status == 202
-    until(lambda: f"about {name}" in texts(daemon), "the event has arrived")
+    until(lambda: f"about {name}" in daemon.crm.texts, "the event has arrived")
     until(lambda: not daemon.crm.says, "the answer is given")
     # What comes after it in the same conversation shows that the delivery has been settled.
     assert daemon.say(f"{name}-2", f"after {name}", conversation=f"c-{name}").status == 202
-    until(lambda: f"after {name}" in texts(daemon), "the conversation goes on")
-    assert texts(daemon).count(f"about {name}") == 1
+    until(lambda: f"after {name}" in daemon.crm.texts, "the conversation goes on")
+    assert daemon.crm.texts.count(f"about {name}") == 1
     listed = daemon.call("GET", "/v1/messages?direction=outbound", token=daemon.token).json()
     assert listed["items"] == []
-
-
-def texts(daemon: Any) -> list[str]:
-    """Return what customers said, as the receiver heard it."""
-    events = [event for event in daemon.crm.events if event["type"] == "message.received"]
-    return [event["data"]["message"]["text"] for event in events]
