@@ -18,6 +18,7 @@ from typing import IO, Final, ParamSpec, TypeVar
 from omnigate import failpoints
 from omnigate.errors import BadPayload, StoreError
 from omnigate.flow.filetype import HEAD_BYTES
+from omnigate.store.directories import make_directory, sync_directory
 
 ParamsT = ParamSpec("ParamsT")
 ResultT = TypeVar("ResultT")
@@ -48,6 +49,7 @@ class Shelf:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._is_made = False
 
     def path(self, sha256: str) -> Path:
         """Return where the file with this hash is, or would be."""
@@ -55,9 +57,15 @@ class Shelf:
 
     def sweep(self) -> None:
         """Remove what an earlier process left half-written; blocks."""
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.make()
         for stale in self._directory.glob(f"{_TEMPORARY}*"):
             stale.unlink(missing_ok=True)
+
+    def make(self) -> None:
+        """Make the directory, once; its name is safe on return; blocks."""
+        if not self._is_made:
+            make_directory(self._directory)
+            self._is_made = True
 
     async def put(self, chunks: AsyncIterable[bytes], limit_bytes: int) -> Shelved:
         """Write a file; return once its bytes are synced to disk.
@@ -96,9 +104,8 @@ class _Writing:
         self._path: Path | None = None
 
     def open(self) -> None:
-        directory = self._shelf.directory
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=directory)
+        self._shelf.make()
+        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=self._shelf.directory)
         self._path = Path(name)
         self._file = os.fdopen(handle, "wb")
 
@@ -125,8 +132,8 @@ class _Writing:
         if self._path is not None:
             self._path.replace(target)
             self._path = None
-        _sync_directory(target.parent)
-        _sync_directory(self._shelf.directory)
+        sync_directory(target.parent)
+        sync_directory(self._shelf.directory)
         failpoints.reached("shelved")
         return Shelved(sha256, self._size_bytes, self._head)
 
@@ -135,14 +142,6 @@ class _Writing:
             self._file.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 async def _in_thread(

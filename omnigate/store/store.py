@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from omnigate.errors import StoreError
 from omnigate.model.event import EventType
+from omnigate.store.directories import make_directory
 from omnigate.store.engine import StoreLock, database_path, open_readers, open_writer
 from omnigate.store.migrate import upgrade
 from omnigate.store.schema import installation
@@ -115,7 +116,7 @@ async def open_store(
     """
     path = database_path(url)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(path.parent)
         # What customers say is nobody else's to read; the log is made like the file.
         path.touch(mode=0o600)
         store = Store(path, delivery_expiry_seconds=delivery_expiry_seconds, clock=clock)
