@@ -9,7 +9,9 @@ States, all kept in the destination's row so that a restart changes nothing:
 
 A destination that says it is gone is paused besides, until `Breaker.resume`; then it is probed.
 
-After it closed, concurrency comes back in steps (1, 5, 20 …), one step for each success.
+After it closed, and after a pause that the destination asked for, concurrency comes back in steps (1,
+5, 20 …), one step for each success. A failure that did not open it changes neither this nor the turn of
+other lanes: a destination that always fails over one item works.
 """
 
 from __future__ import annotations
@@ -73,19 +75,22 @@ class Breaker:
         return True
 
     def succeeded(self, now: int) -> bool:
-        """Take in a success; True when the destination had been failing until now."""
+        """Take in a success; True when the destination had been failing until now.
+
+        A failure or two before do not make it so, unless somebody was alerted: what failed waits.
+        """
         health = self.health
         health.last_success_at = now
         self._alike.clear()
         self._count(now, failed=False)
         # An attempt that was under way when the destination asked for a pause does not end it.
         health.retry_at = self._asked_until if self._asked_until > now else None
-        was_failing = health.breaker != "closed" or health.first_failure_at is not None
+        alerted = health.alerts > 0 and health.first_failure_at is not None
+        was_failing = health.breaker != "closed" or alerted
+        health.breaker, health.failures, health.opened_for_ms = "closed", 0, 0
+        health.first_failure_at = None
         if was_failing:
-            if health.breaker != "closed":
-                self._window.clear()
-            health.breaker, health.failures, health.opened_for_ms = "closed", 0, 0
-            health.first_failure_at = None
+            self._window.clear()
             self._ramp = 0
         elif self._ramp is not None:
             self._ramp = self._ramp + 1 if self._ramp + 1 < len(_RAMP) else None
@@ -100,9 +105,9 @@ class Breaker:
         health.failures += 1
         health.last_error = error
         health.first_failure_at = health.first_failure_at or now
-        self._ramp = 0
         self._count(now, failed=True)
         if hint_seconds:
+            self._ramp = 0
             self._asked_until = max(self._asked_until, now + int(hint_seconds * 1000))
             health.retry_at = max(health.retry_at or 0, self._asked_until)
         if health.breaker == "open":

@@ -41,6 +41,24 @@ def test_a_success_in_between_starts_the_count_anew() -> None:
     assert one.health.breaker == "closed"
 
 
+def test_a_failure_among_successes_is_no_outage_that_others_have_to_recover_from() -> None:
+    one = breaker()
+    for _ in range(20):
+        one.failed(NOW, "answered 500")
+        assert one.limit(20, NOW) == 20
+        assert not one.succeeded(NOW)
+        one.succeeded(NOW)
+    assert one.health.first_failure_at is None
+
+
+def test_an_outage_that_somebody_was_alerted_to_is_over_with_a_success() -> None:
+    one = breaker()
+    for _ in range(4):
+        one.failed(NOW, "down")
+    one.health.alerts = 1
+    assert one.succeeded(NOW)
+
+
 def test_half_of_ten_attempts_in_a_minute_open_it_and_older_ones_do_not_count() -> None:
     one = breaker()
     for number in range(10):
@@ -106,7 +124,7 @@ def test_retry_after_holds_a_closed_destination_back() -> None:
 def test_retry_after_outlasts_successes_of_attempts_that_were_under_way() -> None:
     one = breaker()
     one.failed(NOW, "answered 429", hint_seconds=60)
-    assert one.succeeded(NOW + 100)
+    one.succeeded(NOW + 100)
     assert one.limit(20, NOW + 59_999) == 0
     assert one.limit(20, NOW + 60_000) == 1
     one.succeeded(NOW + 60_000)
