@@ -98,6 +98,8 @@ class RetryLater(OmnigateError):
     ) -> None:
         super().__init__(message)
         self.after_seconds = after_seconds
+        """When the platform wants it again (a limit per chat): the lane waits so long, up to an hour, and
+        no patience is used up."""
         self.status = status
 
 

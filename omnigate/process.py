@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -15,16 +16,24 @@ from omnigate.errors import ConfigError, OmnigateError
 log = structlog.get_logger("gateway")
 
 
-def run(serve: Callable[[asyncio.Event], Awaitable[None]]) -> int:
-    """Run ``serve`` until it ends; its event is set when the process is asked to stop.
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the process was asked for."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def run(serve: Callable[[Signals], Awaitable[None]]) -> int:
+    """Run ``serve`` until it ends, telling it what signals ask of the process.
 
     Returns the exit code: 0 for an orderly end, 2 when the operator must edit the configuration, else 1.
     """
 
     async def main() -> None:
-        stop = asyncio.Event()
-        _stop_on_signals(stop)
-        await serve(stop)
+        signals = Signals()
+        _hear(signals)
+        await serve(signals)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
@@ -48,17 +57,18 @@ def _fatal(error: BaseException) -> int:
     return 1
 
 
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    """Stop in order on the first SIGTERM or Ctrl-C, at once on the second."""
+def _hear(signals: Signals) -> None:
+    """Stop in order on the first SIGTERM or Ctrl-C, at once on the second; reload on SIGHUP."""
 
-    def asked() -> None:
-        if stop.is_set():
+    def asked_to_stop() -> None:
+        if signals.stop.is_set():
             os._exit(1)
-        stop.set()
+        signals.stop.set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked)
+        loop.add_signal_handler(number, asked_to_stop)
+    loop.add_signal_handler(signal.SIGHUP, signals.reload.set)
 
 
 def spare_the_collector() -> None:

@@ -172,6 +172,9 @@ class Retention(Section):
     """How long what has been done with is kept."""
 
     attempts_days: int = Field(14, ge=1, description="Outcomes of delivery attempts.")
+    exchanges_days: int = Field(
+        7, ge=1, description="What attempts said over HTTP and were answered, secrets taken out."
+    )
     dead_days: int = Field(30, ge=1, description="Dead letters, for inspection and replay.")
 
 
@@ -183,6 +186,13 @@ class Log(Section):
     )
     format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: for people on a terminal, JSON lines elsewhere."
+    )
+    exchanges: Literal["failures", "all"] = Field(
+        "failures",
+        description=(
+            "Which attempts keep what was said over HTTP, for omnigate message trace. all costs "
+            "throughput and disk; of successes the status and the time are always kept."
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from omnigate.demo.pages import Surroundings, application
 from omnigate.demo.receiver import Receiver
 from omnigate.demo.scratch import HOST, Scratch, scratch
 from omnigate.errors import OmnigateError
+from omnigate.process import Signals
 
 _START_SECONDS: Final = 30.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
@@ -57,7 +58,7 @@ async def _run(port: int, open_browser: bool, say: Say) -> None:
         made = stack.enter_context(scratch(page_port, daemon_port))
         receiver = Receiver(made.secret)
         daemon = asyncio.create_task(
-            gateway.serve(config.load(made.config, plugins.load), stop), name="daemon"
+            gateway.serve(config.load(made.config, plugins.load), Signals(stop=stop)), name="daemon"
         )
         try:
             token = await _token(made, daemon)

@@ -7,6 +7,7 @@ what is worth saying, and puts them into a `Settlement`.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -23,6 +24,7 @@ from omnigate.errors import (
     RetryLater,
     StoreError,
 )
+from omnigate.flow.alerts import Alerts
 from omnigate.flow.carriers import Unproven
 from omnigate.flow.destination import Destination
 from omnigate.flow.retry import (
@@ -32,12 +34,14 @@ from omnigate.flow.retry import (
     Verdict,
     after_destination_failure,
     after_item_failure,
+    after_throttle,
 )
 from omnigate.store import destinations, leases
 from omnigate.store.lanes import Item, Lease
 from omnigate.store.leases import Waken
 from omnigate.store.settling import Settlement
 from omnigate.store.store import Store
+from omnigate.transcript import transcribed
 
 WAKEN_CHUNK: Final = 500
 REJECTED_HINT_SECONDS: Final = 300.0
@@ -65,10 +69,14 @@ class Attempts:
         policy: RetryPolicy,
         chance: random.Random,
         start: Callable[[Coroutine[Any, Any, None]], None],
+        alerts: Alerts,
     ) -> None:
         self.figures = Figures()
+        self.keeps_all_exchanges = False
+        """Keep what was said also where it went well."""
         self._store = store
-        self._policy = policy
+        self.policy = policy
+        self._alerts = alerts
         self._chance = chance
         self._start = start
         """Runs what an attempt brings about beside the work on its lane."""
@@ -81,6 +89,18 @@ class Attempts:
         if item.expires_at <= now:
             return await self._dead(destination, lease, item, "expired", "not delivered in time")
         self.figures.attempts += 1
+        began = time.perf_counter()
+        with transcribed(keeps_all=self.keeps_all_exchanges) as transcript:
+            settlement = await self._try(destination, lease, item, last=last)
+        settlement.duration_ms = round((time.perf_counter() - began) * 1000)
+        settlement.exchanges = transcript.exchanges
+        if settlement.status is None:
+            settlement.status = transcript.status
+        return settlement
+
+    async def _try(
+        self, destination: Destination, lease: Lease, item: Item, *, last: bool
+    ) -> Settlement:
         try:
             await destination.carrier.carry(lease, item)
         except Unproven as error:
@@ -139,8 +159,9 @@ class Attempts:
             log.warning("destination failed", destination=destination.name, error=text)
         if first or opened or hint or destination.health.paused:
             await self.note(destination)
+        await self._alerts.look(destination)
         trial = self._trial(lease, item, now)
-        verdict = after_destination_failure(self._policy, trial, self._chance.random(), hint)
+        verdict = after_destination_failure(self.policy, trial, self._chance.random(), hint)
         probe_at = destination.breaker.opens_at()
         if destination.health.breaker != "closed" and probe_at is not None:
             # Some lane must be due to probe, or a lone one would sleep through the recovery.
@@ -153,17 +174,16 @@ class Attempts:
         self, destination: Destination, lease: Lease, item: Item, error: Exception
     ) -> Settlement:
         status = getattr(error, "status", None)
+        trial = self._trial(lease, item, self._store.now())
+        asked_seconds = getattr(error, "after_seconds", None)
+        if asked_seconds is not None:
+            verdict = after_throttle(trial, asked_seconds)
+            return await self._sentence(destination, lease, item, verdict, error)
         if destination.breaker.blames_destination(lease.stream, status):
             refused_by_all = DestinationUnavailable(f"refuses everything: {error}", status=status)
             return await self._destination_failed(destination, lease, item, refused_by_all)
-        trial = self._trial(lease, item, self._store.now())
-        verdict = after_item_failure(
-            self._policy,
-            destination.order,
-            trial,
-            self._chance.random(),
-            getattr(error, "after_seconds", None),
-        )
+        chance = self._chance.random()
+        verdict = after_item_failure(self.policy, destination.order, trial, chance)
         settlement = await self._sentence(destination, lease, item, verdict, error)
         settlement.blames_item = True
         return settlement
@@ -213,14 +233,20 @@ class Attempts:
         return Settlement(lease, item, "dead", last=True, reason=reason, error=error)
 
     async def recover(self, destination: Destination) -> None:
-        """Make all waiting lanes due, in chunks: recovery matters more than back-off.
+        """Make all waiting lanes due: recovery matters more than back-off.
 
         Only then is the recovery noted: after a crash in between, the next success does this anew.
         """
+        await self.waken(destination)
+        await self.note(destination)
+        await self._alerts.call_off(destination)
+
+    async def waken(self, destination: Destination) -> None:
+        """Make all waiting lanes due, in chunks; the breaker still decides how many are tried."""
         wanted = Waken(destination.health.destination_id, WAKEN_CHUNK)
         while await self._store.writer.do(leases.waken, wanted) == WAKEN_CHUNK:
             pass
-        await self.note(destination)
 
     async def note(self, destination: Destination) -> None:
+        """Write down how the destination is."""
         await self._store.writer.do(destinations.note, destination.health)

@@ -66,11 +66,16 @@ class Breaker:
             self.health.breaker = "probing"
 
     def resume(self, now: int) -> bool:
-        """End a pause: the next lane is the probe. False when there was none."""
+        """End a pause: if the destination failed before, the next lane is the probe.
+
+        False when there was none.
+        """
         health = self.health
         if health.paused is None:
             return False
-        health.paused, health.breaker, health.retry_at = None, "open", now
+        health.paused = None
+        if health.first_failure_at is not None:
+            health.breaker, health.retry_at = "open", now
         self._asked_until = 0
         return True
 

@@ -27,9 +27,16 @@ class Destination:
     """Lanes asked for since some were last taken by age alone."""
     hungry: bool = True
     claiming: bool = False
+    held: asyncio.Event | None = None
+    """Nothing is claimed for now, its plugin is being exchanged; set once nothing is under way."""
     timer: asyncio.TimerHandle | None = None
 
     @property
     def health(self) -> Health:
         """The destination's row, as it is kept in memory."""
         return self.breaker.health
+
+    def say_if_quiet(self) -> None:
+        """Tell who holds the destination when nothing is under way any more."""
+        if self.held is not None and not self.busy and not self.claiming:
+            self.held.set()

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -22,11 +23,12 @@ import structlog
 
 from omnigate import failpoints
 from omnigate.errors import StoreError
+from omnigate.flow.alerts import Alerts
 from omnigate.flow.attempts import Attempts
 from omnigate.flow.destination import Destination
 from omnigate.flow.retry import RetryPolicy
 from omnigate.flow.tasks import Tasks
-from omnigate.store import destinations, lanes, leases, settling
+from omnigate.store import lanes, leases, settling
 from omnigate.store.lanes import Claim, Claimed, Lease
 from omnigate.store.store import Store
 from omnigate.store.writer import Committed, LastWord
@@ -60,7 +62,10 @@ class Dispatcher:
         self._store = store
         self._writer = store.writer
         self._tasks = Tasks()
-        self._attempts = Attempts(store, policy, chance or random.Random(), self._tasks.start)
+        self._alerts = Alerts(store)
+        self._attempts = Attempts(
+            store, policy, chance or random.Random(), self._tasks.start, self._alerts
+        )
         self.figures = self._attempts.figures
         self._held: set[_Held] = set()
         self._stopping = False
@@ -70,18 +75,55 @@ class Dispatcher:
         self.destinations[destination.health.destination_id] = destination
         self._writer.nudge()
 
-    async def resume(self, direction: destinations.Direction, name: str) -> bool:
-        """Go on with a destination that has just proven to work; False when nothing held it back."""
-        for destination in self.destinations.values():
-            if (destination.direction, destination.name) == (direction, name):
-                break
-        else:
+    def configure(self, policy: RetryPolicy, *, keeps_all_exchanges: bool) -> None:
+        """Take over another schedule; what waits already keeps the time it was given."""
+        self._attempts.policy = policy
+        self._attempts.keeps_all_exchanges = keeps_all_exchanges
+
+    @asynccontextmanager
+    async def held(self, destination: Destination) -> AsyncIterator[None]:
+        """Have nothing under way at a destination while its plugin is exchanged or taken away.
+
+        Waits for attempts in flight, which their own time limits end.
+        """
+        destination.held = quiet = asyncio.Event()
+        try:
+            if destination.busy or destination.claiming:
+                await quiet.wait()
+            yield
+        finally:
+            destination.held = None
+            self._feed(destination)
+
+    def remove(self, destination: Destination) -> None:
+        """Work on a destination no more; what is owed to it stays. Hold it first."""
+        self.destinations.pop(destination.health.destination_id, None)
+        if destination.timer is not None:
+            destination.timer.cancel()
+
+    async def pause(self, destination: Destination, reason: str) -> None:
+        """Claim nothing more for a destination until `resume`, also after a restart."""
+        destination.health.paused = reason
+        log.info("destination paused", destination=destination.name, reason=reason)
+        await self._attempts.note(destination)
+
+    async def resume(self, destination: Destination) -> bool:
+        """Go on with a destination; one that failed before is probed first. False: it was not paused."""
+        if not destination.breaker.resume(self._store.now()):
             return False
+        log.info("destination goes on", destination=destination.name)
+        await self._attempts.note(destination)
+        await self._attempts.waken(destination)
+        self._feed(destination)
+        return True
+
+    async def proven(self, destination: Destination) -> bool:
+        """Go on with a destination that has just shown that it works; False if nothing held it back."""
         was_paused = destination.health.paused is not None
         destination.health.paused = None
         if not destination.breaker.succeeded(self._store.now()) and not was_paused:
             return False
-        log.info("destination goes on", destination=name)
+        log.info("destination goes on", destination=destination.name)
         await self._attempts.recover(destination)
         self._feed(destination)
         return True
@@ -162,6 +204,8 @@ class Dispatcher:
         return words
 
     def _room(self, destination: Destination) -> int:
+        if destination.held is not None:
+            return 0
         limit = destination.breaker.limit(destination.concurrency, self._store.now())
         return limit - destination.busy
 
@@ -175,6 +219,7 @@ class Dispatcher:
         self, destination: Destination, claim: Claim, future: asyncio.Future[Claimed]
     ) -> None:
         destination.claiming = False
+        destination.say_if_quiet()
         if future.cancelled():
             return
         if (error := future.exception()) is not None:
@@ -251,6 +296,7 @@ class Dispatcher:
             self._held.discard(held)
             destination.busy -= 1
             destination.busy_retrying -= lease.retrying
+            destination.say_if_quiet()
             if destination.hungry:
                 self._feed(destination)
 
@@ -272,6 +318,8 @@ class Dispatcher:
             await asyncio.sleep(RENEW_SECONDS)
             try:
                 await self._renew()
+                for destination in list(self.destinations.values()):
+                    await self._alerts.look(destination)
             except StoreError as error:
                 # A full disk ends no work under way: a lease that runs out is only worked on twice.
                 log.warning("leases were not renewed", error=str(error))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
+from omnigate.config.settings import Retention
 from omnigate.errors import StoreError
 from omnigate.store.prune import Ages, LaneWalk, prune, prune_lanes
 from omnigate.store.store import Store
@@ -23,21 +25,25 @@ IDLE_LANE_DAYS: Final = 7
 log = structlog.get_logger("housekeeping")
 
 
-async def keep_house(store: Store, *, attempts_days: int, dead_days: int) -> None:
-    """Go round every hour until cancelled."""
-    ages = Ages(
-        dedup=DEDUP_DAYS * _DAY,
-        idempotency=IDEMPOTENCY_DAYS * _DAY,
-        early_receipts=EARLY_RECEIPT_MS,
-        attempts=attempts_days * _DAY,
-        dead=dead_days * _DAY,
-    )
+async def keep_house(store: Store, retention: Callable[[], Retention]) -> None:
+    """Go round every hour until cancelled; each round asks how long things are kept."""
     while True:
         try:
-            await _go_round(store, ages)
+            await _go_round(store, _ages(retention()))
         except StoreError as error:
             log.warning("round not finished; the next one goes on", error=str(error))
         await asyncio.sleep(ROUND_SECONDS)
+
+
+def _ages(kept: Retention) -> Ages:
+    return Ages(
+        dedup=DEDUP_DAYS * _DAY,
+        idempotency=IDEMPOTENCY_DAYS * _DAY,
+        early_receipts=EARLY_RECEIPT_MS,
+        attempts=kept.attempts_days * _DAY,
+        exchanges=kept.exchanges_days * _DAY,
+        dead=kept.dead_days * _DAY,
+    )
 
 
 async def _go_round(store: Store, ages: Ages) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,15 +20,24 @@ WAITING_LIMIT: Final = 1000
 WAITING_MESSAGES_LIMIT: Final = 10_000
 """A hand-over may bring many messages: they are counted too, since they wait in memory."""
 SLOW_COMMIT_SECONDS: Final = 2.0
+CLOSED_RETRY_SECONDS: Final = 30.0
 DISK_SHARE: Final = 0.02
 _DISK_CHECK_SECONDS: Final = 2.0
+
+
+def _never(channel: str) -> bool:
+    return False
 
 
 class Inbox:
     """Takes in items for all channels; refuses with `Overloaded` before anything is at risk."""
 
-    def __init__(self, store: Store, *, min_free_bytes: int) -> None:
+    def __init__(
+        self, store: Store, *, min_free_bytes: int, is_closed: Callable[[str], bool] = _never
+    ) -> None:
+        """Ask ``is_closed`` whether the operator lets nothing in from a channel."""
         self._store = store
+        self._is_closed = is_closed
         self._directory: Path = store.path.parent
         self._min_free_bytes = min_free_bytes
         self._checked_at = -_DISK_CHECK_SECONDS
@@ -41,17 +50,22 @@ class Inbox:
 
         Raises `Overloaded` or `StoreError`, and then nothing was stored.
         """
-        self.admit()
+        self.admit(channel.name)
         intake = Intake(channel, items, cursor)
         return await self._store.writer.do(ingest, intake, weight=len(items))
 
     async def quarantine(self, puzzle: Puzzle) -> None:
         """Keep a request that nobody understood; durable on return."""
-        self.admit()
+        self.admit(puzzle.channel)
         await self._store.writer.do(keep, puzzle)
 
-    def admit(self) -> None:
-        """Raise `Overloaded` when new work should not be accepted."""
+    def admit(self, channel: str | None = None) -> None:
+        """Raise `Overloaded` when new work should not be accepted, from a channel or at all."""
+        if channel is not None and self._is_closed(channel):
+            raise Overloaded(
+                f"the operator lets nothing in from {channel}",
+                retry_after_seconds=CLOSED_RETRY_SECONDS,
+            )
         writer = self._store.writer
         if writer.waiting > WAITING_LIMIT or writer.waiting_weight > WAITING_MESSAGES_LIMIT:
             raise Overloaded("too much is waiting to be written", retry_after_seconds=1)

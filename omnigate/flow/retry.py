@@ -63,7 +63,6 @@ def after_item_failure(
     order: Order,
     trial: Trial,
     chance: float,
-    hint_seconds: float | None = None,
 ) -> Verdict:
     """Decide about an item that failed by itself (the destination works).
 
@@ -76,9 +75,16 @@ def after_item_failure(
         left = BOUNDED_SECONDS - trial.held_seconds
         if left <= 0:
             return Verdict("dead", reason="held_too_long")
-        delay = policy.delay_seconds(trial.attempts, chance, hint_seconds)
-        return Verdict("retry", min(delay, left))
-    return after_destination_failure(policy, trial, chance, hint_seconds)
+        return Verdict("retry", min(policy.delay_seconds(trial.attempts, chance), left))
+    return after_destination_failure(policy, trial, chance)
+
+
+def after_throttle(trial: Trial, wanted_seconds: float) -> Verdict:
+    """Decide about an item that the platform wants later: a limit is nobody's failure, so it waits."""
+    if trial.left_seconds <= 0:
+        return Verdict("dead", reason="expired")
+    delay = min(max(wanted_seconds, 0.0), HINT_CAP_SECONDS)
+    return Verdict("retry", min(delay, trial.left_seconds))
 
 
 def after_destination_failure(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from omnigate.backend import BackendConfig
-from omnigate.model.event import EventType
+from omnigate.config import ChannelSection, Config
+from omnigate.model.event import OPERATIONAL, EventType, types_matching
 from omnigate.store.transaction import Target
 
 
@@ -21,7 +21,7 @@ class Receiver:
 
     def wants(self, event_type: EventType) -> bool:
         """Tell whether the backend subscribes to a type of event."""
-        return any(fnmatchcase(event_type, pattern) for pattern in self.config.events)
+        return any(event_type in types_matching(pattern) for pattern in self.config.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,17 @@ class RoutingTable:
         """Return the destinations of an event; see `omnigate.store.transaction.Routing`.
 
         A conversation that was transferred goes to its owner alone, as long as that one exists.
+        Operational events need no route: every backend that names them gets them.
         """
         key = (channel, event_type, owner)
         targets = self._targets.get(key)
         if targets is None:
-            chosen = [
-                receiver for receiver in self._chosen(channel, owner) if receiver.wants(event_type)
-            ]
+            asked = (
+                self.receivers.values()
+                if event_type in OPERATIONAL
+                else self._chosen(channel, owner)
+            )
+            chosen = [receiver for receiver in asked if receiver.wants(event_type)]
             targets = tuple(
                 Target(receiver.destination_id, receiver.config.order != "unordered")
                 for receiver in chosen
@@ -71,3 +75,28 @@ class RoutingTable:
         else:
             names = dict.fromkeys(name for some in self.by_channel.values() for name in some)
         return [self.receivers[name] for name in names if name in self.receivers]
+
+
+def routing_table(config: Config, destination_ids: Mapping[str, int]) -> RoutingTable:
+    """Return where a configuration has events go.
+
+    ``destination_ids`` names its backends. One whose plugin is broken is owed what its section cannot
+    tell: everything.
+    """
+    known = {name: section.config for name, section in config.backends.items()}
+    receivers = {
+        name: Receiver(name, destination_id, known.get(name) or BackendConfig())
+        for name, destination_id in destination_ids.items()
+    }
+    by_channel = {
+        section.name: _backends_of(config, section) for section in config.channels.values()
+    }
+    return RoutingTable(receivers, by_channel)
+
+
+def _backends_of(config: Config, section: ChannelSection) -> Sequence[str]:
+    """Return the backends of the first route that the channel takes."""
+    for route in config.settings.routes:
+        if route.matches(section.name, section.kind, section.config.labels):
+            return route.backends
+    return ()

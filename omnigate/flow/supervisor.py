@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import anyio
 import structlog
 
-from omnigate.channel import Capabilities, Channel, ChannelConfig, ChannelHost, HealthState
+from omnigate.channel import Capabilities, Channel, ChannelConfig, HealthState
 from omnigate.errors import CredentialsRejected, NotReady
 from omnigate.model.address import Address
 from omnigate.model.event import Event
+from omnigate.store.destinations import Health
 from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import RecordedEvent
 
@@ -20,21 +22,29 @@ FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
 STEADY_SECONDS: Final = 60.0
 """After running for so long a channel's next failure counts as the first again."""
+STOP_SECONDS: Final = 10.0
+DOWN: Final = frozenset({"down", "stopped"})
+"""States in which a channel does not do its work."""
 
 log = structlog.get_logger("channels")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class ChannelRunner:
     """One configured channel: its instance, or why there is none, and how it is."""
 
     key: ChannelKey
     config: ChannelConfig | None
     """None when the plugin is broken."""
-    destination_id: int
+    health: Health
+    """Of the destination that the channel is."""
+    changed: Callable[[ChannelRunner], None]
+    """Told whenever the channel says that it is otherwise than before."""
     channel: Channel | None = None
-    state: HealthState = "starting"
+    reported: HealthState = "starting"
     message: str = ""
+    _scope: anyio.CancelScope | None = None
+    _ended: anyio.Event | None = None
 
     @property
     def name(self) -> str:
@@ -43,8 +53,25 @@ class ChannelRunner:
 
     @property
     def kind(self) -> str:
-        """The plugin's kind."""
+        """The configured kind."""
         return self.key.kind
+
+    @property
+    def destination_id(self) -> int:
+        """What the store calls the destination that the channel is."""
+        return self.health.destination_id
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the operator has stopped it, both ways."""
+        return self.health.intake_closed and self.health.paused is not None
+
+    @property
+    def state(self) -> str:
+        """How it is: what the operator wants, or else what the channel says."""
+        if self.is_paused:
+            return "paused"
+        return "draining" if self.health.intake_closed else self.reported
 
     @property
     def capabilities(self) -> Capabilities:
@@ -59,30 +86,39 @@ class ChannelRunner:
             return address.path
         return self.channel.conversation_of(address)
 
-    def build(
-        self, plugin: type[Channel], config: ChannelConfig, host: ChannelHost
-    ) -> Channel | None:
-        """Make the channel; a class that raises costs only its own channel."""
-        try:
-            self.channel = plugin(config, host)
-        except Exception as error:
-            log.exception("channel could not be made", name=self.name)
-            self.report("stopped", f"the plugin failed: {type(error).__name__}: {error}")
-        return self.channel
-
     def report(self, state: HealthState, message: str = "") -> None:
         """Note how the channel is; said once per change."""
-        if (state, message) == (self.state, self.message):
+        if (state, message) == (self.reported, self.message):
             return
-        tell = log.warning if state in ("down", "stopped") else log.info
+        tell = log.warning if state in DOWN else log.info
         tell(f"channel {state}", channel=self.name, **({"reason": message} if message else {}))
-        self.state, self.message = state, message
+        self.reported, self.message = state, message
+        self.changed(self)
 
     async def run(self) -> None:
-        """Run the channel until cancelled; start it again with back-off when it fails."""
-        channel, pause = self.channel, FIRST_PAUSE_SECONDS
-        if channel is None:
+        """Run the channel until `stop` or cancelled; start it again with back-off when it fails."""
+        if self.channel is None:
             return
+        self._ended = anyio.Event()
+        try:
+            with anyio.CancelScope() as self._scope:
+                await self._run(self.channel)
+        finally:
+            self._scope = None
+            self._ended.set()
+
+    async def stop(self) -> None:
+        """End `run`; a channel that does not end when it is cancelled is left behind, loudly."""
+        if self._scope is None or self._ended is None:
+            return
+        self._scope.cancel()
+        with anyio.move_on_after(STOP_SECONDS):
+            await self._ended.wait()
+            return
+        log.error("channel does not end when cancelled; going on without it", channel=self.name)
+
+    async def _run(self, channel: Channel) -> None:
+        pause = FIRST_PAUSE_SECONDS
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
@@ -110,6 +146,10 @@ class Followers:
     def __init__(self, present: Callable[[str], str]) -> None:
         self._present = present
         self._channels: dict[str, Channel] = {}
+
+    def remove(self, name: str) -> None:
+        """Tell a channel nothing more."""
+        self._channels.pop(name, None)
 
     def add(self, name: str, channel: Channel) -> None:
         """Have a channel told, if its class wants to hear."""

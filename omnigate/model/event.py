@@ -7,6 +7,7 @@ with no value is ``null`` or ``[]``, never missing.
 from __future__ import annotations
 
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -41,13 +42,30 @@ class EventType(StrEnum):
     CONTACT_MERGED = "contact.merged"
     CONTACT_BLOCKED = "contact.blocked"
     CONTACT_UNBLOCKED = "contact.unblocked"
+    CONTACT_ERASED = "contact.erased"
     TYPING = "typing"
     PRESENCE = "presence"
     PAGE_VIEWED = "page.viewed"
+    CHANNEL_DOWN = "channel.down"
+    CHANNEL_UP = "channel.up"
+    DESTINATION_FAILING = "destination.failing"
+    DESTINATION_RECOVERED = "destination.recovered"
+    DELIVERY_DEAD = "delivery.dead"
 
 
 EPHEMERAL: Final = frozenset({EventType.TYPING, EventType.PRESENCE, EventType.PAGE_VIEWED})
 """Never stored, delivered at most once, ``sequence`` is null."""
+
+OPERATIONAL: Final = frozenset(
+    {
+        EventType.CHANNEL_DOWN,
+        EventType.CHANNEL_UP,
+        EventType.DESTINATION_FAILING,
+        EventType.DESTINATION_RECOVERED,
+        EventType.DELIVERY_DEAD,
+    }
+)
+"""About the gateway, for operators: only for who asks for them by name, never for who they are about."""
 
 
 class _Frozen(BaseModel):
@@ -58,6 +76,17 @@ class _Frozen(BaseModel):
         use_attribute_docstrings=True,
         json_schema_serialization_defaults_required=True,
     )
+
+
+def types_matching(pattern: str) -> frozenset[EventType]:
+    """Return the types that a pattern such as ``message.*`` names; empty if none.
+
+    Operational types are meant only where the word before the dot is spelt out: ``*`` is not enough.
+    """
+    found = {known for known in EventType if fnmatchcase(known, pattern)}
+    if not pattern.partition(".")[0].isalpha():
+        found -= OPERATIONAL
+    return frozenset(found)
 
 
 class Part(_Frozen):
@@ -181,6 +210,43 @@ class PageData(_Frozen):
     title: str | None = None
 
 
+class ChannelHealth(_Frozen):
+    """How a channel is."""
+
+    name: str
+    kind: str
+    state: str
+    message: str | None = None
+
+
+class DestinationHealth(_Frozen):
+    """How deliveries to a backend, or the messages of a channel, go."""
+
+    direction: Literal["backend", "channel"]
+    name: str
+    state: Literal["failing", "open", "paused", "ok"]
+    error: str | None = None
+    failures: int = 0
+    """Attempts in a row that failed because of it."""
+    failing_since: Timestamp | None = None
+
+
+class DeadDelivery(_Frozen):
+    """A delivery that will not be tried again unless the operator replays it."""
+
+    id: int
+    """What ``omnigate dead show`` calls it."""
+    direction: Literal["backend", "channel"]
+    destination: str
+    event: str | None = None
+    """The event that was not delivered."""
+    message: str | None = None
+    """The message that was not sent, or that the event is about."""
+    reason: str
+    error: str
+    attempts: int
+
+
 class EventChannel(_Frozen):
     """The channel it happened on."""
 
@@ -257,9 +323,15 @@ DATA: Final[dict[EventType, tuple[str, type[BaseModel]]]] = {
     EventType.CONTACT_MERGED: ("contact", ContactChange),
     EventType.CONTACT_BLOCKED: ("contact", ContactChange),
     EventType.CONTACT_UNBLOCKED: ("contact", ContactChange),
+    EventType.CONTACT_ERASED: ("contact", ContactChange),
     EventType.TYPING: ("typing", TypingData),
     EventType.PRESENCE: ("presence", PresenceData),
     EventType.PAGE_VIEWED: ("page", PageData),
+    EventType.CHANNEL_DOWN: ("channel", ChannelHealth),
+    EventType.CHANNEL_UP: ("channel", ChannelHealth),
+    EventType.DESTINATION_FAILING: ("destination", DestinationHealth),
+    EventType.DESTINATION_RECOVERED: ("destination", DestinationHealth),
+    EventType.DELIVERY_DEAD: ("delivery", DeadDelivery),
 }
 """Type of event → the noun under ``data`` and the shape of what stands there."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from omnigate.model.event import DATA, EPHEMERAL, Envelope, EventType, envelope_model
+from omnigate.model.event import DATA, EPHEMERAL, OPERATIONAL, Envelope, EventType, envelope_model
 
 _WHEN: Final = datetime.fromisoformat("2026-11-21T10:00:00.123+00:00")
 _RECORDED: Final = datetime.fromisoformat("2026-11-21T10:00:00.310+00:00")
@@ -79,6 +79,34 @@ _CONTACT_CHANGES: Final[dict[EventType, dict[str, Any]]] = {
     },
     EventType.CONTACT_BLOCKED: {"reason": "the customer blocked the company's account"},
     EventType.CONTACT_UNBLOCKED: {},
+    EventType.CONTACT_ERASED: {"reason": "asked for by the customer"},
+}
+_OF_OPERATION: Final[dict[EventType, dict[str, Any]]] = {
+    EventType.CHANNEL_DOWN: {
+        **_CHANNEL,
+        "state": "down",
+        "message": "the platform does not answer",
+    },
+    EventType.CHANNEL_UP: {**_CHANNEL, "state": "up"},
+    EventType.DESTINATION_FAILING: {
+        "direction": "backend",
+        "name": "crm",
+        "state": "open",
+        "error": "answered 503",
+        "failures": 5,
+        "failing_since": _WHEN,
+    },
+    EventType.DESTINATION_RECOVERED: {"direction": "backend", "name": "crm", "state": "ok"},
+    EventType.DELIVERY_DEAD: {
+        "id": 1042,
+        "direction": "backend",
+        "destination": "crm",
+        "event": "evt_06f9cz3n8e5k1t7v2m4r0s9h6c",
+        "message": _INBOUND,
+        "reason": "attempts",
+        "error": "answered 422",
+        "attempts": 5,
+    },
 }
 _OTHERS: Final[dict[EventType, dict[str, Any]]] = {
     EventType.REACTION_CHANGED: {"message": _OUTBOUND, "external_id": "p-77", "emoji": ["👍"]},
@@ -107,15 +135,17 @@ def sample(event_type: EventType) -> Envelope:
     """Return a sample envelope; it is checked against the model of its type."""
     noun, _ = DATA[event_type]
     of_contact = event_type in _CONTACT_CHANGES
+    of_operation = event_type in OPERATIONAL
+    of_conversation = not of_contact and not of_operation
     fields: dict[str, Any] = {
         "id": _EVENT,
         "type": event_type,
         "timestamp": _WHEN,
         "recorded_at": _RECORDED,
-        "sequence": None if of_contact or event_type in EPHEMERAL else 12,
-        "channel": None if of_contact else _CHANNEL,
-        "conversation": None if of_contact else _conversation(event_type),
-        "contact": _CUSTOMER,
+        "sequence": 12 if of_conversation and event_type not in EPHEMERAL else None,
+        "channel": _CHANNEL if of_conversation else None,
+        "conversation": _conversation(event_type) if of_conversation else None,
+        "contact": None if of_operation else _CUSTOMER,
         "data": {noun: _data(event_type)},
     }
     return envelope_model(event_type).model_validate(fields)
@@ -124,6 +154,8 @@ def sample(event_type: EventType) -> Envelope:
 def _data(event_type: EventType) -> dict[str, Any]:
     if event_type in _CONTACT_CHANGES:
         return {"id": _CONTACT, **_CONTACT_CHANGES[event_type]}
+    if event_type in OPERATIONAL:
+        return _OF_OPERATION[event_type]
     if event_type in _OTHERS:
         return _OTHERS[event_type]
     state = event_type.partition(".")[2]

@@ -67,7 +67,7 @@ class ChannelResource(AbstractResource):
         if runner is None or (runner.config is not None and not runner.config.enabled):
             return None, set()
         mounted = self._mounted_of(name, runner)
-        if mounted is None:
+        if mounted is None or runner.is_paused:
             return UrlMappingMatchInfo({}, self._not_running), set()
         route = mounted.static.get((request.method, request.rel_url.raw_path))
         if route is not None:

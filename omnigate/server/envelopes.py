@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from typing import Final
 
 from pydantic_core import to_json
 
 from omnigate.flow.media import Media
-from omnigate.model.event import EventType
+from omnigate.model.event import OPERATIONAL, EventType, types_matching
 from omnigate.server.problems import Denied
 from omnigate.store.transaction import RecordedEvent
 
 _MOST_PATTERNS: Final = 50
+_ORDINARY: Final = frozenset(EventType) - OPERATIONAL
 
 
 def text_of(media: Media, event: RecordedEvent) -> str:
@@ -27,19 +27,20 @@ def page_of(media: Media, events: Iterable[RecordedEvent], following: str | None
     return f'{{"items":[{items}],"next":{to_json(following).decode()}}}'
 
 
-def wanted_types(patterns: str | None) -> frozenset[EventType] | None:
+def wanted_types(patterns: str | None, *, operator: bool) -> frozenset[EventType] | None:
     """Return the types that patterns such as ``message.*,typing`` name; None: all.
 
-    Raises 400 for a pattern that names none.
+    Who names none gets all but the operational ones, an operator those too. Raises 400 for a pattern
+    that names none.
     """
     if patterns is None or not patterns.strip():
-        return None
+        return None if operator else _ORDINARY
     named = [pattern.strip() for pattern in patterns.split(",")]
     if len(named) > _MOST_PATTERNS:
         raise Denied(400, f"At most {_MOST_PATTERNS} types may be named.")
     found: set[EventType] = set()
     for pattern in named:
-        matching = {known for known in EventType if fnmatchcase(known, pattern)}
+        matching = types_matching(pattern)
         if not matching:
             raise Denied(
                 400, "types names an event that does not exist; write for example message.*"

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from omnigate import ids
 from omnigate.model.event import Event, EventType
 from omnigate.model.text import Model
-from omnigate.server.auth import Caller
+from omnigate.server.auth import OPERATOR, Caller
 from omnigate.server.envelopes import page_of, text_of, wanted_types
 from omnigate.server.operations import Call, Operation, json_answer
 from omnigate.server.pages import MAX_LIMIT, seal, unseal
@@ -78,7 +78,7 @@ class StreamQuery(EventQuery):
 async def poll(call: Call) -> web.StreamResponse:
     """Answer with what comes after the cursor, waiting for it if there is nothing yet."""
     query: PollQuery = call.query
-    types = wanted_types(query.types)
+    types = wanted_types(query.types, operator=call.caller is OPERATOR)
     position = await _place(call, query.after, default=0)
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + query.wait
@@ -100,7 +100,7 @@ async def stream(call: Call) -> web.StreamResponse:
     events carry none. Source: HTML Living Standard, section 9.2.
     """
     query: StreamQuery = call.query
-    types = wanted_types(query.types)
+    types = wanted_types(query.types, operator=call.caller is OPERATOR)
     after = call.request.headers.get("Last-Event-ID", "").strip() or query.after or END
     position = await _place(call, after, default=0)
     news = call.services.stream

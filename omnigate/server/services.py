@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from omnigate.channel import Channel, ChannelConfig, Recorded
 from omnigate.config.settings import Settings
 from omnigate.flow.media import Media
+from omnigate.flow.reloading import Reloaded
+from omnigate.flow.steering import TestOutcome
 from omnigate.flow.stream import Stream
 from omnigate.model.inbound import Inbound
 from omnigate.model.outbound import OutboundMessage
@@ -74,6 +76,10 @@ class RunningChannel(Protocol):
         """What it says about that."""
 
     @property
+    def is_paused(self) -> bool:
+        """Whether the operator has stopped it."""
+
+    @property
     def key(self) -> ChannelKey:
         """What the store calls it."""
 
@@ -102,12 +108,20 @@ class Destination(Protocol):
         """Its breaker and what happened last."""
 
 
-class TestOutcome(NamedTuple):
-    """What a backend made of a sample event."""
+class Wheel(Protocol):
+    """What operators steer channels and backends with; raises `Refused` for unknown names."""
 
-    ok: bool
-    message: str
-    duration_seconds: float
+    async def pause(self, direction: Direction, name: str) -> Destination:
+        """Stop a channel both ways, or the deliveries to a backend."""
+
+    async def drain(self, name: str) -> Destination:
+        """Let nothing more in from a channel, and pause it once it owes nothing."""
+
+    async def resume(self, direction: Direction, name: str) -> Destination:
+        """Go on after a pause or a drain."""
+
+    async def test(self, name: str) -> TestOutcome:
+        """Send a sample event to a backend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +135,10 @@ class Services:
     inbox: Intake
     outbound: Outlet
     channels: Callable[[], Mapping[str, RunningChannel]]
-    destinations: Callable[[], Sequence[Destination]]
-    test_backend: Callable[[str], Awaitable[TestOutcome]]
-    """Sends a sample event; raises `Refused` (``not_found``) for an unknown name."""
+    destinations: Callable[[], Collection[Destination]]
+    steering: Wheel
+    reload: Callable[[], Awaitable[Reloaded]]
+    """Reads the configuration again; raises `ConfigError`, and then nothing has changed."""
     ready: Callable[[], bool]
     """Whether the daemon takes messages in just now."""
     stop: Callable[[], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -14,11 +14,9 @@ from omnigate.server.channels import PREFIX, channel_called
 from omnigate.server.operations import Call, Operation
 from omnigate.server.problems import Denied
 from omnigate.server.services import Destination, RunningChannel, Services
-from omnigate.store.destinations import Direction, Health, backlog
+from omnigate.store.destinations import Direction, HealthState, backlog
 from omnigate.store.history import totals
 from omnigate.store.record import time_text
-
-DestinationState = Literal["ok", "failing", "open", "paused"]
 
 
 class StoreShown(BaseModel):
@@ -46,7 +44,7 @@ class DestinationShown(BaseModel):
     name: str
     direction: Direction
     kind: str
-    state: DestinationState
+    state: HealthState
     message: str
     enabled: bool
     pending: int
@@ -152,7 +150,7 @@ async def send_sample(call: Call) -> web.StreamResponse:
     """Send a sample event to a backend and answer with what it made of it."""
     name = call.request.match_info["name"]
     try:
-        outcome = await call.services.test_backend(name)
+        outcome = await call.services.steering.test(name)
     except Refused as error:
         if error.code != "not_found":
             raise
@@ -198,7 +196,7 @@ def _destination(known: Destination, waiting: dict[str, Any]) -> DestinationShow
         name=known.name,
         direction=known.direction,
         kind=known.kind,
-        state=_state(health),
+        state=health.state,
         message=health.paused or "",
         enabled=known.enabled,
         pending=waiting.get("pending", 0),
@@ -211,14 +209,6 @@ def _destination(known: Destination, waiting: dict[str, Any]) -> DestinationShow
             None if health.last_success_at is None else time_text(health.last_success_at)
         ),
     )
-
-
-def _state(health: Health) -> DestinationState:
-    if health.paused is not None:
-        return "paused"
-    if health.breaker != "closed":
-        return "open"
-    return "failing" if health.failures else "ok"
 
 
 def _size_of(path: Path) -> int:

@@ -13,6 +13,7 @@ from omnigate.store.transaction import Transaction
 
 Direction = Literal["backend", "channel"]
 BreakerState = Literal["closed", "open", "probing"]
+HealthState = Literal["ok", "failing", "open", "paused"]
 
 
 @dataclass(slots=True)
@@ -36,6 +37,15 @@ class Health:
     """The operator lets nothing more in; of channels only."""
     alerts: int = 0
     """How many alerts the present failure has raised."""
+
+    @property
+    def state(self) -> HealthState:
+        """How it is, in one word."""
+        if self.paused is not None:
+            return "paused"
+        if self.breaker != "closed":
+            return "open"
+        return "failing" if self.failures else "ok"
 
 
 class Name(NamedTuple):
@@ -76,6 +86,14 @@ def note(transaction: Transaction, items: Sequence[Health]) -> list[None]:
     ]
     transaction.connection.execute(_NOTE, rows)
     return [None] * len(items)
+
+
+def owed_to(connection: Connection, destination_id: int) -> int:
+    """Return how many items a destination is owed."""
+    query = select(func.coalesce(func.sum(lane.c.pending), 0)).where(
+        lane.c.destination_id == destination_id, lane.c.pending > 0
+    )
+    return connection.scalar(query) or 0
 
 
 def backlog(connection: Connection) -> dict[int, dict[str, Any]]:

@@ -18,6 +18,7 @@ from omnigate.store.schema import (
     dedup,
     delivery_done,
     early_receipt,
+    exchange,
     idempotency,
     lane,
 )
@@ -33,6 +34,7 @@ class Ages(NamedTuple):
     idempotency: int
     early_receipts: int
     attempts: int
+    exchanges: int
     dead: int
 
 
@@ -65,6 +67,7 @@ def _prune(transaction: Transaction, ages: Ages) -> bool:
                 transaction, early_receipt, early_receipt.c.recorded_at, now - ages.early_receipts
             ),
             _forget(transaction, attempt, attempt.c.at, now - ages.attempts, attempt.c.id),
+            _forget(transaction, exchange, exchange.c.at, now - ages.exchanges, exchange.c.id),
             _forget(
                 transaction,
                 delivery_done,

@@ -22,13 +22,17 @@ from omnigate.store.transaction import RecordedEvent, Target, Transaction
 MEDIA_URL: Final = "omnigate-media:"
 """Stands for an attachment's URL in stored envelopes: signed only when somebody gets to see it."""
 
+OPERATIONS: Final = "operations"
+"""The stream of events that are about the gateway itself."""
+
 
 @dataclass(slots=True)
 class Draft:
     """An event that is about to be recorded."""
 
     type: EventType
-    person: Person
+    person: Person | None
+    """None: it is about no customer, but about the gateway."""
     thread: Thread | None
     channel: ChannelKey | None
     occurred_at: int
@@ -36,6 +40,8 @@ class Draft:
     """The JSON of the object under the type's noun."""
     message_id: str | None = None
     media: bool = False
+    kept_from: int | None = None
+    """The destination that is not to get it: it is about that one."""
 
 
 class Recorder:
@@ -62,7 +68,7 @@ class Recorder:
                 "type": draft.type.value,
                 "channel": channel.name if channel else None,
                 "conversation_id": thread.id if thread else None,
-                "contact_id": draft.person.id,
+                "contact_id": draft.person.id if draft.person else None,
                 "message_id": draft.message_id,
                 "sequence": sequence,
                 "occurred_at": draft.occurred_at,
@@ -102,9 +108,12 @@ class Recorder:
             draft.type,
             thread.owner if thread else None,
         )
-        stream = thread.id if thread else draft.person.id
+        about = thread or draft.person
+        stream = about.id if about else OPERATIONS
         priority = draft.channel.priority if draft.channel else 100
         for target in targets:
+            if target.destination_id == draft.kept_from:
+                continue
             self._owed.append(Owed(target, stream, priority, position=position))
 
 
@@ -172,7 +181,8 @@ def _envelope(draft: Draft, event_id: str, sequence: int | None, now: int) -> st
         f',"recorded_at":"{time_text(now)}","sequence":{"null" if sequence is None else sequence}'
         f',"gap":[],"channel":{_channel_json(channel.name, channel.kind) if channel else "null"}'
         f',"conversation":{thread.as_json() if thread else "null"}'
-        f',"contact":{draft.person.as_json()},"data":{{"{DATA[draft.type][0]}":{draft.data}}}}}'
+        f',"contact":{draft.person.as_json() if draft.person else "null"}'
+        f',"data":{{"{DATA[draft.type][0]}":{draft.data}}}}}'
     )
 
 

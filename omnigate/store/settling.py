@@ -12,8 +12,11 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from omnigate import failpoints
+from omnigate.model.event import OPERATIONAL, DeadDelivery, EventType
 from omnigate.store.lanes import Item, Lease
 from omnigate.store.prepared import Bulk, bulk_insert
+from omnigate.store.reports import Report, report
 from omnigate.store.schema import (
     APART,
     DUE,
@@ -21,10 +24,13 @@ from omnigate.store.schema import (
     attempt,
     dead,
     delivery_done,
+    destination,
+    exchange,
     lane,
     outbox,
 )
 from omnigate.store.transaction import Transaction, chunks
+from omnigate.transcript import Exchange
 
 Outcome = Literal["delivered", "retry", "dead"]
 
@@ -48,6 +54,10 @@ class Settlement:
     """It was an attempt (False: something of ours failed)."""
     blames_item: bool = False
     """The item failed by itself: only that uses up the patience of a bounded lane."""
+    duration_ms: int | None = None
+    """How long the attempt took."""
+    exchanges: Sequence[Exchange] = ()
+    """What it said over HTTP, to be kept."""
 
 
 def settle(transaction: Transaction, items: Sequence[Settlement]) -> list[bool]:
@@ -59,8 +69,10 @@ def settle(transaction: Transaction, items: Sequence[Settlement]) -> list[bool]:
         if held:
             _apply(transaction, item, lanes[_key(item)], rows)
     rows.write(transaction.connection)
+    _report_dead(transaction, [item for item, held in zip(items, valid, strict=True) if held])
     changed = {_key(item) for item, held in zip(items, valid, strict=True) if held}
     _write_lanes(transaction, [lanes[key] for key in changed])
+    failpoints.reached("finish")
     return valid
 
 
@@ -89,6 +101,7 @@ class _Rows:
     attempts: list[dict[str, Any]] = field(default_factory=list)
     gone: list[dict[str, Any]] = field(default_factory=list)
     counted: list[dict[str, Any]] = field(default_factory=list)
+    exchanges: list[dict[str, Any]] = field(default_factory=list)
 
     def write(self, connection: Connection) -> None:
         for statement, rows in (
@@ -97,6 +110,7 @@ class _Rows:
             (_INSERT_DEAD, self.dead),
             (_INSERT_ATTEMPT, self.attempts),
             (_COUNT_ATTEMPT, self.counted),
+            (_INSERT_EXCHANGE, self.exchanges),
         ):
             statement.run(connection, rows)
 
@@ -106,14 +120,25 @@ def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) 
     attempts = owed.attempts + item.counts
     if item.error:
         rows.attempts.append(_attempt_row(transaction, item, attempts))
+    rows.exchanges += (
+        {"outbox_id": owed.id, "number": attempts, **known.as_row()} for known in item.exchanges
+    )
     if item.outcome == "delivered":
         _finish(row, rows, owed)
         row.gap, row.failures, row.first_failure_at, row.retrying = None, 0, None, False
-        rows.done.append({**_done_row(item, attempts), "finished_at": now, "outcome": "delivered"})
+        rows.done.append(
+            {
+                **_ended_row(item, attempts),
+                "outcome": "delivered",
+                "status": item.status,
+                "duration_ms": item.duration_ms,
+                "finished_at": now,
+            }
+        )
     elif item.outcome == "dead":
         _finish(row, rows, owed)
         row.failures, row.first_failure_at, row.retrying = 0, None, False
-        if owed.sequence is not None:
+        if owed.sequence is not None and not owed.replay:
             row.gap = f"{row.gap},{owed.sequence}" if row.gap else str(owed.sequence)
         rows.dead.append(_dead_row(item, attempts, now))
     elif item.outcome == "retry":
@@ -129,6 +154,44 @@ def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) 
             row.run_at = now
         if row.state == DUE:
             transaction.due.add(row.destination_id)
+
+
+def _report_dead(transaction: Transaction, items: Sequence[Settlement]) -> None:
+    """Record ``delivery.dead`` for what died, but not for a report that did: that would never end."""
+    died = [item for item in items if item.outcome == "dead" and not _is_report(item.item)]
+    if not died:
+        return
+    names = {
+        row.id: row for row in transaction.connection.execute(_NAMES, {"ids": _destinations(died)})
+    }
+    report(
+        transaction,
+        [
+            Report(
+                EventType.DELIVERY_DEAD,
+                DeadDelivery(
+                    id=item.item.id,
+                    direction=names[item.lease.destination_id].direction,
+                    destination=names[item.lease.destination_id].name,
+                    event=item.item.event_id or None,
+                    message=item.item.message_id,
+                    reason=item.reason,
+                    error=item.error,
+                    attempts=item.item.attempts + item.counts,
+                ),
+                kept_from=item.lease.destination_id,
+            )
+            for item in died
+        ],
+    )
+
+
+def _is_report(item: Item) -> bool:
+    return item.event_type in OPERATIONAL
+
+
+def _destinations(items: Sequence[Settlement]) -> list[int]:
+    return list({item.lease.destination_id for item in items})
 
 
 def _is_held(lease: Lease, row: _Lane | None) -> bool:
@@ -185,7 +248,7 @@ def _key(item: Settlement) -> tuple[int, str]:
     return item.lease.destination_id, item.lease.stream
 
 
-def _done_row(item: Settlement, attempts: int) -> dict[str, Any]:
+def _ended_row(item: Settlement, attempts: int) -> dict[str, Any]:
     owed = item.item
     return {
         "outbox_id": owed.id,
@@ -199,7 +262,7 @@ def _done_row(item: Settlement, attempts: int) -> dict[str, Any]:
 
 def _dead_row(item: Settlement, attempts: int, now: int) -> dict[str, Any]:
     return {
-        **_done_row(item, attempts),
+        **_ended_row(item, attempts),
         "stream": item.lease.stream,
         "reason": item.reason,
         "error": item.error,
@@ -216,10 +279,14 @@ def _attempt_row(transaction: Transaction, item: Settlement, number: int) -> dic
         "at": transaction.now,
         "outcome": item.outcome,
         "status": item.status,
+        "duration_ms": item.duration_ms,
         "error": item.error[:2048],
     }
 
 
+_NAMES: Final = select(destination.c.id, destination.c.direction, destination.c.name).where(
+    destination.c.id.in_(bindparam("ids", expanding=True))
+)
 _LANES: Final = select(*(getattr(lane.c, name) for name in _Lane.__dataclass_fields__)).where(
     lane.c.destination_id == bindparam("destination"),
     lane.c.stream.in_(bindparam("streams", expanding=True)),
@@ -252,6 +319,7 @@ _DELETE_OUTBOX: Final = Bulk(delete(outbox).where(outbox.c.id == bindparam("key"
 _INSERT_DONE: Final = bulk_insert(delivery_done)
 _INSERT_DEAD: Final = bulk_insert(dead)
 _INSERT_ATTEMPT: Final = bulk_insert(attempt)
+_INSERT_EXCHANGE: Final = bulk_insert(exchange)
 _COUNT_ATTEMPT: Final = Bulk(
     update(outbox).where(outbox.c.id == bindparam("key")).values(attempts=bindparam("attempts"))
 )

@@ -253,7 +253,7 @@ async def test_a_backend_that_passes_a_test_is_not_kept_waiting_by_its_breaker(
         await house.wait_until(lambda: house.destination.health.breaker == "open", "it opened")
         await house.wait_until(lambda: house.destination.busy == 0, "attempts under way ended")
         house.crm.answer = lambda event: None
-        assert await dispatcher.resume("backend", "crm")
+        assert await dispatcher.proven(house.destination)
         await house.wait_until_delivered(12)
 
 
@@ -288,9 +288,8 @@ async def test_a_destination_that_was_gone_stays_paused_over_a_restart_until_it_
     async with running(house) as dispatcher:
         await house.put("c")
         assert len(house.crm.asked) == asked
-        assert await dispatcher.resume("backend", "crm")
-        assert not await dispatcher.resume("backend", "crm"), "it runs already"
-        assert not await dispatcher.resume("channel", "crm"), "there is none of that name"
+        assert await dispatcher.resume(house.destination)
+        assert not await dispatcher.resume(house.destination), "it runs already"
         await house.wait_until_delivered(6)
 
 

@@ -1,0 +1,69 @@
+"""Making channels and backends: each instance gets its host, and the carrier that brings items to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omnigate.backend import Backend
+from omnigate.channel import Channel
+from omnigate.config import BackendSection, ChannelSection
+from omnigate.flow.carriers import BackendCarrier, Carrier, ChannelCarrier
+from omnigate.flow.ephemeral import EphemeralRelay
+from omnigate.flow.hosts import DaemonBackendHost, DaemonChannelHost
+from omnigate.flow.inbox import Inbox
+from omnigate.flow.media import Media
+from omnigate.flow.outbound import Outbound
+from omnigate.flow.supervisor import ChannelRunner
+from omnigate.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """An instance of a plugin with what belongs to it."""
+
+    plugin: Channel | Backend
+    host: DaemonChannelHost | DaemonBackendHost
+    carrier: Carrier
+
+    async def close(self) -> None:
+        """Let go of what the instance holds; after its last attempt."""
+        if isinstance(self.plugin, Backend):
+            await self.plugin.close()
+        await self.host.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outfitter:
+    """Makes instances out of sections of the configuration; whatever a plugin raises goes through."""
+
+    store: Store
+    inbox: Inbox
+    media: Media
+    relay: EphemeralRelay
+    outbound: Outbound
+    public_url: str
+
+    def backend(self, section: BackendSection) -> Outfit:
+        """Make a backend."""
+        host = DaemonBackendHost(section.name)
+        backend = section.plugin(section.config, host)
+        return Outfit(
+            backend, host, BackendCarrier(backend, self.media.present, self.outbound.reply)
+        )
+
+    def channel(self, section: ChannelSection, runner: ChannelRunner) -> Outfit:
+        """Make the channel that a runner is to run."""
+        config = section.config
+        host = DaemonChannelHost(
+            runner.key,
+            store=self.store,
+            inbox=self.inbox,
+            media=self.media,
+            relay=self.relay,
+            public_url=self.public_url,
+            report=runner.report,
+            allow_private=getattr(config, "allow_private", ()),
+            ca_file=getattr(config, "ca_file", None),
+        )
+        channel = section.plugin(config, host)
+        return Outfit(channel, host, ChannelCarrier(channel, self.store.writer))

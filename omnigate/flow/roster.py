@@ -1,0 +1,310 @@
+"""The channels and backends at work: made from the configuration, exchanged when it changes.
+
+What a change does not name is not touched: its sockets, polls and attempts go on. What it names is made
+anew before anything old is let go, so that a configuration that cannot work changes nothing at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from omnigate.backend import Backend
+from omnigate.channel import Channel
+from omnigate.config import BackendSection, BrokenSection, ChannelSection, Config
+from omnigate.errors import ConfigError, Refused
+from omnigate.flow.breaker import Breaker
+from omnigate.flow.destination import Destination
+from omnigate.flow.dispatcher import Dispatcher
+from omnigate.flow.outfit import Outfit, Outfitter
+from omnigate.flow.router import RoutingTable, routing_table
+from omnigate.flow.supervisor import DOWN, ChannelRunner, Followers
+from omnigate.model.event import ChannelHealth, EventType
+from omnigate.store.destinations import Direction, Health, Name, register
+from omnigate.store.reports import Report, report
+from omnigate.store.store import Store
+from omnigate.store.threads import ChannelKey
+
+CHANNEL_CONCURRENCY: Final = 20
+
+Section = BackendSection | ChannelSection
+Key = tuple[Direction, str]
+
+log = structlog.get_logger("gateway")
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A channel or backend at work, as the operator sees it too."""
+
+    direction: Direction
+    name: str
+    kind: str
+    health: Health
+    section: Section | None = None
+    """None: the plugin is broken."""
+    failure: str | None = None
+    """Why there is no instance."""
+    outfit: Outfit | None = None
+    """None: there is no instance; what is owed waits."""
+    destination: Destination | None = None
+    runner: ChannelRunner | None = None
+    """Of channels only."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the configuration wants it to work."""
+        return self.section is None or self.section.config.enabled
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What another configuration came down to, as ``channel site`` or ``backend crm``."""
+
+    added: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+
+class Roster:
+    """Knows who is at work, and exchanges them."""
+
+    def __init__(
+        self, store: Store, dispatcher: Dispatcher, followers: Followers, outfitter: Outfitter
+    ) -> None:
+        self.members: dict[Key, Member] = {}
+        self.routing = RoutingTable({}, {})
+        self._store = store
+        self._dispatcher = dispatcher
+        self._followers = followers
+        self._outfitter = outfitter
+        self._running: TaskGroup | None = None
+        self._told_down: set[str] = set()
+
+    @property
+    def channels(self) -> dict[str, ChannelRunner]:
+        """The channels by name, broken ones too."""
+        return {known.name: known.runner for known in self._of("channel") if known.runner}
+
+    @property
+    def backends(self) -> dict[str, Backend]:
+        """The backends at work by name."""
+        return {
+            known.name: known.outfit.plugin
+            for known in self._of("backend")
+            if known.outfit and isinstance(known.outfit.plugin, Backend)
+        }
+
+    def member(self, direction: Direction, name: str) -> Member:
+        """Return who goes by a name; raises `Refused` (``not_found``) when nobody does."""
+        known = self.members.get((direction, name))
+        if known is None:
+            raise Refused("not_found", f"there is no {direction} {name!r}")
+        return known
+
+    def is_closed(self, channel: str) -> bool:
+        """Tell whether the operator lets nothing in from a channel."""
+        known = self.members.get(("channel", channel))
+        return known is not None and known.health.intake_closed
+
+    async def start(self, config: Config) -> None:
+        """Make everybody that the configuration names; a channel that cannot be made costs only itself."""
+        await self._take(config, strict=False)
+
+    async def change(self, config: Config) -> Changes:
+        """Bring who is at work in line with another configuration.
+
+        Raises `ConfigError` when a plugin cannot be made, and then nothing has changed.
+        """
+        return await self._take(config, strict=True)
+
+    @asynccontextmanager
+    async def receiving(self) -> AsyncIterator[TaskGroup]:
+        """Run the channels, all but those that the operator has paused; yield the group they run in."""
+        async with anyio.create_task_group() as running:
+            self._running = running
+            for known in self._of("channel"):
+                self.run(known)
+            try:
+                yield running
+            finally:
+                self._running = None
+                running.cancel_scope.cancel()
+
+    def run(self, member: Member) -> None:
+        """Have a channel run, if it may."""
+        runner = member.runner
+        if self._running is not None and runner is not None and not runner.is_paused:
+            self._running.start_soon(runner.run)
+
+    async def close(self) -> None:
+        """Let go of what everybody holds; after the last attempt."""
+        for known in self.members.values():
+            if known.outfit is not None:
+                await known.outfit.close()
+
+    # Exchanging
+
+    async def _take(self, config: Config, *, strict: bool) -> Changes:
+        wanted = dict(_wanted(config))
+        changed = {key: section for key, section in wanted.items() if self._differs(key, section)}
+        made = await self._make(changed, strict=strict)
+        changes = Changes(
+            added=[_called(key) for key in made if key not in self.members],
+            replaced=[_called(key) for key in made if key in self.members],
+            removed=[_called(key) for key in self.members if key not in wanted],
+            kept=[_called(key) for key in self.members if key in wanted and key not in made],
+        )
+        # From here on nothing is owed to who goes, and those who come are owed what they should be.
+        self.routing = routing_table(
+            config,
+            {
+                known.name: known.health.destination_id
+                for (_, name), known in {**self.members, **made}.items()
+                if known.direction == "backend" and (("backend", name) in wanted)
+            },
+        )
+        self._store.routing = self.routing
+        for key in [key for key in self.members if key not in wanted]:
+            await self._dismiss(self.members.pop(key))
+        for key, member in made.items():
+            await self._engage(key, member)
+        return changes
+
+    def _differs(self, key: Key, section: Section | BrokenSection) -> bool:
+        known = self.members.get(key)
+        if known is None or isinstance(section, BrokenSection):
+            return True
+        return known.section != section or known.failure is not None
+
+    async def _make(
+        self, sections: dict[Key, Section | BrokenSection], *, strict: bool
+    ) -> dict[Key, Member]:
+        made: dict[Key, Member] = {}
+        for (direction, name), section in sections.items():
+            known = self.members.get((direction, name))
+            health = (
+                known.health
+                if known is not None
+                else await self._store.writer.do(register, Name(direction, name))
+            )
+            member = made[direction, name] = Member(direction, name, section.kind, health)
+            try:
+                self._equip(member, section)
+            except Exception as error:
+                if strict:
+                    await _close(made.values())
+                    raise ConfigError(f"{direction} {name} cannot be made: {error}") from error
+                log.exception(f"{direction} could not be made", name=name)
+                member.failure = f"the plugin failed: {type(error).__name__}: {error}"
+        return made
+
+    def _equip(self, member: Member, section: Section | BrokenSection) -> None:
+        """Make the instance; a channel's runner is there even if that fails."""
+        if member.direction == "channel":
+            config = section.config if isinstance(section, ChannelSection) else None
+            member.runner = ChannelRunner(
+                ChannelKey(section.name, section.kind, config.priority if config else 100),
+                config,
+                member.health,
+                self._channel_changed,
+            )
+        if isinstance(section, BrokenSection):
+            member.failure = f"the plugin is broken: {section.error}"
+            return
+        member.section = section
+        if isinstance(section, BackendSection):
+            member.outfit = self._outfitter.backend(section) if member.enabled else None
+        elif member.runner is not None:
+            member.outfit = self._outfitter.channel(section, member.runner)
+
+    async def _engage(self, key: Key, member: Member) -> None:
+        """Put a new member to work, in the place of an old one if there is one."""
+        old = self.members.get(key)
+        if old is not None:
+            await self._dismiss(old)
+        self.members[key] = member
+        if member.runner is not None and member.failure is not None:
+            member.runner.report("stopped", member.failure)
+        if member.outfit is None or member.section is None:
+            return
+        config = member.section.config
+        member.destination = Destination(
+            name=member.name,
+            direction=member.direction,
+            carrier=member.outfit.carrier,
+            breaker=Breaker(member.health),
+            concurrency=getattr(config, "concurrency", CHANNEL_CONCURRENCY),
+            order=getattr(config, "order", "bounded"),
+        )
+        if member.runner is not None and isinstance(member.outfit.plugin, Channel):
+            member.runner.channel = member.outfit.plugin
+            self._followers.add(member.name, member.outfit.plugin)
+        self._dispatcher.add(member.destination)
+        self.run(member)
+
+    async def _dismiss(self, member: Member) -> None:
+        """Let a member go: it takes nothing more in, its attempts end, its connections close."""
+        if member.runner is not None:
+            await member.runner.stop()
+            self._followers.remove(member.name)
+        if member.destination is not None:
+            async with self._dispatcher.held(member.destination):
+                self._dispatcher.remove(member.destination)
+        if member.outfit is not None:
+            await member.outfit.close()
+
+    def _channel_changed(self, runner: ChannelRunner) -> None:
+        """Report a channel that went down, and once that it is back."""
+        down = runner.reported in DOWN
+        if not down and (runner.reported != "up" or runner.name not in self._told_down):
+            return
+        if down == (runner.name in self._told_down):
+            return
+        (self._told_down.add if down else self._told_down.discard)(runner.name)
+        told = ChannelHealth(
+            name=runner.name,
+            kind=runner.kind,
+            state=runner.reported,
+            message=runner.message or None,
+        )
+        event_type = EventType.CHANNEL_DOWN if down else EventType.CHANNEL_UP
+        self._store.writer.do_nowait(report, Report(event_type, told)).add_done_callback(_reported)
+
+    def _of(self, direction: Direction) -> Iterator[Member]:
+        return (known for known in list(self.members.values()) if known.direction == direction)
+
+
+def _wanted(config: Config) -> Iterator[tuple[Key, Section | BrokenSection]]:
+    """Return who is to be a member: backends that are not enabled too, since events wait for them."""
+    for backend in config.backends.values():
+        yield ("backend", backend.name), backend
+    for channel in config.channels.values():
+        if channel.config.enabled:
+            yield ("channel", channel.name), channel
+    for broken in config.broken:
+        yield (broken.direction, broken.name), broken
+
+
+async def _close(members: Iterable[Member]) -> None:
+    for member in members:
+        if member.outfit is not None:
+            await member.outfit.close()
+
+
+def _called(key: Key) -> str:
+    return " ".join(key)
+
+
+def _reported(future: asyncio.Future[None]) -> None:
+    """Leave a report that could not be stored to the log, which has the change itself."""
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.warning("operators could not be told by an event", error=str(error))

@@ -1,0 +1,134 @@
+"""What operators do with channels and backends while they work: pause, drain, resume, test.
+
+A channel is *paused* both ways: it does not run, its endpoints answer 503 and what is owed to customers
+waits. *Draining*, it lets nothing more in and still sends what is owed; once nothing is, it is paused.
+All of it stands in the destination's row and holds over restarts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final, NamedTuple
+
+import structlog
+
+from omnigate.errors import OmnigateError
+from omnigate.flow.dispatcher import Dispatcher
+from omnigate.flow.roster import Member, Roster
+from omnigate.model.event import Event, EventType
+from omnigate.model.samples import sample
+from omnigate.store import destinations
+from omnigate.store.destinations import Direction
+from omnigate.store.store import Store
+
+BY_OPERATOR: Final = "paused by the operator"
+DRAINED: Final = "drained: all that was owed is sent"
+LOOK_SECONDS: Final = 1.0
+TEST_SECONDS: Final = 30.0
+
+log = structlog.get_logger("gateway")
+
+
+class TestOutcome(NamedTuple):
+    """What a backend made of a sample event."""
+
+    ok: bool
+    message: str
+    duration_seconds: float
+
+
+class Steering:
+    """Carries out what operators ask for. Every method raises `Refused` (``not_found``)."""
+
+    def __init__(self, store: Store, roster: Roster, dispatcher: Dispatcher) -> None:
+        self._store = store
+        self._roster = roster
+        self._dispatcher = dispatcher
+
+    async def pause(self, direction: Direction, name: str) -> Member:
+        """Stop a channel both ways, or the deliveries to a backend, until `resume`."""
+        member = self._roster.member(direction, name)
+        if direction == "channel":
+            await self._close_intake(member)
+        await self._pause(member, BY_OPERATOR)
+        if member.runner is not None:
+            await member.runner.stop()
+        return member
+
+    async def drain(self, name: str) -> Member:
+        """Let nothing more in from a channel; once all that is owed to it is sent, it is paused."""
+        member = self._roster.member("channel", name)
+        await self._close_intake(member)
+        log.info("channel drains", channel=name)
+        return member
+
+    async def resume(self, direction: Direction, name: str) -> Member:
+        """Go on after a pause or a drain."""
+        member = self._roster.member(direction, name)
+        was_paused = member.runner is not None and member.runner.is_paused
+        member.health.intake_closed = False
+        if member.destination is None:
+            member.health.paused = None
+            await self._store.writer.do(destinations.note, member.health)
+        elif not await self._dispatcher.resume(member.destination):
+            await self._store.writer.do(destinations.note, member.health)
+        if was_paused:
+            self._roster.run(member)
+        return member
+
+    async def test(self, name: str) -> TestOutcome:
+        """Send a sample event straight to a backend; if it takes it, what held it back is over.
+
+        An operator's own pause stays.
+        """
+        member = self._roster.member("backend", name)
+        backend = self._roster.backends.get(name)
+        if backend is None:
+            reason = member.failure or "it is not enabled"
+            return TestOutcome(False, f"there is nothing to test: {reason}", 0.0)
+        envelope = sample(EventType.MESSAGE_RECEIVED)
+        event = Event(
+            id=envelope.id,
+            type=envelope.type,
+            body=envelope.model_dump_json().encode(),
+            sequence=envelope.sequence,
+        )
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(TEST_SECONDS):
+                await backend.deliver(event)
+        except (OmnigateError, TimeoutError) as error:
+            return TestOutcome(False, str(error) or "no answer", time.monotonic() - started)
+        spent_seconds = time.monotonic() - started
+        if member.destination is None or member.health.paused == BY_OPERATOR:
+            return TestOutcome(True, "", spent_seconds)
+        resumed = await self._dispatcher.proven(member.destination)
+        return TestOutcome(True, "what waits for it goes out now" if resumed else "", spent_seconds)
+
+    async def watch_drains(self) -> None:
+        """Pause each draining channel once it owes nothing; until cancelled."""
+        while True:
+            for name, runner in self._roster.channels.items():
+                if runner.health.intake_closed and not runner.is_paused:
+                    await self._end_drain(self._roster.member("channel", name))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _end_drain(self, member: Member) -> None:
+        owed = await self._store.read(destinations.owed_to, member.health.destination_id)
+        if owed or (member.destination is not None and member.destination.busy):
+            return
+        await self._pause(member, DRAINED)
+        if member.runner is not None:
+            await member.runner.stop()
+
+    async def _close_intake(self, member: Member) -> None:
+        member.health.intake_closed = True
+        await self._store.writer.do(destinations.note, member.health)
+
+    async def _pause(self, member: Member, reason: str) -> None:
+        if member.destination is not None:
+            await self._dispatcher.pause(member.destination, reason)
+            return
+        member.health.paused = reason
+        await self._store.writer.do(destinations.note, member.health)
