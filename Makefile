@@ -47,7 +47,7 @@ endef
 
 .PHONY: help
 help:  ## Show this list
-	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 $(RUN_STAMP): pyproject.toml constraints.txt
 	@$(FUNCTIONS)
@@ -96,6 +96,7 @@ system:
 	command -v chromium >/dev/null || missing+=(chromium)
 	command -v curl >/dev/null || missing+=(curl)
 	command -v openssl >/dev/null || missing+=(openssl)
+	command -v strace >/dev/null || missing+=(strace)
 	command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
 	fonts=$$(fc-list 2>/dev/null || true)
 	grep -qi 'dejavu' <<<"$$fonts" || missing+=(fontconfig fonts-dejavu-core)
@@ -107,6 +108,10 @@ system:
 .PHONY: test
 test: $(DEV_STAMP) system $(NODE_STAMP)  ## The whole test-suite, system packages included
 	@$(BIN)/python -m pytest -q $(PYTEST)
+
+.PHONY: proof-power
+proof-power: $(DEV_STAMP) system  ## Cut the power at CUTS (1000) moments: nothing acknowledged is lost
+	@$(BIN)/python -m proofs.power --cuts $(or $(CUTS),1000)
 
 .PHONY: bench
 bench: $(DEV_STAMP)  ## Messages per second, beside the least that any gateway must do
