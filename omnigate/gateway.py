@@ -79,6 +79,7 @@ class Gateway:
             session=self._session_of,
             fetch_timeout_seconds=settings.media.fetch_timeout_seconds,
             conversation_daily_bytes=settings.media.conversation_daily_bytes,
+            allow_private=[str(network) for network in settings.media.allow_private],
         )
         self.outbound = Outbound(store, self.inbox, lambda: self.roster.channels, self.media.sign)
         self.relay = EphemeralRelay(

@@ -148,6 +148,14 @@ class Media(Section):
     fetch_timeout_seconds: float = Field(
         60.0, gt=0, description="Fetching one file from a platform or a CRM may take this long."
     )
+    allow_private: list[Network] = Field(
+        [],
+        description=(
+            "Networks (CIDR) besides the public internet where files that a CRM names by URL may be; "
+            "only there is http:// accepted."
+        ),
+        examples=[["10.1.2.0/24"]],
+    )
 
 
 class Retry(Section):

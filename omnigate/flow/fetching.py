@@ -23,6 +23,7 @@ from omnigate.flow.filetype import OPAQUE, file_type
 from omnigate.flow.shelf import Shelf, TooLarge
 from omnigate.model.attachment import AttachmentRef
 from omnigate.store.attachments import (
+    BY_CRM,
     Fetched,
     StoredAttachment,
     brought_in,
@@ -69,6 +70,7 @@ class Fetching:
         session: Callable[[str | None], aiohttp.ClientSession | None],
         timeout_seconds: float,
         conversation_daily_bytes: int | None,
+        allow_private: Sequence[str],
     ) -> None:
         self._store = store
         self._shelf = shelf
@@ -78,7 +80,9 @@ class Fetching:
         self._max_file_bytes = max_file_bytes
         self._timeout_seconds = timeout_seconds
         self._conversation_daily_bytes = conversation_daily_bytes
-        self._own_session: aiohttp.ClientSession | None = None
+        self._allow_private = allow_private
+        self._own_sessions: dict[bool, aiohttp.ClientSession] = {}
+        """By whether they are for what a CRM names."""
         self._fetching: dict[str, asyncio.Event] = {}
         self._not_before: dict[str, float] = {}
         self._wake = asyncio.Event()
@@ -107,9 +111,9 @@ class Fetching:
 
     async def close(self) -> None:
         """Let go of connections."""
-        if self._own_session is not None:
-            await self._own_session.close()
-            self._own_session = None
+        for session in self._own_sessions.values():
+            await session.close()
+        self._own_sessions.clear()
 
     def _hear(self, committed: Committed) -> None:
         if committed.attachments_due:
@@ -238,7 +242,7 @@ class Fetching:
             yield chunk
 
     async def _download(self, given: _Source, limit_bytes: int) -> AsyncIterator[bytes]:
-        session = self._session_of(given.channel) or self._default_session()
+        session = self._session_for(given)
         timeout = aiohttp.ClientTimeout(total=self._timeout_seconds)
         async with session.get(given.url or "", allow_redirects=False, timeout=timeout) as response:
             if response.status in (404, 410):
@@ -251,10 +255,16 @@ class Fetching:
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                 yield chunk
 
-    def _default_session(self) -> aiohttp.ClientSession:
-        if self._own_session is None:
-            self._own_session = guarded_session()
-        return self._own_session
+    def _session_for(self, given: _Source) -> aiohttp.ClientSession:
+        # The networks that a channel's configuration allows are for what the channel names: whoever may
+        # write to its customers must not be able to read what is in there.
+        channel = None if given.by_crm else self._session_of(given.channel)
+        if channel is not None:
+            return channel
+        if given.by_crm not in self._own_sessions:
+            allowed = self._allow_private if given.by_crm else ()
+            self._own_sessions[given.by_crm] = guarded_session(allow_private=allowed)
+        return self._own_sessions[given.by_crm]
 
 
 class _Source:
@@ -265,6 +275,7 @@ class _Source:
         shown = stored.attachment
         self.channel = stored.channel
         self.url: str | None = source.get("url")
+        self.by_crm = source.get("named_by") == BY_CRM
         self.mime: str | None = None
         """What the source says that it is, once asked."""
         if self.url is None and "ref" not in source:

@@ -49,10 +49,12 @@ class Media:
         session: Callable[[str | None], aiohttp.ClientSession | None] = lambda channel: None,
         fetch_timeout_seconds: float = 60.0,
         conversation_daily_bytes: int | None = None,
+        allow_private: Sequence[str] = (),
     ) -> None:
         """``session`` returns the guarded session that a channel's addresses are fetched with.
 
-        Where it returns None, one without any private network is used.
+        Where it returns None, one without any private network is used. What a CRM names is fetched
+        from the public internet and from the networks (CIDR) ``allow_private``.
         """
         self._store = store
         self._shelf = Shelf(files_dir)
@@ -67,6 +69,7 @@ class Media:
             session=session,
             timeout_seconds=fetch_timeout_seconds,
             conversation_daily_bytes=conversation_daily_bytes,
+            allow_private=allow_private,
         )
 
     # ---- addresses ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, AttachmentKind
 from omnigate.model.event import Message
 from omnigate.model.outbound import Content, OutboundMessage, Reply, ToConversation
-from omnigate.store.attachments import read_attachments
+from omnigate.store.attachments import BY_CRM, read_attachments
 from omnigate.store.history import conversation_of_event, external_id_of, read_conversation
 from omnigate.store.outbound import Accepted, IdempotencyKey, Outgoing, enqueue, read_answer
 from omnigate.store.record import MEDIA_URL
@@ -230,7 +230,7 @@ class Outbound:
             "name": file["name"],
             "caption": file["caption"],
             "state": "pending",
-            "source": to_json({"url": file["url"]}).decode(),
+            "source": to_json({"url": file["url"], "named_by": BY_CRM}).decode(),
             "failures": 0,
             "retry_at": self._store.now(),
             "created_at": self._store.now(),

@@ -14,6 +14,9 @@ from omnigate.store.record import MEDIA_URL
 from omnigate.store.schema import attachment, message
 from omnigate.store.transaction import Transaction, chunks
 
+BY_CRM: Final = "crm"
+"""``named_by`` in the source of a file that a CRM names; a channel named all others."""
+
 _SHOWN: Final = (
     "id",
     "kind",
@@ -38,7 +41,7 @@ class StoredAttachment(NamedTuple):
     owner: str | None
     """Who uploaded it: an API token, or a visitor of a channel."""
     source: dict[str, Any] | None
-    """``{"url": …}`` or ``{"ref": …}``: where the bytes can be fetched; None when they are here."""
+    """``{"url": …, "named_by": …}`` or ``{"ref": …}``: where to fetch the bytes; None when they are here."""
     failures: int
     error: str | None
 
