@@ -117,6 +117,10 @@ proof-power: $(DEV_STAMP) system  ## Cut the power at CUTS (1000) moments: nothi
 bench: $(DEV_STAMP)  ## Messages per second, beside the least that any gateway must do
 	@$(BIN)/python bench/throughput.py $(if $(FLOOR),--floor $(FLOOR)) $(BENCH)
 
+.PHONY: proof-kill
+proof-kill: $(DEV_STAMP)  ## Kill the daemon LOOPS times (500) at random moments: nothing is lost
+	@$(BIN)/python -m proofs.kill --loops $(or $(LOOPS),500) $(if $(SEED),--seed $(SEED))
+
 .PHONY: clean
 clean:  ## Remove everything that make has made
 	@rm -rf $(VENV) node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .schemathesis
