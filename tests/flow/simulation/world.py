@@ -155,6 +155,7 @@ class World:
 
     def __init__(self, folder: Path, seed: int = 0) -> None:
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.random = random.Random(seed)
         self.policy = RetryPolicy()
         self.expiry_seconds = 5 * DAY
