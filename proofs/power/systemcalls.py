@@ -65,16 +65,16 @@ class Call:
         return int(self.numbers.rpartition(",")[2])
 
 
-def read_trace(path: Path, first_line: int = 0) -> Iterator[Call]:
-    """Return the calls of a trace in the order of their beginnings.
+def read_trace(path: Path, first_line: int = 0) -> tuple[list[Call], int]:
+    """Return the calls of a trace in the order of their beginnings, and the number of the next line.
 
     Raises ``ValueError`` for a line that nobody can make sense of: what is not understood could be
     what loses a message.
     """
-    with path.open(encoding="ascii") as lines:
-        calls = list(_calls(lines, first_line))
-    calls.sort(key=lambda call: call.begin)
-    return iter(calls)
+    with path.open(encoding="ascii") as file:
+        lines = file.readlines()
+    calls = sorted(_calls(lines, first_line), key=lambda call: call.begin)
+    return calls, first_line + len(lines)
 
 
 def _calls(lines: Iterable[str], first_line: int) -> Iterator[Call]:
