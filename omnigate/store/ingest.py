@@ -16,10 +16,10 @@ from omnigate.channel import Recorded
 from omnigate.model.inbound import Inbound
 from omnigate.store.dialect import upsert
 from omnigate.store.interpret import Interpreter
-from omnigate.store.prepared import bulk_insert
+from omnigate.store.prepared import Lookup, bulk_insert
 from omnigate.store.schema import cursor, dedup, event
 from omnigate.store.threads import ChannelKey
-from omnigate.store.transaction import Transaction, chunks
+from omnigate.store.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +99,10 @@ def _find_duplicates(
         wanted.extend(item.external_id for item in intake.items)
     found: dict[tuple[str, str], Recorded] = {}
     for channel, external_ids in by_channel.items():
-        for some in chunks(external_ids):
-            rows = transaction.connection.execute(_DUPLICATES, {"channel": channel, "ids": some})
-            for row in rows:
-                found[channel, row.external_id] = Recorded(
-                    row.id, row.sequence, row.message_id, duplicate=True
-                )
+        for row in _DUPLICATES.run(transaction.connection, external_ids, {"channel": channel}):
+            found[channel, row.external_id] = Recorded(
+                row.id, row.sequence, row.message_id, duplicate=True
+            )
     return found
 
 
@@ -126,12 +124,11 @@ def read_cursor(connection: Any, channel: str) -> str | None:
     return value
 
 
-_DUPLICATES: Final = (
-    select(dedup.c.external_id, event.c.id, event.c.sequence, event.c.message_id)
-    .select_from(dedup.outerjoin(event, event.c.position == dedup.c.position))
-    .where(
-        dedup.c.channel == bindparam("channel"),
-        dedup.c.external_id.in_(bindparam("ids", expanding=True)),
+_DUPLICATES: Final = Lookup(
+    lambda keys: (
+        select(dedup.c.external_id, event.c.id, event.c.sequence, event.c.message_id)
+        .select_from(dedup.outerjoin(event, event.c.position == dedup.c.position))
+        .where(dedup.c.channel == bindparam("channel"), dedup.c.external_id.in_(keys))
     )
 )
 _INSERT_DEDUP: Final = bulk_insert(dedup)

@@ -14,15 +14,16 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     select,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from omnigate.store.parts import PartJob, ended, start_next
+from omnigate.store.prepared import Keys, Lookup, Query
 from omnigate.store.schema import (
     DUE_FRESH,
     DUE_RETRYING,
@@ -32,7 +33,7 @@ from omnigate.store.schema import (
     lane,
     outbox,
 )
-from omnigate.store.transaction import Transaction, chunks
+from omnigate.store.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +106,28 @@ def claim(transaction: Transaction, items: Sequence[Claim]) -> list[Claimed]:
 def _claim(transaction: Transaction, wanted: Claim) -> Claimed:
     connection, now = transaction.connection, transaction.now
     keys = {"destination": wanted.destination_id, "now": now, "until": now + wanted.lease_ms}
-    kinds = [(_LEASE_FRESH, wanted.lanes, keys), (_LEASE_RETRYING, wanted.retrying, keys)]
+    rows: list[Any] = []
     if wanted.elders > 0:
         longest = _longest_waiting(connection, wanted.destination_id)
         if longest is not None:
-            kinds.insert(0, (_LEASE_ELDERS, wanted.elders, {**keys, "of_priority": longest}))
-    rows: list[Any] = []
-    for lease, limit, values in kinds:
-        free = min(limit, wanted.lanes - len(rows))
-        if free > 0:
-            rows += connection.execute(lease, {**values, "free": free}).all()
+            elders = min(wanted.elders, wanted.lanes)
+            rows += _LEASE_ELDERS.run(connection, {**keys, "of_priority": longest, "free": elders})
+    if len(rows) < wanted.lanes:
+        rows += _LEASE_FRESH.run(connection, {**keys, "free": wanted.lanes - len(rows)})
+    next_due_at = None
+    if len(rows) < wanted.lanes:
+        [due] = _NEXT_DUE.run(connection, keys)
+        free = min(wanted.retrying, wanted.lanes - len(rows))
+        if free > 0 and due.retrying is not None and due.retrying <= now:
+            rows += _LEASE_RETRYING.run(connection, {**keys, "free": free})
+            [due] = _NEXT_DUE.run(connection, keys)
+        next_due_at = min((at for at in due if at is not None), default=None)
     leases = {
         row.stream: Lease(
             wanted.destination_id,
             row.stream,
             row.lease_token,
-            row.retrying,
+            bool(row.retrying),
             row.failures,
             row.first_failure_at,
             [int(number) for number in row.gap.split(",")] if row.gap else [],
@@ -130,31 +137,28 @@ def _claim(transaction: Transaction, wanted: Claim) -> Claimed:
     }
     if leases:
         _fill(transaction, wanted, leases)
-    next_due_at = None
-    if len(leases) < wanted.lanes:
-        due = connection.execute(_NEXT_DUE, {"destination": wanted.destination_id}).one()
-        next_due_at = min((at for at in due if at is not None), default=None)
-    return Claimed(list(leases.values()), next_due_at)
+    return Claimed(list(leases.values()), next_due_at if len(leases) < wanted.lanes else None)
 
 
 def _longest_waiting(connection: Connection, destination_id: int) -> int | None:
     """Return the priority whose first lane waits longest; None when all lanes have the same."""
+    keys = {"destination": destination_id}
+    [span] = _PRIORITIES.run(connection, keys)
+    if span.least == span.most:
+        return None
     heads: list[tuple[int, int]] = []
-    keys = {"destination": destination_id, "above": -1}
-    while (row := connection.execute(_NEXT_PRIORITY, keys).first()) is not None:
-        heads.append((row.run_at, row.priority))
-        keys["above"] = row.priority
-    return min(heads)[1] if len(heads) > 1 else None
+    above = -1
+    while found := _NEXT_PRIORITY.run(connection, {**keys, "above": above}):
+        above = found[0].priority
+        heads.append((found[0].run_at, above))
+    return min(heads)[1]
 
 
 def _fill(transaction: Transaction, wanted: Claim, leases: dict[str, Lease]) -> None:
     connection = transaction.connection
-    for some in chunks(list(leases)):
-        rows = connection.execute(
-            _HEADS, {"destination": wanted.destination_id, "streams": some, "depth": wanted.depth}
-        )
-        for row in rows:
-            leases[row.stream].items.append(Item(*row[1:]))
+    values = {"destination": wanted.destination_id, "depth": wanted.depth}
+    for row in _HEADS.run(connection, list(leases), values):
+        leases[row.stream].items.append(_item(row))
     heads = [lease.items[0] for lease in leases.values() if lease.items]
     if messages := {item.message_id: item for item in heads if item.message_id is not None}:
         for message_id, why in ended(connection, list(messages)).items():
@@ -163,9 +167,13 @@ def _fill(transaction: Transaction, wanted: Claim, leases: dict[str, Lease]) -> 
             messages[message_id].job = job
 
 
-def _lease(
-    waiting: Sequence[ColumnElement[bool]], *order: ColumnElement[int]
-) -> ReturningUpdate[Any]:
+def _item(row: Any) -> Item:
+    item = Item(*row[1:])
+    item.replay, item.media = bool(item.replay), bool(item.media)
+    return item
+
+
+def _lease(waiting: Sequence[ColumnElement[bool]], *order: ColumnElement[int]) -> Query:
     due = (
         select(lane.c.stream)
         .where(
@@ -176,7 +184,7 @@ def _lease(
         .order_by(*order)
         .limit(bindparam("free"))
     )
-    return (
+    return Query(
         update(lane)
         .where(lane.c.destination_id == bindparam("destination"), lane.c.stream.in_(due))
         .values(
@@ -197,11 +205,61 @@ def _lease(
 
 
 def _first_due(
-    waiting: Sequence[ColumnElement[bool]], *order: ColumnElement[int]
+    column: ColumnElement[int],
+    waiting: Sequence[ColumnElement[bool]],
+    *order: ColumnElement[int],
 ) -> ScalarSelect[int]:
     # Ordered and cut, not min(): that would go through all lanes, idle ones too.
     mine = lane.c.destination_id == bindparam("destination")
-    return select(lane.c.run_at).where(mine, *waiting).order_by(*order).limit(1).scalar_subquery()
+    return select(column).where(mine, *waiting).order_by(*order).limit(1).scalar_subquery()
+
+
+def _heads(keys: Keys) -> Select[Any]:
+    """Return the query for the first items of lanes, ``depth`` of each."""
+    owed = outbox.alias("owed")
+    return (
+        select(
+            lane.c.stream,
+            outbox.c.id,
+            outbox.c.attempts,
+            outbox.c.created_at,
+            outbox.c.expires_at,
+            outbox.c.replay,
+            outbox.c.message_id,
+            outbox.c.position,
+            event.c.id,
+            event.c.type,
+            event.c.sequence,
+            event_body.c.body,
+            event_body.c.media,
+        )
+        .select_from(
+            lane.join(
+                outbox,
+                and_(
+                    outbox.c.destination_id == lane.c.destination_id,
+                    outbox.c.stream == lane.c.stream,
+                ),
+            )
+            .outerjoin(event, event.c.position == outbox.c.position)
+            .outerjoin(event_body, event_body.c.position == outbox.c.position)
+        )
+        .where(
+            lane.c.destination_id == bindparam("destination"),
+            lane.c.stream.in_(keys),
+            outbox.c.id.in_(
+                select(owed.c.id)
+                .where(
+                    owed.c.destination_id == lane.c.destination_id,
+                    owed.c.stream == lane.c.stream,
+                )
+                .order_by(owed.c.id)
+                .limit(bindparam("depth"))
+                .correlate(lane)
+            ),
+        )
+        .order_by(outbox.c.id)
+    )
 
 
 _BY_PRIORITY: Final = (lane.c.priority, lane.c.run_at)
@@ -209,7 +267,13 @@ _LEASE_FRESH: Final = _lease(DUE_FRESH, *_BY_PRIORITY)
 _LEASE_ELDERS: Final = _lease(
     (*DUE_FRESH, lane.c.priority == bindparam("of_priority")), lane.c.run_at
 )
-_NEXT_PRIORITY: Final = (
+_PRIORITIES: Final = Query(
+    select(
+        _first_due(lane.c.priority, DUE_FRESH, lane.c.priority).label("least"),
+        _first_due(lane.c.priority, DUE_FRESH, lane.c.priority.desc()).label("most"),
+    )
+)
+_NEXT_PRIORITY: Final = Query(
     select(lane.c.priority, lane.c.run_at)
     .where(
         lane.c.destination_id == bindparam("destination"),
@@ -220,50 +284,10 @@ _NEXT_PRIORITY: Final = (
     .limit(1)
 )
 _LEASE_RETRYING: Final = _lease(DUE_RETRYING, lane.c.run_at)
-_OWED = outbox.alias("owed")
-_HEADS: Final = (
+_HEADS: Final = Lookup(_heads)
+_NEXT_DUE: Final = Query(
     select(
-        lane.c.stream,
-        outbox.c.id,
-        outbox.c.attempts,
-        outbox.c.created_at,
-        outbox.c.expires_at,
-        outbox.c.replay,
-        outbox.c.message_id,
-        outbox.c.position,
-        event.c.id,
-        event.c.type,
-        event.c.sequence,
-        event_body.c.body,
-        event_body.c.media,
+        _first_due(lane.c.run_at, DUE_FRESH, *_BY_PRIORITY).label("fresh"),
+        _first_due(lane.c.run_at, DUE_RETRYING, lane.c.run_at).label("retrying"),
     )
-    .select_from(
-        lane.join(
-            outbox,
-            and_(
-                outbox.c.destination_id == lane.c.destination_id,
-                outbox.c.stream == lane.c.stream,
-            ),
-        )
-        .outerjoin(event, event.c.position == outbox.c.position)
-        .outerjoin(event_body, event_body.c.position == outbox.c.position)
-    )
-    .where(
-        lane.c.destination_id == bindparam("destination"),
-        lane.c.stream.in_(bindparam("streams", expanding=True)),
-        outbox.c.id.in_(
-            select(_OWED.c.id)
-            .where(
-                _OWED.c.destination_id == lane.c.destination_id,
-                _OWED.c.stream == lane.c.stream,
-            )
-            .order_by(_OWED.c.id)
-            .limit(bindparam("depth"))
-            .correlate(lane)
-        ),
-    )
-    .order_by(outbox.c.id)
-)
-_NEXT_DUE: Final = select(
-    _first_due(DUE_FRESH, *_BY_PRIORITY), _first_due(DUE_RETRYING, lane.c.run_at)
 )

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
 from omnigate import ids
 from omnigate.model.inbound import Profile
-from omnigate.store.prepared import Bulk, bulk_insert
+from omnigate.store.prepared import Bulk, Lookup, Row, bulk_insert
 from omnigate.store.schema import address as address_table
 from omnigate.store.schema import contact as contact_table
 from omnigate.store.schema import conversation as conversation_table
 from omnigate.store.threads import OWN_FIELDS, ChannelKey, Identity, Person, Thread
-from omnigate.store.transaction import Transaction, chunks
+from omnigate.store.transaction import Transaction
 
 
 class Ledger:
@@ -38,14 +38,12 @@ class Ledger:
             if (channel.name, external_id) not in self.by_key:
                 by_channel.setdefault(channel.name, []).append(external_id)
         for name, external_ids in by_channel.items():
-            for some in chunks(list(dict.fromkeys(external_ids))):
-                self._read(_BY_KEY, {"channel": name, "ids": some})
+            self._read(_BY_KEY, list(dict.fromkeys(external_ids)), {"channel": name})
 
     def load_ids(self, conversation_ids: Iterable[str]) -> None:
         """Load conversations by our own ids; unknown ones are left out of ``by_id``."""
         missing = [known for known in dict.fromkeys(conversation_ids) if known not in self.by_id]
-        for some in chunks(missing):
-            self._read(_BY_ID, {"ids": some})
+        self._read(_BY_ID, missing)
 
     def thread(self, channel: ChannelKey, external_id: str) -> Thread | None:
         """Return a loaded conversation, or None if there is none."""
@@ -74,15 +72,10 @@ class Ledger:
             for address in (profile.address, *profile.also)
             if address not in self._by_address
         ]
-        rows: list[tuple[str, str]] = []
-        for some in chunks(list(dict.fromkeys(wanted))):
-            rows += (
-                (row.address, row.contact_id)
-                for row in self._transaction.connection.execute(_OWNERS, {"ids": some})
-            )
-        self._read_people([contact_id for _, contact_id in rows])
-        for address, contact_id in rows:
-            self._by_address[address] = self._people[contact_id]
+        rows = list(_OWNERS.run(self._transaction.connection, list(dict.fromkeys(wanted))))
+        self._read_people([row.contact_id for row in rows])
+        for row in rows:
+            self._by_address[row.address] = self._people[row.contact_id]
 
     def learn(self, person: Person, profile: Profile) -> list[str]:
         """Take over a profile; return the names of what changed.
@@ -196,8 +189,8 @@ class Ledger:
             person = self._people.get(person.merged_into)
         return person
 
-    def _read(self, query: Select[Any], keys: dict[str, Any]) -> None:
-        rows = self._transaction.connection.execute(query, keys).all()
+    def _read(self, query: Lookup, keys: Sequence[str], values: Row | None = None) -> None:
+        rows = list(query.run(self._transaction.connection, keys, values))
         self._read_people([row.contact_id for row in rows])
         for row in rows:
             if row.id not in self.by_id:
@@ -218,22 +211,22 @@ class Ledger:
 
     def _read_people(self, contact_ids: Sequence[str]) -> None:
         missing = [known for known in dict.fromkeys(contact_ids) if known not in self._people]
-        for some in chunks(missing):
-            for row in self._transaction.connection.execute(_CONTACTS, {"ids": some}):
-                self._people[row.id] = Person(
-                    row.id,
-                    row.display_name,
-                    row.locale,
-                    row.phone,
-                    row.email,
-                    row.avatar_url,
-                    row.blocked_at,
-                    row.merged_into,
-                )
-            for row in self._transaction.connection.execute(_ADDRESSES, {"ids": some}):
-                person = self._people[row.contact_id]
-                person.identities.append(Identity(row.address, row.username, row.verified_at))
-                self._by_address[row.address] = person
+        connection = self._transaction.connection
+        for row in _CONTACTS.run(connection, missing):
+            self._people[row.id] = Person(
+                row.id,
+                row.display_name,
+                row.locale,
+                row.phone,
+                row.email,
+                row.avatar_url,
+                row.blocked_at,
+                row.merged_into,
+            )
+        for row in _ADDRESSES.run(connection, missing):
+            person = self._people[row.contact_id]
+            person.identities.append(Identity(row.address, row.username, row.verified_at))
+            self._by_address[row.address] = person
 
 
 def _contact_row(person: Person, now: int) -> dict[str, Any]:
@@ -280,23 +273,27 @@ def _thread_row(thread: Thread, now: int) -> dict[str, Any]:
     return row
 
 
-_BY_KEY: Final = select(conversation_table).where(
-    conversation_table.c.channel == bindparam("channel"),
-    conversation_table.c.external_id.in_(bindparam("ids", expanding=True)),
+_BY_KEY: Final = Lookup(
+    lambda keys: select(conversation_table).where(
+        conversation_table.c.channel == bindparam("channel"),
+        conversation_table.c.external_id.in_(keys),
+    )
 )
-_BY_ID: Final = select(conversation_table).where(
-    conversation_table.c.id.in_(bindparam("ids", expanding=True))
+_BY_ID: Final = Lookup(
+    lambda keys: select(conversation_table).where(conversation_table.c.id.in_(keys))
 )
-_OWNERS: Final = select(address_table.c.address, address_table.c.contact_id).where(
-    address_table.c.address.in_(bindparam("ids", expanding=True))
+_OWNERS: Final = Lookup(
+    lambda keys: select(address_table.c.address, address_table.c.contact_id).where(
+        address_table.c.address.in_(keys)
+    )
 )
-_CONTACTS: Final = select(contact_table).where(
-    contact_table.c.id.in_(bindparam("ids", expanding=True))
-)
-_ADDRESSES: Final = (
-    select(address_table)
-    .where(address_table.c.contact_id.in_(bindparam("ids", expanding=True)))
-    .order_by(address_table.c.created_at, address_table.c.address)
+_CONTACTS: Final = Lookup(lambda keys: select(contact_table).where(contact_table.c.id.in_(keys)))
+_ADDRESSES: Final = Lookup(
+    lambda keys: (
+        select(address_table)
+        .where(address_table.c.contact_id.in_(keys))
+        .order_by(address_table.c.created_at, address_table.c.address)
+    )
 )
 _INSERT_CONTACT: Final = bulk_insert(contact_table)
 _INSERT_ADDRESS: Final = bulk_insert(address_table)
