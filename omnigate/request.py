@@ -64,6 +64,7 @@ class Response:
 
 if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+    Admission = Callable[[web.Request], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,9 @@ class Route:
 
     The host reads bodies under a deadline and a size cap before the handler sees the request, except
     when ``stream`` is set: then the handler reads, and the deadline still holds.
+
+    ``admit`` is called first, with nothing of the body read: raise `Unauthorized` there for what the
+    headers alone give away, and strangers cost no memory.
     """
 
     method: str
@@ -79,6 +83,7 @@ class Route:
     handler: Handler
     max_body_bytes: int = 1024 * 1024
     stream: bool = False
+    admit: Admission | None = None
 
 
 def secrets_match(given: str | bytes | None, *expected: SecretStr | str | bytes | None) -> bool:

@@ -116,17 +116,8 @@ class Signer:
         Compares in constant time. The same request proves itself again within the tolerance: keep the
         ids if that matters. Raises `Unauthorized` for everything else, and nothing but that.
         """
-        webhook_id = _header(headers, ID_HEADER)
-        timestamp = _header(headers, TIMESTAMP_HEADER)
+        webhook_id, timestamp = self.check_headers(headers, now, tolerance_seconds)
         signatures = _header(headers, SIGNATURE_HEADER)
-        if not _ID.fullmatch(webhook_id):
-            raise Unauthorized(f"{ID_HEADER} is missing or malformed")
-        if not _TIMESTAMP.fullmatch(timestamp):
-            raise Unauthorized(f"{TIMESTAMP_HEADER} is missing or not in whole seconds")
-        if abs(now - int(timestamp)) > tolerance_seconds:
-            raise Unauthorized(
-                f"{TIMESTAMP_HEADER} is more than {tolerance_seconds:g} s off our clock"
-            )
         content = b"%b.%b.%b" % (webhook_id.encode("ascii"), timestamp.encode("ascii"), body)
         expected = [_signature(key, content).encode("ascii") for key in self._keys]
         matched = False
@@ -135,8 +126,32 @@ class Signer:
             for candidate in expected:
                 matched |= hmac.compare_digest(given, candidate)
         if not matched:
-            raise Unauthorized(f"{SIGNATURE_HEADER} is missing or matches no secret")
+            raise Unauthorized(f"{SIGNATURE_HEADER} matches no secret")
         return webhook_id
+
+    def check_headers(
+        self,
+        headers: Mapping[str, str],
+        now: float,
+        tolerance_seconds: float = TOLERANCE_SECONDS,
+    ) -> tuple[str, str]:
+        """Return id and timestamp of a request that may be proven once its body is there.
+
+        Proves nothing: it spares reading the body of what cannot be. Raises `Unauthorized`.
+        """
+        webhook_id = _header(headers, ID_HEADER)
+        timestamp = _header(headers, TIMESTAMP_HEADER)
+        if not _ID.fullmatch(webhook_id):
+            raise Unauthorized(f"{ID_HEADER} is missing or malformed")
+        if not _TIMESTAMP.fullmatch(timestamp):
+            raise Unauthorized(f"{TIMESTAMP_HEADER} is missing or not in whole seconds")
+        if abs(now - int(timestamp)) > tolerance_seconds:
+            raise Unauthorized(
+                f"{TIMESTAMP_HEADER} is more than {tolerance_seconds:g} s off our clock"
+            )
+        if not _header(headers, SIGNATURE_HEADER):
+            raise Unauthorized(f"{SIGNATURE_HEADER} is missing")
+        return webhook_id, timestamp
 
 
 def sign(

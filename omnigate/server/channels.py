@@ -6,7 +6,7 @@ they are now: a channel that was replaced serves its new routes, one that is gon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -132,6 +132,8 @@ def _mount(services: Services, runner: RunningChannel, channel: Channel) -> UrlD
                 deadline_seconds=deadline_seconds,
                 stream=route.stream,
             )
+            if route.admit is not None:
+                handler = _admitting(route.admit, handler)
             router.add_route(route.method, prefix + route.path, handler)
     except Exception as error:  # belongs to the endpoints' supervision: it costs this channel alone
         log.error("channel's endpoints are unusable", channel=runner.name, exc_info=error)
@@ -148,6 +150,14 @@ def _mount(services: Services, runner: RunningChannel, channel: Channel) -> UrlD
         router.add_route("POST", f"{prefix}/hook", served)
         router.add_route("GET", f"{prefix}/hook", served)
     return router
+
+
+def _admitting(admit: Callable[[web.Request], None], handler: Handler) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        admit(request)
+        return await handler(request)
+
+    return handle
 
 
 async def _not_running(request: web.Request) -> web.StreamResponse:

@@ -26,7 +26,7 @@ async def serve(channel: omnigate.Channel, host: FakeHost) -> AsyncIterator[str]
         app.router.add_route(
             route.method,
             prefix + route.path,
-            _capped(route.handler, route.max_body_bytes, route.stream),
+            _capped(route.handler, route.max_body_bytes, route.stream, route.admit),
         )
     if isinstance(channel, omnigate.WebhookChannel):
         hook = _capped(_hook(channel, host), channel.max_body_bytes, stream=False)
@@ -55,8 +55,15 @@ def problem(status: int, detail: str, **more: Any) -> web.Response:
     return web.json_response(body, status=status, content_type="application/problem+json")
 
 
-def _capped(handler: Handler, limit_bytes: int, stream: bool) -> Handler:
+def _capped(
+    handler: Handler,
+    limit_bytes: int,
+    stream: bool,
+    admit: Callable[[web.Request], None] | None = None,
+) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
+        if admit is not None:
+            admit(request)
         if stream:
             return await handler(request)
         request = request.clone(client_max_size=limit_bytes)

@@ -70,9 +70,13 @@ class Http(omnigate.Channel):
     def routes(self) -> Iterable[omnigate.Route]:
         """Serve ``messages``, ``receipts`` and ``typing``."""
         return (
-            omnigate.Route("POST", "/messages", self._messages, BATCH_LIMIT_BYTES),
-            omnigate.Route("POST", "/receipts", self._receipts, BATCH_LIMIT_BYTES),
-            omnigate.Route("POST", "/typing", self._typing),
+            omnigate.Route(
+                "POST", "/messages", self._messages, BATCH_LIMIT_BYTES, admit=self._admit
+            ),
+            omnigate.Route(
+                "POST", "/receipts", self._receipts, BATCH_LIMIT_BYTES, admit=self._admit
+            ),
+            omnigate.Route("POST", "/typing", self._typing, admit=self._admit),
         )
 
     async def _messages(self, request: web.Request) -> web.Response:
@@ -87,16 +91,21 @@ class Http(omnigate.Channel):
         self.host.emit(wire.typing(await self._authentic(request)))
         return web.Response(status=204)
 
-    async def _authentic(self, request: web.Request) -> bytes:
-        """Return the body of a proven request: by bearer token, or else by signature."""
-        body = await request.read()
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            if not omnigate.secrets_match(token.strip(), self.config.token, self.config.old_token):
+    def _admit(self, request: web.Request) -> None:
+        """Turn away whom the headers give away, before a body of megabytes is read."""
+        token = _bearer(request)
+        if token is not None:
+            if not omnigate.secrets_match(token, self.config.token, self.config.old_token):
                 raise omnigate.Unauthorized("the bearer token is wrong")
         elif self._signer is None:
             raise omnigate.Unauthorized("the bearer token is missing")
         else:
+            self._signer.check_headers(request.headers, time.time())
+
+    async def _authentic(self, request: web.Request) -> bytes:
+        """Return the body of an admitted request; without a token it must be signed."""
+        body = await request.read()
+        if _bearer(request) is None and self._signer is not None:
             self._signer.verify(request.headers, body, time.time())
         return body
 
@@ -154,6 +163,11 @@ class Http(omnigate.Channel):
             headers=self.config.headers,
             timeout_seconds=self.config.timeout_seconds,
         )
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 @omnigate.hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import time
 from contextlib import ExitStack, suppress
 from threading import Thread
 
@@ -14,8 +15,9 @@ TOKEN = "canary-token-of-the-application"
 
 
 def pour(stream: socket.socket, path: str, declared_bytes: int, sent_bytes: int) -> None:
-    """Begin a request that never ends."""
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {declared_bytes}\r\n\r\n"
+    """Begin a request that never ends, with a signature that only the whole body can prove wrong."""
+    proof = f"webhook-id: x\r\nwebhook-timestamp: {int(time.time())}\r\nwebhook-signature: v1,x\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {declared_bytes}\r\n{proof}\r\n"
     with suppress(OSError):
         stream.sendall(head.encode())
         for _ in range(sent_bytes // 65536):
