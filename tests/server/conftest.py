@@ -20,11 +20,13 @@ from omnigate.config.settings import Server, Settings
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
+from omnigate.flow.reloading import Reloaded
+from omnigate.flow.steering import TestOutcome
 from omnigate.flow.stream import Stream
 from omnigate.flow.supervisor import ChannelRunner
 from omnigate.server.app import admin_app, public_app
 from omnigate.server.listener import listening, listening_unix
-from omnigate.server.services import Services, TestOutcome
+from omnigate.server.services import Services
 from omnigate.store import tokens
 from omnigate.store.destinations import Health, Name, register
 from omnigate.store.store import Store, open_store
@@ -41,7 +43,8 @@ def make_runner(
 ) -> ChannelRunner:
     """Return a channel as the supervisor keeps it."""
     config = omnigate.ChannelConfig() if config is None else config
-    return ChannelRunner(ChannelKey(name, kind), config, 0, channel, state)
+    key = ChannelKey(name, kind)
+    return ChannelRunner(key, config, Health(0), lambda changed: None, channel, state)
 
 
 @dataclass
@@ -53,6 +56,42 @@ class Target:
     kind: str
     health: Health
     enabled: bool = True
+
+
+@dataclass
+class Wheel:
+    """What operators steer with, over destinations that nobody works on."""
+
+    targets: Sequence[Target]
+
+    def _find(self, direction: Any, name: str) -> Target:
+        for known in self.targets:
+            if (known.direction, known.name) == (direction, name):
+                return known
+        raise omnigate.Refused("not_found", f"there is no {direction} {name!r}")
+
+    async def pause(self, direction: Any, name: str) -> Target:
+        known = self._find(direction, name)
+        known.health.paused = "paused by the operator"
+        return known
+
+    async def drain(self, name: str) -> Target:
+        known = self._find("channel", name)
+        known.health.intake_closed = True
+        return known
+
+    async def resume(self, direction: Any, name: str) -> Target:
+        known = self._find(direction, name)
+        known.health.paused, known.health.intake_closed = None, False
+        return known
+
+    async def test(self, name: str) -> TestOutcome:
+        self._find("backend", name)
+        return TestOutcome(ok=True, message="200", duration_seconds=0.1)
+
+
+async def reload() -> Reloaded:
+    return Reloaded(kept=["backend crm"])
 
 
 @dataclass
@@ -138,7 +177,7 @@ async def open_world(
         targets = [Target("backend", "crm", "webhook", crm)]
         for known in runners.values():
             health = await store.writer.do(register, Name("channel", known.name))
-            known.destination_id = health.destination_id
+            known.health = health
             targets.append(Target("channel", known.name, known.kind, health))
         files = Media(
             store,
@@ -152,11 +191,6 @@ async def open_world(
         stack.push_async_callback(files.close)
         inbox = Inbox(store, min_free_bytes=0)
 
-        async def test_backend(name: str) -> TestOutcome:
-            if name != "crm":
-                raise omnigate.Refused("not_found", f"no backend is called {name}")
-            return TestOutcome(ok=True, message="200", duration_seconds=0.1)
-
         services = Services(
             settings=settings,
             store=store,
@@ -166,7 +200,8 @@ async def open_world(
             outbound=Outbound(store, inbox, lambda: runners, files.sign),
             channels=lambda: runners,
             destinations=lambda: targets,
-            test_backend=test_backend,
+            steering=Wheel(targets),
+            reload=reload,
             ready=lambda: not stopped,
             stop=lambda: stopped.append(True),
             started_at=store.now(),
