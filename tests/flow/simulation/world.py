@@ -20,11 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 import structlog
 from sqlalchemy import Connection
 
 import omnigate
 from omnigate.backend import Order
+from omnigate.flow import dispatcher
 from omnigate.flow.breaker import Breaker
 from omnigate.flow.carriers import BackendCarrier
 from omnigate.flow.destination import Destination
@@ -161,6 +163,8 @@ class World:
         self.expiry_seconds = 5 * DAY
         self.outsides: list[Outside] = []
         self.clock_ahead_seconds = 0.0
+        self.heartbeat_seconds = 15.0
+        """How often leases are renewed; more rarely where days go by and no attempt lasts."""
         self.dispatcher_type: type[Dispatcher] = Dispatcher
         self.breaker_type: type[Breaker] = Breaker
         self.carrier_type: type[BackendCarrier] = BackendCarrier
@@ -195,7 +199,9 @@ class World:
             await self._build()
             run = asyncio.create_task(self.dispatcher.run())
             try:
-                yield
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(dispatcher, "RENEW_SECONDS", self.heartbeat_seconds)
+                    yield
                 if not drain:
                     # What is written after this moment is not there after the restart.
                     self._inherit(path, self.folder / "cut.db")
@@ -254,6 +260,10 @@ class World:
                 )
             )
         await self.store.writer.do(ingest, Intake(channel, items))
+
+    async def go_on(self, name: str) -> bool:
+        """Be the operator who ends a pause; False when there was none."""
+        return await self.dispatcher.resume(self.destinations[name])
 
     async def rows(self, query: str) -> list[Any]:
         """Read the store."""
