@@ -36,6 +36,11 @@ class Destination:
         """The destination's row, as it is kept in memory."""
         return self.breaker.health
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether no further attempt may begin: it is paused, or its plugin is being exchanged."""
+        return self.held is not None or self.health.paused is not None
+
     def say_if_quiet(self) -> None:
         """Tell who holds the destination when nothing is under way any more."""
         if self.held is not None and not self.busy and not self.claiming:

@@ -284,6 +284,8 @@ class Dispatcher:
             for item in lease.items:
                 last = item is lease.items[-1]
                 settlement = await self._attempts.make(destination, lease, item, last=last)
+                if self._stopping or destination.is_held_back:
+                    settlement.last = True  # whoever waits for this attempt need not wait for more
                 settled = self._writer.do_nowait(settling.settle, settlement)
                 settled.add_done_callback(partial(self._settled, held))
                 if self._writer.waiting > UNSETTLED_LIMIT:
