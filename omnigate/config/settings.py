@@ -184,6 +184,9 @@ class Retention(Section):
         7, ge=1, description="What attempts said over HTTP and were answered, secrets taken out."
     )
     dead_days: int = Field(30, ge=1, description="Dead letters, for inspection and replay.")
+    quarantine_days: int = Field(
+        30, ge=1, description="Input that nobody understood, for inspection and another try."
+    )
 
 
 class Log(Section):

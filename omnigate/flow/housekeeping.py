@@ -43,6 +43,7 @@ def _ages(kept: Retention) -> Ages:
         attempts=kept.attempts_days * _DAY,
         exchanges=kept.exchanges_days * _DAY,
         dead=kept.dead_days * _DAY,
+        quarantine=kept.quarantine_days * _DAY,
     )
 
 

@@ -21,6 +21,7 @@ from omnigate.store.schema import (
     exchange,
     idempotency,
     lane,
+    quarantine,
 )
 from omnigate.store.transaction import Transaction
 
@@ -36,6 +37,7 @@ class Ages(NamedTuple):
     attempts: int
     exchanges: int
     dead: int
+    quarantine: int
 
 
 class LaneWalk(NamedTuple):
@@ -75,7 +77,14 @@ def _prune(transaction: Transaction, ages: Ages) -> bool:
                 now - ages.attempts,
                 delivery_done.c.outbox_id,
             ),
-            _forget(transaction, dead, dead.c.died_at, now - ages.dead, dead.c.outbox_id),
+            _forget(transaction, dead, dead.c.died_at, now - ages.dead),
+            _forget(
+                transaction,
+                quarantine,
+                quarantine.c.received_at,
+                now - ages.quarantine,
+                quarantine.c.id,
+            ),
         ]
     )
 

@@ -362,7 +362,7 @@ dead = Table(
     Column("error", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    Column("died_at", BigInteger, nullable=False),
+    Column("died_at", BigInteger, nullable=False, index=True),
 )
 
 attachment = Table(

@@ -60,6 +60,9 @@ def upgrade() -> None:
     with op.batch_alter_table("contact", schema=None) as batch_op:
         batch_op.add_column(sa.Column("erased_at", sa.BigInteger(), nullable=True))
 
+    with op.batch_alter_table("dead", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_dead_died_at"), ["died_at"], unique=False)
+
     with op.batch_alter_table("delivery_done", schema=None) as batch_op:
         batch_op.add_column(sa.Column("status", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("duration_ms", sa.Integer(), nullable=True))
