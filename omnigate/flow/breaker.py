@@ -97,7 +97,7 @@ class Breaker:
         if was_failing:
             self._window.clear()
             self._ramp = 0
-        elif self._ramp is not None:
+        elif self._ramp is not None and self._asked_until <= now:
             self._ramp = self._ramp + 1 if self._ramp + 1 < len(_RAMP) else None
         return was_failing
 
@@ -130,6 +130,18 @@ class Breaker:
         if all(known != stream for known, _ in self._alike):
             self._alike.append((stream, status))
         return len(self._alike) == ALIKE and len({kind for _, kind in self._alike}) == 1
+
+    def set_back(self, now: int, by_ms: int) -> None:
+        """Keep what is left of a wait when the clock was set back."""
+        health = self.health
+        if health.retry_at is not None and health.retry_at > now:
+            health.retry_at = max(now, health.retry_at - by_ms)
+        if health.first_failure_at is not None:
+            health.first_failure_at = min(health.first_failure_at, now)
+        if self._asked_until > now:
+            self._asked_until = max(now, self._asked_until - by_ms)
+        if by_ms > 0:
+            self._window.clear()
 
     def _count(self, now: int, *, failed: bool) -> None:
         self._window.append((now, failed))

@@ -25,6 +25,7 @@ from omnigate import failpoints
 from omnigate.errors import StoreError
 from omnigate.flow.alerts import Alerts
 from omnigate.flow.attempts import Attempts
+from omnigate.flow.clockwatch import ClockWatch
 from omnigate.flow.destination import Destination
 from omnigate.flow.retry import RetryPolicy
 from omnigate.flow.tasks import Tasks
@@ -67,6 +68,7 @@ class Dispatcher:
             store, policy, chance or random.Random(), self._tasks.start, self._alerts
         )
         self.figures = self._attempts.figures
+        self._clock = ClockWatch(store, int(LEASE_SECONDS * 1000))
         self._held: set[_Held] = set()
         self._stopping = False
 
@@ -131,6 +133,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Work until cancelled or `drain`; leases of an earlier run are void."""
         await self._writer.do(leases.void_leases, None)
+        await self._clock.look(self.destinations.values())
         self._writer.last_words = self._claims
         self._writer.on_commit.append(self._committed)
         self._writer.nudge()  # what an earlier run owed goes out without waiting for news
@@ -319,6 +322,7 @@ class Dispatcher:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
+                await self._clock.look(self.destinations.values())
                 await self._renew()
                 for destination in list(self.destinations.values()):
                     await self._alerts.look(destination)

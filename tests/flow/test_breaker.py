@@ -185,3 +185,16 @@ def test_it_is_never_closed_for_good_and_never_lets_two_probes_through(
         assert one.limit(20, max(now, again or 0)) >= 1
         if one.health.breaker != "closed":
             assert one.limit(20, max(now, again or 0)) == 1
+
+
+def test_a_clock_that_is_set_back_lengthens_no_wait() -> None:
+    one, day = opened(), 86_400_000
+    one.set_back(NOW - day, day)
+    assert one.limit(20, NOW - day + 29_999) == 0
+    assert one.limit(20, NOW - day + 30_000) == 1
+    asked = breaker()
+    asked.failed(NOW, "answered 429", hint_seconds=60)
+    asked.set_back(NOW - day, day)
+    asked.succeeded(NOW - day)
+    assert asked.limit(20, NOW - day + 59_999) == 0
+    assert asked.limit(20, NOW - day + 60_000) == 1
