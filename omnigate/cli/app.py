@@ -35,16 +35,29 @@ _VERBS: Final[dict[str, Command]] = {
     "demo": demo.demo,
     "check": daemon.check,
     "status": status.status,
+    "reload": daemon.reload,
     "stop": daemon.stop,
 }
 _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
     "channel": (
         "The configured ways to reach customers.",
-        {"list": channel.list_channels, "show": channel.show},
+        {
+            "list": channel.list_channels,
+            "show": channel.show,
+            "pause": channel.pause,
+            "resume": channel.resume,
+            "drain": channel.drain,
+        },
     ),
     "backend": (
         "The configured receivers of events.",
-        {"list": backend.list_backends, "show": backend.show, "test": backend.send_sample},
+        {
+            "list": backend.list_backends,
+            "show": backend.show,
+            "pause": backend.pause,
+            "resume": backend.resume,
+            "test": backend.send_sample,
+        },
     ),
     "message": (
         "What was said, both ways.",

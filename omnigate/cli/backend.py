@@ -64,3 +64,25 @@ def send_sample(name: Name, config_path: ConfigPath = None, as_json: AsJson = Fa
         terminal.say(f"{name} {verdict}{spent}{': ' + said if said else ''}")
     if not answer["ok"]:
         raise typer.Exit(1)
+
+
+def pause(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Deliver nothing more until resumed; what is owed is kept."""
+    with running(config_path) as client:
+        answer = client.post(f"/admin/backends/{segment(name)}/pause")
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say(f"{name} is paused; events for it are kept. Go on: omnigate backend resume {name}")
+
+
+def resume(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Go on with a backend that was paused."""
+    with running(config_path) as client:
+        answer = client.post(f"/admin/backends/{segment(name)}/resume")
+    if as_json:
+        terminal.say_json(answer)
+    elif answer["state"] == "open":
+        terminal.say(f"{name} goes on; since it failed before, one event is tried first.")
+    else:
+        terminal.say(f"{name} goes on.")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import time
+from typing import Annotated, Final
 
 import typer
 
 from omnigate.cli import terminal
-from omnigate.cli.client import segment
+from omnigate.cli.client import Client, segment
 from omnigate.cli.configured import listing
 from omnigate.cli.failure import NotRunning
 from omnigate.cli.options import AsJson, ConfigPath
+from omnigate.cli.progress import progress
 from omnigate.cli.reach import running
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the configuration.")]
+
+_LOOK_SECONDS: Final = 0.5
 
 
 def list_channels(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
@@ -38,7 +44,7 @@ def list_channels(config_path: ConfigPath = None, as_json: AsJson = False) -> No
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name in the configuration.")],
+    name: Name,
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -49,3 +55,72 @@ def show(
         terminal.say_json(answer)
         return
     terminal.say_fields((key.replace("_", " "), value) for key, value in answer.items())
+
+
+def pause(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Stop a channel both ways until resumed; what is owed is kept."""
+    with running(config_path) as client:
+        answer = client.post(f"/admin/channels/{segment(name)}/pause")
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say(
+        f"{name} is paused: platforms are told to come back, answers to customers are kept.\n"
+        f"Go on: omnigate channel resume {name}"
+    )
+
+
+def resume(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Go on with a channel that was paused or drained."""
+    with running(config_path) as client:
+        answer = client.post(f"/admin/channels/{segment(name)}/resume")
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say(f"{name} goes on.")
+
+
+def drain(
+    name: Name,
+    wait: Annotated[bool, typer.Option(help="Wait until all is sent.")] = True,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let nothing more in, send what is owed, then pause.
+
+    Ctrl-C ends the waiting only; the draining goes on.
+    """
+    with running(config_path) as client:
+        answer = client.post(f"/admin/channels/{segment(name)}/drain")
+        try:
+            drained = _wait_until_drained(client, name) if wait else answer["paused"] is not None
+        except KeyboardInterrupt:
+            terminal.note(f"{name} goes on draining; see omnigate channel list.")
+            return
+    if as_json:
+        terminal.say_json({"name": name, "drained": drained})
+    elif drained:
+        terminal.say(
+            f"{name} is drained and paused. Take it off the configuration, or go on: "
+            f"omnigate channel resume {name}"
+        )
+    else:
+        terminal.say(f"{name} drains: nothing more comes in, what is owed is still sent.")
+
+
+def _wait_until_drained(client: Client, name: str) -> bool:
+    """Wait until the channel owes nothing; False if somebody else let it go on meanwhile."""
+    with progress(f"{name} drains") as bar:
+        most = 0
+        while True:
+            state = client.get(f"/admin/channels/{segment(name)}")["state"]
+            if state != "draining":
+                return bool(state == "paused")
+            owed = next(
+                known["pending"]
+                for known in client.get("/admin/status")["destinations"]
+                if (known["direction"], known["name"]) == ("channel", name)
+            )
+            most = max(most, owed)
+            bar.at(most - owed, most)
+            time.sleep(_LOOK_SECONDS)

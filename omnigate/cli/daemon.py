@@ -75,5 +75,29 @@ def stop(config_path: ConfigPath = None) -> None:
     terminal.say("Stopped.")
 
 
+def reload(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Have the daemon read its configuration again.
+
+    What did not change goes on untouched; a configuration with mistakes changes nothing.
+    """
+    with running(config_path) as client:
+        answer = client.post("/admin/reload")
+    if as_json:
+        terminal.say_json(answer)
+        return
+    changed = False
+    for what in ("added", "replaced", "removed"):
+        if answer[what]:
+            changed = True
+            terminal.say(f"{what}: {', '.join(answer[what])}")
+    if not changed:
+        terminal.say("No channel or backend has changed.")
+    for warning in answer["warnings"]:
+        terminal.note(f"warning: {terminal.clean(warning)}")
+    if answer["restart_needed"]:
+        tables = ", ".join(f"[{name}]" for name in answer["restart_needed"])
+        terminal.note(f"Changes of {tables} hold only after a restart.")
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

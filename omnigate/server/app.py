@@ -16,6 +16,7 @@ from omnigate.server import (
     health,
     messages,
     status,
+    steering,
 )
 from omnigate.server.bodies import DEFAULT_MAX_BYTES
 from omnigate.server.channels import ChannelResource
@@ -34,7 +35,11 @@ PUBLIC: Final[tuple[Operation, ...]] = (
 )
 """Every operation of the public API but the document of them all."""
 
-ADMIN: Final[tuple[Operation, ...]] = (*status.OPERATIONS, *admin.OPERATIONS)
+ADMIN: Final[tuple[Operation, ...]] = (
+    *status.OPERATIONS,
+    *steering.OPERATIONS,
+    *admin.OPERATIONS,
+)
 """What the operator's socket serves besides."""
 
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel
 
-from omnigate.errors import Refused
 from omnigate.server.channels import PREFIX, channel_called
 from omnigate.server.operations import Call, Operation
 from omnigate.server.problems import Denied
@@ -94,14 +93,6 @@ class Backends(BaseModel):
     next: None = None
 
 
-class Tested(BaseModel):
-    """What a backend made of a sample event."""
-
-    ok: bool
-    message: str
-    duration_seconds: float
-
-
 async def status(call: Call) -> web.StreamResponse:
     """Answer with everything at one glance."""
     services = call.services
@@ -144,18 +135,6 @@ async def show_backend(call: Call) -> web.StreamResponse:
         if known.name == name:
             return call.answer(known)
     raise _no_backend(name)
-
-
-async def send_sample(call: Call) -> web.StreamResponse:
-    """Send a sample event to a backend and answer with what it made of it."""
-    name = call.request.match_info["name"]
-    try:
-        outcome = await call.services.steering.test(name)
-    except Refused as error:
-        if error.code != "not_found":
-            raise
-        raise _no_backend(name) from None
-    return call.answer(Tested(**outcome._asdict()))
 
 
 def _no_backend(name: str) -> Denied:
@@ -258,15 +237,6 @@ OPERATIONS: Final = (
         run=show_backend,
         scope="admin",
         answers=DestinationShown,
-        errors=(404,),
-    ),
-    Operation(
-        method="POST",
-        path="/admin/backends/{name}/test",
-        summary="Send a sample event to a backend",
-        run=send_sample,
-        scope="admin",
-        answers=Tested,
         errors=(404,),
     ),
 )

@@ -1,0 +1,168 @@
+"""``/admin/channels/{name}/pause`` and the like: what operators do with channels and backends."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict
+
+from omnigate.errors import ConfigError, Refused
+from omnigate.server.operations import Call, Operation
+from omnigate.server.problems import Denied, Mistake
+from omnigate.server.services import Destination
+from omnigate.store.destinations import Direction, HealthState
+
+ResultT = TypeVar("ResultT")
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+class Steered(BaseModel):
+    """How a channel or backend is after what was asked."""
+
+    direction: Direction
+    name: str
+    state: HealthState
+    paused: str | None
+    """Why nothing is delivered to it; null: it is."""
+    intake_closed: bool
+    """Nothing is let in from it: it is paused, or being drained."""
+
+
+class Tested(BaseModel):
+    """What a backend made of a sample event."""
+
+    ok: bool
+    message: str
+    duration_seconds: float
+
+
+class ReloadedShown(BaseModel):
+    """What reading the configuration again came down to; members as ``channel site``."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    added: list[str]
+    replaced: list[str]
+    removed: list[str]
+    kept: list[str]
+    restart_needed: list[str]
+    """Tables of the configuration whose changes hold only after a restart."""
+    warnings: list[str]
+
+
+async def pause_channel(call: Call) -> web.StreamResponse:
+    """Stop a channel both ways: nothing comes in, what is owed to its customers waits."""
+    return await _steer(call, "channel", call.services.steering.pause("channel", _name(call)))
+
+
+async def drain_channel(call: Call) -> web.StreamResponse:
+    """Let nothing more in, and pause the channel once all that it owes is sent."""
+    return await _steer(call, "channel", call.services.steering.drain(_name(call)))
+
+
+async def resume_channel(call: Call) -> web.StreamResponse:
+    """Go on with a channel that was paused or drained."""
+    return await _steer(call, "channel", call.services.steering.resume("channel", _name(call)))
+
+
+async def pause_backend(call: Call) -> web.StreamResponse:
+    """Deliver nothing more to a backend; what it is owed waits."""
+    return await _steer(call, "backend", call.services.steering.pause("backend", _name(call)))
+
+
+async def resume_backend(call: Call) -> web.StreamResponse:
+    """Go on with a backend that was paused, by an operator or because it said that it is gone."""
+    return await _steer(call, "backend", call.services.steering.resume("backend", _name(call)))
+
+
+async def send_sample(call: Call) -> web.StreamResponse:
+    """Send a sample event to a backend and answer with what it made of it."""
+    outcome = await _known(call, "backend", call.services.steering.test(_name(call)))
+    return call.answer(Tested(**outcome._asdict()))
+
+
+async def reload(call: Call) -> web.StreamResponse:
+    """Read the configuration again; refused as a whole when it has mistakes."""
+    try:
+        done = await call.services.reload()
+    except ConfigError as error:
+        raise Denied(
+            422,
+            "The configuration has mistakes; the daemon goes on with the one it has.",
+            errors=[
+                Mistake(
+                    path=f"{found.where}: {found.key}" if found.key else found.where,
+                    message=f"{found.message}; {found.hint}" if found.hint else found.message,
+                )
+                for found in error.problems
+            ],
+        ) from None
+    except Refused as error:
+        raise Denied(409, f"Not now: {error.reason}; try again.", code=error.code) from None
+    return call.answer(ReloadedShown.model_validate(done))
+
+
+def _name(call: Call) -> str:
+    return call.request.match_info["name"]
+
+
+async def _steer(
+    call: Call, direction: Direction, steered: Awaitable[Destination]
+) -> web.StreamResponse:
+    done = await _known(call, direction, steered)
+    health = done.health
+    return call.answer(
+        Steered(
+            direction=direction,
+            name=done.name,
+            state=health.state,
+            paused=health.paused,
+            intake_closed=health.intake_closed,
+        )
+    )
+
+
+async def _known(call: Call, direction: Direction, work: Awaitable[ResultT]) -> ResultT:
+    """Return what comes of the work; raises 404 when nobody has the name."""
+    try:
+        return await work
+    except Refused as error:
+        if error.code != "not_found":
+            raise
+        what = f"No {direction} is called {_name(call)!r}; see omnigate {direction} list."
+        raise Denied(404, what) from None
+
+
+def _operation(path: str, summary: str, run: Handler, answers: type[BaseModel]) -> Operation:
+    return Operation(
+        method="POST",
+        path=path,
+        summary=summary,
+        run=run,
+        scope="admin",
+        answers=answers,
+        errors=(404,),
+    )
+
+
+OPERATIONS: Final = (
+    _operation("/admin/channels/{name}/pause", "Pause a channel", pause_channel, Steered),
+    _operation("/admin/channels/{name}/drain", "Drain a channel", drain_channel, Steered),
+    _operation("/admin/channels/{name}/resume", "Go on with a channel", resume_channel, Steered),
+    _operation("/admin/backends/{name}/pause", "Pause a backend", pause_backend, Steered),
+    _operation("/admin/backends/{name}/resume", "Go on with a backend", resume_backend, Steered),
+    _operation(
+        "/admin/backends/{name}/test", "Send a sample event to a backend", send_sample, Tested
+    ),
+    Operation(
+        method="POST",
+        path="/admin/reload",
+        summary="Read the configuration again",
+        run=reload,
+        scope="admin",
+        answers=ReloadedShown,
+        errors=(409, 422),
+    ),
+)
