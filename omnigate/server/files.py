@@ -27,6 +27,7 @@ UPLOAD_MAX_BYTES: Final = 1024 * 1024 * 1024
 _FORM_BYTES: Final = 64 * 1024
 """Room for the boundaries and headers around a file in a form."""
 _CHUNK_BYTES: Final = 64 * 1024
+_MOST_LINES: Final = 1000
 _LONGEST_NAME: Final = 200
 _ACTIVE: Final = ("html", "xml", "svg", "javascript", "ecmascript", "xsl")
 """Types with such a word in them may run scripts: they are served as plain bytes."""
@@ -122,10 +123,22 @@ def _headers(shown: Attachment) -> dict[str, str]:
     }
 
 
+class _Form(MultipartReader):
+    """A form with a few lines at most around its fields: millions of empty ones would cost seconds."""
+
+    _lines = 0
+
+    async def _readline(self) -> bytes:
+        self._lines += 1
+        if self._lines > _MOST_LINES:
+            raise ValueError("too many lines around the fields")
+        return await super()._readline()
+
+
 async def _file_part(request: web.Request) -> tuple[MultipartReader, BodyPartReader]:
     """Return the form and its first field that is a file."""
     try:
-        form = await request.multipart()
+        form = _Form(request.headers, request.content)
         for _ in range(20):
             part = await form.next()
             if part is None:

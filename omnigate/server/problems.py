@@ -37,6 +37,8 @@ _STATUS_OF_CODE: Final = {
 }
 """Refusals that are not about what the body says; all others are 422."""
 
+_MOST_MISTAKES: Final = 1000
+
 log = structlog.get_logger("server")
 
 
@@ -99,6 +101,9 @@ class Denied(Exception):
 
 def mistakes(error: ValidationError) -> list[Mistake]:
     """Return what is wrong with a payload, without the payload; at most twenty mistakes."""
+    if error.error_count() > _MOST_MISTAKES:
+        # To name them is more work than all the rest of the request.
+        return [Mistake(path="", message=f"more than {_MOST_MISTAKES} mistakes")]
     found = error.errors(include_input=False, include_url=False, include_context=False)
     return [
         Mistake(path=".".join(str(step) for step in item["loc"]), message=item["msg"])

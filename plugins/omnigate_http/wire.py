@@ -1,11 +1,12 @@
 """What the application and the channel say to each other. Pure: no I/O.
 
 Every function takes a whole body and raises ``ValidationError``, which the host answers as 422 with
-the path of each mistake; nothing of a body with a mistake is used.
+the path of each mistake, or `BadPayload`; nothing of a body with a mistake is used.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -14,6 +15,11 @@ from pydantic import Field, StringConstraints, TypeAdapter
 import omnigate
 
 BATCH_LIMIT: Final = 1000
+VALUES_LIMIT: Final = 100_000
+"""A hundred a message; the parser holds all of them in memory and the event loop meanwhile."""
+
+_SMALL_BYTES: Final = 64 * 1024
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 ItemT = TypeVar("ItemT", bound=omnigate.Model)
 
@@ -126,12 +132,28 @@ def receipts(body: bytes) -> list[Receipt]:
     return _one_or_many(body, Receipt, _RECEIPTS)
 
 
+def _refuse_rubble(body: bytes) -> None:
+    """Raise `BadPayload` for a body of far more values than a full batch has."""
+    if len(body) <= _SMALL_BYTES:
+        return
+    # A value and its name have four quotation marks; only where that fits are the texts worth removing.
+    rubble = body.count(b'"') - body.count(b'\\"') > 4 * VALUES_LIMIT
+    if not rubble:
+        bare = _STRING.sub(b"", body)
+        rubble = bare.count(b",") + bare.count(b"[") + bare.count(b"{") > VALUES_LIMIT
+    if rubble:
+        raise omnigate.BadPayload(
+            f"the body has more than {VALUES_LIMIT} values; send it in smaller batches"
+        )
+
+
 def typing(body: bytes) -> omnigate.Typing:
     """Return who is typing, and what, if the application tells."""
     return omnigate.Typing.model_validate_json(body)
 
 
 def _one_or_many(body: bytes, one: type[ItemT], many: TypeAdapter[list[ItemT]]) -> list[ItemT]:
+    _refuse_rubble(body)
     # Told apart by hand, so that the path of a mistake does not name both possibilities.
     if body.lstrip().startswith(b"["):
         return many.validate_json(body)

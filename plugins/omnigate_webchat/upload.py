@@ -23,6 +23,7 @@ from omnigate_webchat.tokens import Pass, Seal, UploadClaims
 
 _DAY_SECONDS: Final = 86_400
 _CHUNK_BYTES: Final = 64 * 1024
+_MOST_LINES: Final = 1000
 
 
 class UploadEndpoint:
@@ -50,7 +51,7 @@ class UploadEndpoint:
         who = bearer(request, self._connections)
         if wait_seconds := self._count.wait_seconds(who.visitor):
             raise Rejected(429, "too many files at once", retry_after_seconds=wait_seconds)
-        parts = await _open(request)
+        parts = _open(request)
         part = await _file_part(parts)
         chunks = _chunks(parts, part)
         head = await _head(chunks)
@@ -94,12 +95,24 @@ class UploadEndpoint:
             chunk = await anext(chunks, b"")
 
 
-async def _open(request: web.Request) -> MultipartReader:
+class _Form(MultipartReader):
+    """A form with a few lines at most around its fields: millions of empty ones would cost seconds."""
+
+    _lines = 0
+
+    async def _readline(self) -> bytes:
+        self._lines += 1
+        if self._lines > _MOST_LINES:
+            raise ValueError("too many lines around the fields")
+        return await super()._readline()
+
+
+def _open(request: web.Request) -> MultipartReader:
     """Return a reader of the body's fields; raises `Rejected`."""
     if request.content_type != "multipart/form-data":
         raise Rejected(415, "send the file as multipart/form-data")
     try:
-        return await request.multipart()
+        return _Form(request.headers, request.content)
     except ValueError:
         raise _malformed() from None
 
@@ -112,6 +125,9 @@ async def _file_part(parts: MultipartReader) -> BodyPartReader:
         raise _malformed() from None
     if not isinstance(part, BodyPartReader) or part.name != "file":
         raise Rejected(400, "the first field of the body must be the file, named file")
+    encoding = part.headers.get("Content-Transfer-Encoding", "binary").lower()
+    if encoding not in ("7bit", "8bit", "binary") or "Content-Encoding" in part.headers:
+        raise Rejected(400, "the file is encoded; send its plain bytes")
     return part
 
 
