@@ -72,12 +72,14 @@ class Writers:
     async def end(self) -> None:
         """Have what was begun acknowledged, then stop."""
         self._ended = True
-        try:
-            await asyncio.gather(*self._tasks)
-        finally:
-            for task in self._tasks:
-                task.cancel()
-            await self._session.close()
+        await asyncio.gather(*self._tasks)
+
+    async def leave(self) -> None:
+        """Stop at once, whatever was begun."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._session.close()
 
     async def _turn(self) -> bool:
         """Wait for one's turn to write; False when it is over."""

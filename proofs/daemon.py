@@ -116,7 +116,7 @@ class Daemon:
 
     async def ready(self) -> bool:
         """Wait until it serves; False when it died before."""
-        await wait_until(lambda: not self.alive or self._listens(), "the daemon listens", self.log)
+        await wait_until(lambda: not self.alive or self.listens(), "the daemon listens", self.log)
         if self.alive:
             self.up.set()
         return self.alive
@@ -132,6 +132,16 @@ class Daemon:
         if self.process is None:
             raise RuntimeError("the daemon was not started")
         return self.process.pid
+
+    def listens(self) -> bool:
+        """Tell whether somebody listens at its address."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stands_still(self) -> bool:
+        """Tell whether the process was stopped by a signal and may go on."""
+        status = Path(f"/proc/{self.pid}/stat").read_text()
+        return status.rpartition(")")[2].split()[0] == "T"
 
     async def kill(self) -> None:
         """End it as the loss of power would, but for the disk's own cache."""
@@ -188,10 +198,6 @@ class Daemon:
         """Return the end of what the daemon said."""
         path = self.folder / "log"
         return path.read_text()[-4000:] if path.exists() else ""
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 def free_port() -> int:

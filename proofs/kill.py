@@ -89,11 +89,12 @@ async def running(folder: Path, chance: random.Random, **options: Any) -> AsyncI
     receiver = Receiver(chance)
     await receiver.start()
     daemon = Daemon(folder, receiver.url, **options)
+    run = Run(daemon, receiver, await daemon.new_token(), chance)
+    run.writers.begin(CUSTOMERS, AGENTS, UPLOADERS)
     try:
-        run = Run(daemon, receiver, await daemon.new_token(), chance)
-        run.writers.begin(CUSTOMERS, AGENTS, UPLOADERS)
         yield run
     finally:
+        await run.writers.leave()
         await daemon.kill()
         await receiver.end()
 

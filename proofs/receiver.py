@@ -98,6 +98,8 @@ class Receiver:
         self.fates = dict(FATES)
         self.delay_seconds = 0.0
         """How long a good answer takes."""
+        self.replies = True
+        """Whether the CRM answers some messages in its response."""
         self.under_way = 0
         """How many requests are being answered."""
         self.forged: list[str] = []
@@ -130,7 +132,10 @@ class Receiver:
         self.fates = {}
 
     async def _crm(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer(request, self.crm, _of_event(request, await self._body(request)))
+        delivery = _of_event(request, await self._body(request))
+        if not self.replies:
+            delivery = delivery._replace(reply=b"")
+        return await self._answer(request, self.crm, delivery)
 
     async def _books(self, request: web.Request) -> web.StreamResponse:
         delivery = _of_event(request, await self._body(request))
