@@ -26,6 +26,7 @@ class Ledger:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
+        self._recent = transaction.recent
         self.by_key: dict[tuple[str, str], Thread] = {}
         self.by_id: dict[str, Thread] = {}
         self._people: dict[str, Person] = {}
@@ -35,14 +36,25 @@ class Ledger:
         """Load the conversations that exist, by channel and the platform's id."""
         by_channel: dict[str, list[str]] = {}
         for channel, external_id in wanted:
-            if (channel.name, external_id) not in self.by_key:
+            if (channel.name, external_id) in self.by_key:
+                continue
+            if (thread := self._recent.thread(channel.name, external_id)) is not None:
+                self._take_up(thread)
+            else:
                 by_channel.setdefault(channel.name, []).append(external_id)
         for name, external_ids in by_channel.items():
             self._read(_BY_KEY, list(dict.fromkeys(external_ids)), {"channel": name})
 
     def load_ids(self, conversation_ids: Iterable[str]) -> None:
         """Load conversations by our own ids; unknown ones are left out of ``by_id``."""
-        missing = [known for known in dict.fromkeys(conversation_ids) if known not in self.by_id]
+        missing: list[str] = []
+        for known in dict.fromkeys(conversation_ids):
+            if known in self.by_id:
+                continue
+            if (thread := self._recent.thread_with_id(known)) is not None:
+                self._take_up(thread)
+            else:
+                missing.append(known)
         self._read(_BY_ID, missing)
 
     def thread(self, channel: ChannelKey, external_id: str) -> Thread | None:
@@ -66,13 +78,16 @@ class Ledger:
 
     def know(self, profiles: Iterable[Profile]) -> None:
         """Load the contacts behind the addresses of the profiles."""
-        wanted = [
-            address
-            for profile in profiles
-            for address in (profile.address, *profile.also)
-            if address not in self._by_address
-        ]
-        rows = list(_OWNERS.run(self._transaction.connection, list(dict.fromkeys(wanted))))
+        wanted: dict[str, None] = {}
+        for profile in profiles:
+            for address in (profile.address, *profile.also):
+                if address in self._by_address:
+                    continue
+                if (owner := self._recent.owner(address)) is not None:
+                    self._meet(owner)
+                else:
+                    wanted[address] = None
+        rows = list(_OWNERS.run(self._transaction.connection, list(wanted)))
         self._read_people([row.contact_id for row in rows])
         for row in rows:
             self._by_address[row.address] = self._people[row.contact_id]
@@ -125,24 +140,32 @@ class Ledger:
 
     def flush(self) -> None:
         """Write everything that is new or changed."""
+        people, threads = list(self._people.values()), list(self.by_id.values())
+        with self._recent.written_by_ledger():
+            self._flush_people(people)
+            self._flush_identities(people)
+            self._flush_threads(threads)
+        self._recent.remember(threads, people)
+
+    def _flush_people(self, people: Sequence[Person]) -> None:
         connection, now = self._transaction.connection, self._transaction.now
-        people = list(self._people.values())
         if new := [_contact_row(person, now) for person in people if person.new]:
             _INSERT_CONTACT.run(connection, new)
         if changed := [
             _contact_row(person, now) for person in people if person.changed and not person.new
         ]:
             _UPDATE_CONTACT.run(connection, [{"key": row.pop("id"), **row} for row in changed])
-        self._flush_identities(people)
-        threads = list(self.by_id.values())
+        for person in people:
+            person.new = person.changed = False
+
+    def _flush_threads(self, threads: Sequence[Thread]) -> None:
+        connection, now = self._transaction.connection, self._transaction.now
         if begun := [_thread_row(thread, now) for thread in threads if thread.new]:
             _INSERT_CONVERSATION.run(connection, begun)
         if moved := [
             _thread_change(thread, now) for thread in threads if thread.changed and not thread.new
         ]:
             _UPDATE_CONVERSATION.run(connection, moved)
-        for person in people:
-            person.new = person.changed = False
         for thread in threads:
             thread.new = thread.changed = False
 
@@ -166,7 +189,10 @@ class Ledger:
             for row in changed:
                 del row["address"], row["created_at"]
             _UPDATE_ADDRESS.run(connection, changed)
-        for _, identity in known:
+        for person, identity in known:
+            if identity.new:
+                identity.created_at = now
+                person.in_order()
             identity.new = identity.changed = False
 
     def _person(self, profile: Profile) -> Person:
@@ -189,6 +215,17 @@ class Ledger:
             person = self._people.get(person.merged_into)
         return person
 
+    def _take_up(self, thread: Thread) -> None:
+        """Work on a conversation that is remembered, and on whom it is with."""
+        self.by_id[thread.id] = self.by_key[thread.channel.name, thread.external_id] = thread
+        self._meet(thread.person)
+
+    def _meet(self, person: Person) -> None:
+        """Work on a contact that is remembered."""
+        self._people[person.id] = person
+        for identity in person.identities:
+            self._by_address[identity.address] = person
+
     def _read(self, query: Lookup, keys: Sequence[str], values: Row | None = None) -> None:
         rows = list(query.run(self._transaction.connection, keys, values))
         self._read_people([row.contact_id for row in rows])
@@ -210,7 +247,14 @@ class Ledger:
                 self.by_key[row.channel, row.external_id] = thread
 
     def _read_people(self, contact_ids: Sequence[str]) -> None:
-        missing = [known for known in dict.fromkeys(contact_ids) if known not in self._people]
+        missing: list[str] = []
+        for known in dict.fromkeys(contact_ids):
+            if known in self._people:
+                continue
+            if (person := self._recent.person(known)) is not None:
+                self._meet(person)
+            else:
+                missing.append(known)
         connection = self._transaction.connection
         for row in _CONTACTS.run(connection, missing):
             self._people[row.id] = Person(
@@ -225,7 +269,9 @@ class Ledger:
             )
         for row in _ADDRESSES.run(connection, missing):
             person = self._people[row.contact_id]
-            person.identities.append(Identity(row.address, row.username, row.verified_at))
+            person.identities.append(
+                Identity(row.address, row.username, row.verified_at, row.created_at)
+            )
             self._by_address[row.address] = person
 
 

@@ -20,6 +20,7 @@ from omnigate.model.event import EventType
 from omnigate.store.directories import make_directory
 from omnigate.store.engine import StoreLock, database_path, open_readers, open_writer
 from omnigate.store.migrate import upgrade
+from omnigate.store.recent import Recent
 from omnigate.store.schema import installation
 from omnigate.store.transaction import RowNumbers, Target, Transaction
 from omnigate.store.writer import Writer
@@ -46,6 +47,8 @@ class Store:
         self._lock = StoreLock(path)
         self._numbers: RowNumbers | None = None
         self._engine = open_writer(path)
+        self._recent = Recent()
+        self._recent.watch(self._engine)
         self._readers = open_readers(path, _READERS)
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="omnigate-reader")
         self.writer = Writer(self._engine.connect, self._begin)
@@ -74,7 +77,15 @@ class Store:
     def _begin(self, connection: Connection) -> Transaction:
         if self._numbers is None:
             self._numbers = RowNumbers(connection)
-        return Transaction(connection, self.now(), self._numbers, self.routing, self._expiry_ms)
+        self._recent.begin()
+        return Transaction(
+            connection,
+            self.now(),
+            self._numbers,
+            self.routing,
+            self._expiry_ms,
+            recent=self._recent,
+        )
 
     def _prepare(self) -> None:
         """Lock, migrate and read the installation's key; before the writer's thread starts."""

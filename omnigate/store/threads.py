@@ -30,6 +30,7 @@ class Identity:
     address: str
     username: str | None
     verified_at: int | None
+    created_at: int = 0
     new: bool = False
     changed: bool = False
 
@@ -84,6 +85,11 @@ class Person:
             if getattr(self, name) is None:
                 setattr(self, name, getattr(other, name))
         self.touch()
+
+    def in_order(self) -> None:
+        """Put the addresses in the order in which they are read."""
+        self.identities.sort(key=lambda known: (known.created_at, known.address))
+        self._json = None
 
     def touch(self) -> None:
         """Note that there is something to write."""

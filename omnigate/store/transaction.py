@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from omnigate.model.event import EventType
 from omnigate.store.dialect import numbers_given
+from omnigate.store.recent import Recent
 from omnigate.store.schema import attempt, event, outbox, quarantine
 
 
@@ -80,6 +81,8 @@ class Transaction:
     due: set[int] = field(default_factory=set)
     """Destinations that have lanes due because of this turn."""
     attachments_due: bool = False
+    recent: Recent = field(default_factory=Recent)
+    """Conversations and contacts that need not be read."""
 
 
 def chunks(keys: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:

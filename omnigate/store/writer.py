@@ -228,6 +228,7 @@ class Writer:
                     results[number] = answer
             failpoints.reached("commit")
             await asyncio.get_running_loop().run_in_executor(self._thread, work.commit)
+            transaction.recent.keep()
             failpoints.reached("committed")
         except Exception:
             self._roll_back(work)
