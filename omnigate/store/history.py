@@ -129,6 +129,29 @@ def position_of(connection: Connection, event_id: str) -> int | None:
     return position
 
 
+def event_at(connection: Connection, position: int) -> RecordedEvent | None:
+    """Return the event at a position of the log; None when there is none, or no text of it."""
+    row = connection.execute(_EVENTS.where(event.c.position == position)).first()
+    return _recorded(row) if row is not None else None
+
+
+def position_before(connection: Connection, moment: int) -> int:
+    """Return the position of the last event recorded before a time, in milliseconds since 1970.
+
+    Positions grow with time, so a few look-ups find it, in a log of any length. Where the clock was set
+    back, the place is near the right one.
+    """
+    low, high = 0, log_end(connection)
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(_NEXT_RECORDED, {"after": middle, "end": high}).first()
+        if row is None or row.recorded_at >= moment:
+            high = middle
+        else:
+            low = row.position
+    return low
+
+
 def conversation_of_event(connection: Connection, event_id: str) -> str | None:
     """Return the conversation that an event belongs to, if it does to any."""
     found: str | None = connection.scalar(
@@ -209,6 +232,12 @@ def _recorded(row: Any) -> RecordedEvent:
 _BY_KEY: Final = select(conversation).where(
     conversation.c.channel == bindparam("channel"),
     conversation.c.external_id == bindparam("external_id"),
+)
+_NEXT_RECORDED: Final = (
+    select(event.c.position, event.c.recorded_at)
+    .where(event.c.position > bindparam("after"), event.c.position <= bindparam("end"))
+    .order_by(event.c.position)
+    .limit(1)
 )
 _EVENTS: Final[Select[Any]] = select(
     event.c.position,
