@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from omnigate.store.dialect import upsert
+from omnigate.store.prepared import Bulk
 from omnigate.store.schema import quarantine
 from omnigate.store.transaction import Transaction
+
+_LONGEST_REASON: Final = 2000
 
 
 class Puzzle(NamedTuple):
@@ -23,6 +26,13 @@ class Puzzle(NamedTuple):
     body: bytes
 
 
+class Riddle(NamedTuple):
+    """Something in quarantine that was tried again and is not understood either."""
+
+    id: int
+    reason: str
+
+
 def keep(transaction: Transaction, items: Sequence[Puzzle]) -> list[None]:
     """Keep requests raw; the same body of the same channel is kept once."""
     transaction.connection.execute(
@@ -31,7 +41,7 @@ def keep(transaction: Transaction, items: Sequence[Puzzle]) -> list[None]:
             {
                 "id": transaction.numbers.take("quarantine"),
                 "channel": item.channel,
-                "reason": item.reason[:2000],
+                "reason": item.reason[:_LONGEST_REASON],
                 "request": item.request,
                 "body": item.body,
                 "digest": hashlib.sha256(item.body).hexdigest(),
@@ -43,7 +53,65 @@ def keep(transaction: Transaction, items: Sequence[Puzzle]) -> list[None]:
     return [None] * len(items)
 
 
-def list_quarantined(connection: Connection, limit: int = 100) -> list[Any]:
-    """Return what is in quarantine, the newest first."""
-    query = select(quarantine).order_by(quarantine.c.id.desc()).limit(limit)
-    return list(connection.execute(query))
+def list_quarantined(
+    connection: Connection,
+    *,
+    channel: str | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[Any]:
+    """Return what is in quarantine, the newest first, without bodies but with their size."""
+    query = _SHOWN
+    if channel is not None:
+        query = query.where(quarantine.c.channel == channel)
+    if before is not None:
+        query = query.where(quarantine.c.id < before)
+    return list(connection.execute(query.order_by(quarantine.c.id.desc()).limit(limit)))
+
+
+def read_quarantined(connection: Connection, number: int) -> Any | None:
+    """Return one request with its body."""
+    return connection.execute(select(quarantine).where(quarantine.c.id == number)).first()
+
+
+def count_quarantined(connection: Connection, channel: str | None = None) -> int:
+    """Return how much is in quarantine, of one channel or in all."""
+    query = select(func.count()).select_from(quarantine)
+    if channel is not None:
+        query = query.where(quarantine.c.channel == channel)
+    return connection.scalar(query) or 0
+
+
+def next_quarantined(
+    connection: Connection, channel: str | None, after: int, limit: int
+) -> list[int]:
+    """Return the numbers of requests above ``after``, the oldest first."""
+    query = select(quarantine.c.id).where(quarantine.c.id > after)
+    if channel is not None:
+        query = query.where(quarantine.c.channel == channel)
+    return list(connection.scalars(query.order_by(quarantine.c.id).limit(limit)))
+
+
+def drop_quarantined(transaction: Transaction, items: Sequence[Sequence[int]]) -> list[int]:
+    """Forget requests; return how many there were."""
+    return [_DROP.run(transaction.connection, [{"key": number} for number in ids]) for ids in items]
+
+
+def explain_anew(transaction: Transaction, items: Sequence[Riddle]) -> list[None]:
+    """Note why requests are not understood now."""
+    rows = [{"key": item.id, "why": item.reason[:_LONGEST_REASON]} for item in items]
+    _EXPLAIN.run(transaction.connection, rows)
+    return [None] * len(items)
+
+
+_SHOWN: Final = select(
+    quarantine.c.id,
+    quarantine.c.channel,
+    quarantine.c.reason,
+    quarantine.c.received_at,
+    func.length(quarantine.c.body).label("size_bytes"),
+)
+_DROP: Final = Bulk(quarantine.delete().where(quarantine.c.id == bindparam("key")))
+_EXPLAIN: Final = Bulk(
+    update(quarantine).where(quarantine.c.id == bindparam("key")).values(reason=bindparam("why"))
+)
