@@ -19,6 +19,7 @@ from yarl import URL
 
 from omnigate.errors import DestinationUnavailable, RetryLater
 from omnigate.signing import Signer
+from omnigate.transcript import NOTED_BY_CALLER, current, exchange_of
 
 ANSWER_LIMIT_BYTES: Final = 64 * 1024
 RETRY_AFTER_LIMIT_SECONDS: Final = 3600.0
@@ -111,6 +112,9 @@ class Receiver:
         sent = self._headers | self._signer.headers(webhook_id, int(time.time()), body)
         if headers:
             sent |= headers
+        began = time.monotonic()
+        answer: aiohttp.ClientResponse | None = None
+        received: bytes | None = None
         try:
             async with session.post(
                 self._url,
@@ -119,19 +123,46 @@ class Receiver:
                 allow_redirects=False,
                 timeout=self._timeout,
                 auto_decompress=False,
+                trace_request_ctx=NOTED_BY_CALLER,
             ) as answer:
-                if 200 <= answer.status < 300:
-                    return await _read_capped(answer)
-                retry_after = answer.headers.get("retry-after")
-                if answer.status >= 400:
-                    await _read_capped(answer)  # so that the connection can serve again
-        except aiohttp.ClientConnectorError as error:
-            raise self._unavailable(error) from None
-        except _HANG_UP:
-            raise
+                # Also of a refusal, so that the connection can serve again.
+                if answer.status < 300 or answer.status >= 400:
+                    received = await _read_capped(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
+            self._note(began, sent, answer, error=_reason(error, self._timeout_seconds))
+            if isinstance(error, _HANG_UP) and not isinstance(error, aiohttp.ClientConnectorError):
+                raise
             raise self._unavailable(error) from None
-        raise judge(answer.status, retry_after)
+        self._note(began, sent, answer, received)
+        if 200 <= answer.status < 300:
+            return received
+        raise judge(answer.status, answer.headers.get("retry-after"))
+
+    def _note(
+        self,
+        began: float,
+        sent: Mapping[str, str],
+        answer: aiohttp.ClientResponse | None,
+        received: bytes | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Note the exchange for who made the attempt: of a success the status is enough."""
+        transcript = current()
+        status = answer.status if answer else None
+        if transcript is None or not (transcript.wants(status) or error):
+            return
+        transcript.note(
+            exchange_of(
+                "POST",
+                self._url,
+                sent,
+                seconds=time.monotonic() - began,
+                status=status,
+                answer_headers=answer.headers if answer else None,
+                answer_body=received,
+                error=error,
+            )
+        )
 
     def _unavailable(self, error: Exception) -> DestinationUnavailable:
         return DestinationUnavailable(f"{self.origin}: {_reason(error, self._timeout_seconds)}")

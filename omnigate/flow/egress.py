@@ -28,6 +28,8 @@ from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import AddrInfoType, Connection
 from aiohttp.tracing import Trace
 
+from omnigate.flow.overheard import listener
+
 CONNECT_SECONDS: Final = 5.0
 """Name, connection and TLS together."""
 TOTAL_SECONDS: Final = 20.0
@@ -152,7 +154,7 @@ def guarded_session(
     connector = _GuardedConnector(
         socket_factory=guard.open_socket, ssl=context, limit=0, resolver=resolver
     )
-    watch = aiohttp.TraceConfig()
+    watch = listener()
     watch.on_request_start.append(_refuse_userinfo)
     watch.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(
