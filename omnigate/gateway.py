@@ -33,6 +33,7 @@ from omnigate.config import Config
 from omnigate.errors import ConfigError, Refused
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.ephemeral import EphemeralRelay
+from omnigate.flow.figures import Figures
 from omnigate.flow.housekeeping import keep_house
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
@@ -44,6 +45,7 @@ from omnigate.flow.roster import Roster
 from omnigate.flow.steering import Steering
 from omnigate.flow.stream import Stream
 from omnigate.flow.supervisor import Followers
+from omnigate.flow.watchdog import Watchdog
 from omnigate.process import Signals
 from omnigate.server.app import admin_app, public_app
 from omnigate.server.listener import listening, listening_unix
@@ -62,10 +64,12 @@ class Gateway:
         self.store = store
         self.ready = False
         self._reloading = False
+        self.figures = Figures()
         self.inbox = Inbox(
             store,
             min_free_bytes=settings.store.min_free_bytes,
             is_closed=lambda name: self.roster.is_closed(name),
+            figures=self.figures,
         )
         self.stream = Stream(store)
         self.media = Media(
@@ -88,7 +92,7 @@ class Gateway:
             lambda: self.roster.backends,
             self.stream.publish_ephemeral,
         )
-        self.dispatcher = Dispatcher(store, _retry_policy(config))
+        self.dispatcher = Dispatcher(store, _retry_policy(config), figures=self.figures)
         self.followers = Followers(self.media.present)
         self.roster = Roster(
             store,
@@ -104,6 +108,7 @@ class Gateway:
             ),
         )
         self.steering = Steering(store, self.roster, self.dispatcher)
+        self.watchdog = Watchdog(self.roster.name_of)
         self.services = Services(
             settings=settings,
             store=store,
@@ -121,6 +126,7 @@ class Gateway:
             version=version("omnigate"),
         )
         store.writer.on_commit.append(lambda done: self.followers.tell(done.recorded))
+        store.writer.on_commit.append(lambda done: self.figures.recorded(done.recorded))
 
     async def start(self) -> None:
         """Make every configured channel and backend; run none."""
@@ -223,6 +229,7 @@ async def serve(config: Config, signals: Signals) -> None:
             forwarding.start_soon(gateway.media.run)
             forwarding.start_soon(gateway.relay.run)
             forwarding.start_soon(gateway.steering.watch_drains)
+            forwarding.start_soon(gateway.watchdog.run)
             forwarding.start_soon(gateway.keep_house)
             await _receive(gateway, signals)
             await _finish(gateway)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -27,6 +27,7 @@ from omnigate.errors import (
 from omnigate.flow.alerts import Alerts
 from omnigate.flow.carriers import Unproven
 from omnigate.flow.destination import Destination
+from omnigate.flow.figures import Reason
 from omnigate.flow.retry import (
     HINT_CAP_SECONDS,
     RetryPolicy,
@@ -50,16 +51,6 @@ POSTPONE_SECONDS: Final = 1.0
 log = structlog.get_logger("dispatcher")
 
 
-@dataclass(slots=True)
-class Figures:
-    """Counters for the operator."""
-
-    attempts: int = 0
-    delivered: int = 0
-    dead: int = 0
-    leases_lost: int = 0
-
-
 class Attempts:
     """Makes attempts for the dispatcher."""
 
@@ -71,7 +62,6 @@ class Attempts:
         start: Callable[[Coroutine[Any, Any, None]], None],
         alerts: Alerts,
     ) -> None:
-        self.figures = Figures()
         self.keeps_all_exchanges = False
         """Keep what was said also where it went well."""
         self._store = store
@@ -88,11 +78,12 @@ class Attempts:
         now = self._store.now()
         if item.expires_at <= now:
             return await self._dead(destination, lease, item, "expired", "not delivered in time")
-        self.figures.attempts += 1
         began = time.perf_counter()
         with transcribed(keeps_all=self.keeps_all_exchanges) as transcript:
             settlement = await self._try(destination, lease, item, last=last)
-        settlement.duration_ms = round((time.perf_counter() - began) * 1000)
+        seconds = time.perf_counter() - began
+        destination.figures.attempt_seconds.observe(seconds)
+        settlement.duration_ms = round(seconds * 1000)
         settlement.exchanges = transcript.exchanges
         if settlement.status is None:
             settlement.status = transcript.status
@@ -111,7 +102,7 @@ class Attempts:
         except (DestinationUnavailable, CredentialsRejected, NotReady) as error:
             return await self._destination_failed(destination, lease, item, error)
         except (StoreError, Overloaded) as error:
-            return self._postpone(lease, item, error)
+            return self._postpone(destination, lease, item, error)
         except (RetryLater, OmnigateError) as error:
             return await self._item_failed(destination, lease, item, error)
         except Exception as error:
@@ -119,17 +110,19 @@ class Attempts:
             log.exception("plugin raised", destination=destination.name, item=item.id)
             return await self._item_failed(destination, lease, item, error)
         self._succeeded(destination)
-        self.figures.delivered += 1
+        destination.figures.delivered(self._store.now() - item.created_at)
         lease.gap, lease.failures, lease.first_failure_at = [], 0, None
         return Settlement(lease, item, "delivered", last=last)
 
-    def _postpone(self, lease: Lease, item: Item, error: StoreError | Overloaded) -> Settlement:
+    def _postpone(
+        self, destination: Destination, lease: Lease, item: Item, error: StoreError | Overloaded
+    ) -> Settlement:
         """Have the item tried again soon: what failed is ours, neither its nor the destination's."""
         seconds = getattr(error, "retry_after_seconds", POSTPONE_SECONDS)
-        run_at = self._store.now() + int(seconds * 1000)
-        return Settlement(
-            lease, item, "retry", last=True, run_at=run_at, error=str(error), counts=False
-        )
+        now, text = self._store.now(), str(error)
+        destination.figures.failed("retry", "internal", text, now)
+        run_at = now + int(seconds * 1000)
+        return Settlement(lease, item, "retry", last=True, run_at=run_at, error=text, counts=False)
 
     def _succeeded(self, destination: Destination) -> None:
         if destination.breaker.succeeded(self._store.now()):
@@ -168,7 +161,7 @@ class Attempts:
             until_probe_seconds = max(0.0, (probe_at - now) / 1000)
             shorter = min(verdict.delay_seconds, until_probe_seconds)
             verdict = replace(verdict, delay_seconds=shorter)
-        return await self._sentence(destination, lease, item, verdict, error)
+        return await self._sentence(destination, lease, item, verdict, error, "destination")
 
     async def _item_failed(
         self, destination: Destination, lease: Lease, item: Item, error: Exception
@@ -178,13 +171,13 @@ class Attempts:
         asked_seconds = getattr(error, "after_seconds", None)
         if asked_seconds is not None:
             verdict = after_throttle(trial, asked_seconds)
-            return await self._sentence(destination, lease, item, verdict, error)
+            return await self._sentence(destination, lease, item, verdict, error, "throttled")
         if destination.breaker.blames_destination(lease.stream, status):
             refused_by_all = DestinationUnavailable(f"refuses everything: {error}", status=status)
             return await self._destination_failed(destination, lease, item, refused_by_all)
         chance = self._chance.random()
         verdict = after_item_failure(self.policy, destination.order, trial, chance)
-        settlement = await self._sentence(destination, lease, item, verdict, error)
+        settlement = await self._sentence(destination, lease, item, verdict, error, "item")
         settlement.blames_item = True
         return settlement
 
@@ -204,16 +197,19 @@ class Attempts:
         item: Item,
         verdict: Verdict,
         error: Exception,
+        why: Reason,
     ) -> Settlement:
         text = str(error) or type(error).__name__
         if verdict.outcome == "dead":
             return await self._dead(destination, lease, item, verdict.reason, text)
+        now = self._store.now()
+        destination.figures.failed("retry", why, text, now)
         return Settlement(
             lease,
             item,
             "retry",
             last=True,
-            run_at=self._store.now() + int(verdict.delay_seconds * 1000),
+            run_at=now + int(verdict.delay_seconds * 1000),
             error=text,
             status=getattr(error, "status", None),
         )
@@ -222,7 +218,7 @@ class Attempts:
         self, destination: Destination, lease: Lease, item: Item, reason: str, error: str
     ) -> Settlement:
         await destination.carrier.give_up(item, reason if reason == "expired" else error)
-        self.figures.dead += 1
+        destination.figures.died(reason, error, self._store.now())
         log.error(
             "delivery is dead",
             destination=destination.name,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from omnigate.backend import Order
 from omnigate.flow.breaker import Breaker
 from omnigate.flow.carriers import Carrier
+from omnigate.flow.figures import DestinationFigures
 from omnigate.store.destinations import Direction, Health
 
 
@@ -30,6 +31,7 @@ class Destination:
     held: asyncio.Event | None = None
     """Nothing is claimed for now, its plugin is being exchanged; set once nothing is under way."""
     timer: asyncio.TimerHandle | None = None
+    figures: DestinationFigures = field(default_factory=DestinationFigures)
 
     @property
     def health(self) -> Health:

@@ -27,6 +27,7 @@ from omnigate.flow.alerts import Alerts
 from omnigate.flow.attempts import Attempts
 from omnigate.flow.clockwatch import ClockWatch
 from omnigate.flow.destination import Destination
+from omnigate.flow.figures import Figures
 from omnigate.flow.retry import RetryPolicy
 from omnigate.flow.tasks import Tasks
 from omnigate.store import lanes, leases, settling
@@ -57,7 +58,11 @@ class Dispatcher:
     """Works on the lanes of all destinations."""
 
     def __init__(
-        self, store: Store, policy: RetryPolicy, chance: random.Random | None = None
+        self,
+        store: Store,
+        policy: RetryPolicy,
+        chance: random.Random | None = None,
+        figures: Figures | None = None,
     ) -> None:
         self.destinations: dict[int, Destination] = {}
         self._store = store
@@ -67,13 +72,14 @@ class Dispatcher:
         self._attempts = Attempts(
             store, policy, chance or random.Random(), self._tasks.start, self._alerts
         )
-        self.figures = self._attempts.figures
+        self.figures = figures or Figures()
         self._clock = ClockWatch(store, int(LEASE_SECONDS * 1000))
         self._held: set[_Held] = set()
         self._stopping = False
 
     def add(self, destination: Destination) -> None:
         """Begin to work on a destination."""
+        destination.figures = self.figures.destination(destination.direction, destination.name)
         self.destinations[destination.health.destination_id] = destination
         self._writer.nudge()
 

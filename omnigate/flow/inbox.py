@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from omnigate.channel import Recorded
-from omnigate.errors import Overloaded
+from omnigate.errors import Overloaded, StoreError
+from omnigate.flow.figures import Figures
 from omnigate.model.inbound import Inbound
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.quarantined import Puzzle, keep
@@ -33,9 +34,15 @@ class Inbox:
     """Takes in items for all channels; refuses with `Overloaded` before anything is at risk."""
 
     def __init__(
-        self, store: Store, *, min_free_bytes: int, is_closed: Callable[[str], bool] = _never
+        self,
+        store: Store,
+        *,
+        min_free_bytes: int,
+        is_closed: Callable[[str], bool] = _never,
+        figures: Figures | None = None,
     ) -> None:
         """Ask ``is_closed`` whether the operator lets nothing in from a channel."""
+        self.figures = figures or Figures()
         self._store = store
         self._is_closed = is_closed
         self._directory: Path = store.path.parent
@@ -50,14 +57,26 @@ class Inbox:
 
         Raises `Overloaded` or `StoreError`, and then nothing was stored.
         """
-        self.admit(channel.name)
-        intake = Intake(channel, items, cursor)
-        return await self._store.writer.do(ingest, intake, weight=len(items))
+        figures = self.figures.channel(channel.name)
+        began = time.perf_counter()
+        try:
+            self.admit(channel.name)
+            intake = Intake(channel, items, cursor)
+            recorded = await self._store.writer.do(ingest, intake, weight=len(items))
+        except (Overloaded, StoreError):
+            figures.refused += len(items)
+            raise
+        figures.acknowledge_seconds.observe(time.perf_counter() - began)
+        duplicates = sum(one.duplicate for one in recorded)
+        figures.duplicates += duplicates
+        figures.stored += len(recorded) - duplicates
+        return recorded
 
     async def quarantine(self, puzzle: Puzzle) -> None:
         """Keep a request that nobody understood; durable on return."""
         self.admit(puzzle.channel)
         await self._store.writer.do(keep, puzzle)
+        self.figures.channel(puzzle.channel).quarantined += 1
 
     def admit(self, channel: str | None = None) -> None:
         """Raise `Overloaded` when new work should not be accepted, from a channel or at all."""
