@@ -20,7 +20,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -29,6 +29,7 @@ from sqlalchemy.exc import DBAPIError
 
 from omnigate import failpoints
 from omnigate.errors import OmnigateError, StoreError
+from omnigate.figures import QUICK_SECONDS, TURN_ITEMS, Histogram
 from omnigate.store.dialect import disk_failure
 from omnigate.store.transaction import RecordedEvent, Transaction
 
@@ -79,6 +80,11 @@ class WriterFigures:
     turns: int = 0
     items: int = 0
     last_commit_seconds: float = 0.0
+    turn_seconds: Histogram = field(default_factory=lambda: Histogram(QUICK_SECONDS))
+    """A whole turn, its statements and its COMMIT."""
+    commit_seconds: Histogram = field(default_factory=lambda: Histogram(QUICK_SECONDS))
+    """The COMMIT alone: the disk's part."""
+    turn_items: Histogram = field(default_factory=lambda: Histogram(TURN_ITEMS))
 
 
 class Writer:
@@ -181,6 +187,8 @@ class Writer:
         self.figures.turns += 1
         self.figures.items += len(jobs)
         self.figures.last_commit_seconds = outcome.seconds
+        self.figures.turn_seconds.observe(outcome.seconds)
+        self.figures.turn_items.observe(len(jobs))
         for tell in self.on_commit:
             tell(outcome.committed)
         for job, result in zip(jobs, outcome.results, strict=True):
@@ -227,7 +235,9 @@ class Writer:
                 for number, answer in zip(numbers, answers, strict=True):
                     results[number] = answer
             failpoints.reached("commit")
+            began = time.monotonic()
             await asyncio.get_running_loop().run_in_executor(self._thread, work.commit)
+            self.figures.commit_seconds.observe(time.monotonic() - began)
             transaction.recent.keep()
             failpoints.reached("committed")
         except Exception:
