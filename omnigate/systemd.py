@@ -24,3 +24,9 @@ def notify(state: str) -> None:
 def notify_reloading() -> None:
     """Say that the configuration is being read again; ``READY=1`` ends it."""
     notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+
+def watchdog_seconds() -> float | None:
+    """Return how often the service manager wants to hear that all is well, None if it does not."""
+    given = os.environ.get("WATCHDOG_USEC", "")
+    return int(given) / 1e6 if given.isdigit() and int(given) > 0 else None

@@ -110,6 +110,13 @@ class Roster:
             raise Refused("not_found", f"there is no {direction} {name!r}")
         return known
 
+    def name_of(self, plugin: object) -> str | None:
+        """Return what an instance is called, as ``channel site``; None for a stranger."""
+        for key, known in list(self.members.items()):
+            if known.outfit is not None and known.outfit.plugin is plugin:
+                return _called(key)
+        return None
+
     def is_closed(self, channel: str) -> bool:
         """Tell whether the operator lets nothing in from a channel."""
         known = self.members.get(("channel", channel))
