@@ -94,15 +94,16 @@ class Writers:
             batch = []
             for _ in range(self._chance.choice([1, 1, 1, self._chance.randint(2, LONGEST_BATCH)])):
                 which = self._chance.randrange(2)
-                batch.append(_message(f"c{number}x{which}", said[which]))
+                batch.append(message(f"c{number}x{which}", said[which]))
                 said[which] += 1
-            await self._say(batch)
+            await self.say(batch)
             if self._chance.random() < AGAIN:
-                answer = await self._say(batch)
+                answer = await self.say(batch)
                 if answer["accepted"]:
                     self.book.complaints.append(f"a repetition was accepted: {answer}")
 
-    async def _say(self, batch: list[dict[str, Any]]) -> Any:
+    async def say(self, batch: list[dict[str, Any]]) -> Any:
+        """Hand in what customers say; return the daemon's answer."""
         body = batch[0] if len(batch) == 1 else batch
         answer = await self._post("/channels/app/messages", TOKEN, json=body)
         if answer["accepted"] + answer["duplicates"] != len(batch):
@@ -117,11 +118,12 @@ class Writers:
             text = f"a{number}-{count}"
             count += 1
             to = {"channel": "app", "address": f"app:agent{number}"}
-            await self._send(to, text)
+            await self.send(to, text)
             if self._chance.random() < AGAIN:
-                await self._send(to, text)
+                await self.send(to, text)
 
-    async def _send(self, to: dict[str, str], text: str) -> None:
+    async def send(self, to: dict[str, str], text: str) -> None:
+        """Answer a customer through the API, under a key made of the text."""
         key = {"Idempotency-Key": f"key-{text}"}
         answer = await self._post(
             "/v1/messages", self._token, json={"to": to, "text": text}, headers=key
@@ -131,10 +133,13 @@ class Writers:
 
     async def _uploader(self, number: int) -> None:
         while await self._turn():
-            content = self._chance.randbytes(self._chance.randint(1, 400_000))
-            answer = await self._post("/v1/media", self._token, data=content)
-            self.book.files[answer["id"]] = hashlib.sha256(content).hexdigest()
+            await self.upload(self._chance.randbytes(self._chance.randint(1, 400_000)))
             await asyncio.sleep(self._chance.random() / 5)
+
+    async def upload(self, content: bytes) -> None:
+        """Upload a file through the API."""
+        answer = await self._post("/v1/media", self._token, data=content)
+        self.book.files[answer["id"]] = hashlib.sha256(content).hexdigest()
 
     async def _post(
         self, path: str, token: str, headers: dict[str, str] | None = None, **body: Any
@@ -159,7 +164,8 @@ class Writers:
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-def _message(conversation: str, number: int) -> dict[str, Any]:
+def message(conversation: str, number: int) -> dict[str, Any]:
+    """Return what a customer says as the ``number``-th thing in a conversation, from 0."""
     text = f"{conversation}-{number}"
     return {
         "external_id": text,

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,8 +31,12 @@ CUSTOMERS: Final = 6
 AGENTS: Final = 3
 UPLOADERS: Final = 1
 BACKLOG: Final = 300
-"""With more than this yet to arrive, nobody writes: kills shall find deliveries under way too."""
-LOAD_SECONDS: Final = 0.6
+"""With more than this yet to arrive, only `AT_LEAST` are written a loop: receivers shall keep up."""
+AT_LEAST: Final = 40
+STEPS: Final = 150
+"""A kill comes within so many acknowledgements and arrivals."""
+LOAD_SECONDS: Final = 2.0
+"""It comes even if there is hardly any progress, because a receiver is left alone for a while."""
 STARTING: Final = 0.1
 STOPPING: Final = 0.1
 START_SECONDS: Final = 1.0
@@ -48,21 +52,39 @@ class Run:
     ) -> None:
         self.daemon, self.receiver, self.chance = daemon, receiver, chance
         self.prelude = ""
+        self._acknowledged_before = 0
         self.writers = Writers(daemon, token, chance, self._may_write)
 
     def _may_write(self) -> bool:
-        receiver, book = self.receiver, self.writers.book
+        receiver, acknowledged = self.receiver, self.writers.book.acknowledged
+        if acknowledged < self._acknowledged_before + AT_LEAST:
+            return True
         arrived = min(len(receiver.crm.texts), len(receiver.books.texts))
-        return book.acknowledged - arrived - len(receiver.answers.texts) < BACKLOG
+        return acknowledged - arrived - len(receiver.answers.texts) < BACKLOG
+
+    def _steps(self) -> int:
+        """Return how much has happened so far, on either side of the daemon."""
+        receiver = self.receiver
+        return self.writers.book.acknowledged + sum(
+            len(inbox.ids) for inbox in (receiver.crm, receiver.books, receiver.answers)
+        )
+
+    async def _load(self) -> None:
+        """Wait until a random moment under load."""
+        wanted = self._steps() + self.chance.randrange(STEPS)
+        with suppress(TimeoutError):
+            await wait_until(lambda: self._steps() >= wanted, "", seconds=LOAD_SECONDS)
+        await asyncio.sleep(self.chance.uniform(0, 0.03))  # any moment will do
 
     async def kill_once(self) -> None:
         """Start the daemon and kill it at a random moment."""
         dice = self.chance.random()
+        self._acknowledged_before = self.writers.book.acknowledged
         await self.daemon.start(prelude=self.prelude)
         if dice < STARTING:
             await asyncio.sleep(self.chance.uniform(0, START_SECONDS))  # any moment will do
         elif await self.daemon.ready():
-            await asyncio.sleep(self.chance.uniform(0, LOAD_SECONDS))  # as above
+            await self._load()
             if dice < STARTING + STOPPING:
                 self.daemon.signal(signal.SIGTERM)
                 await asyncio.sleep(self.chance.uniform(0, 0.1))  # as above

@@ -102,7 +102,9 @@ def _rows(verdict: Verdict, store: sqlite3.Connection, book: Book) -> None:
     """Count what is stored: everything once, and nothing that nobody wrote."""
     received = Counter(
         row[0]
-        for row in store.execute("SELECT external_id FROM message WHERE direction = 'inbound'")
+        for row in store.execute(
+            "SELECT external_id FROM message WHERE direction = 'inbound' AND channel = 'app'"
+        )
     )
     sent = Counter(
         json.loads(row[0])["text"]
