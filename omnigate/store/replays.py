@@ -154,7 +154,7 @@ def _advance(transaction: Transaction, step: Step) -> int:
         [
             Owed(
                 Target(known.destination_id, ordered=True),
-                _lane_prefix(known.id) + (row.conversation_id or row.contact_id or OPERATIONS),
+                lane_prefix(known.id) + (row.conversation_id or row.contact_id or OPERATIONS),
                 REPLAY_PRIORITY,
                 position=row.position,
                 replay=True,
@@ -227,13 +227,14 @@ def _in_window(window: Window) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _lane_prefix(number: int) -> str:
+def lane_prefix(number: int) -> str:
+    """Return what the names of a replay's lanes begin with; what they are about comes after it."""
     return f"replay-{number}{APART}"
 
 
 def _own_lanes(columns: Any, destination_id: int, number: int) -> list[ColumnElement[bool]]:
     """Return the conditions for a replay's lanes: a range of the key of lane and outbox alike."""
-    prefix = _lane_prefix(number)
+    prefix = lane_prefix(number)
     behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)
     return [
         columns.destination_id == destination_id,
