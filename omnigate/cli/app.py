@@ -17,6 +17,7 @@ from omnigate.cli import (
     conversation,
     daemon,
     db,
+    dead,
     demo,
     events,
     init,
@@ -73,6 +74,15 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
     ),
     "contact": ("Customers, over all channels.", {"show": contact.show}),
     "events": ("What happens, as it happens.", {"tail": events.tail}),
+    "dead": (
+        "What was given up: look, offer again, drop.",
+        {
+            "list": dead.list_dead,
+            "show": dead.show,
+            "replay": dead.replay,
+            "drop": dead.drop,
+        },
+    ),
     "token": (
         "What a CRM presents to the API.",
         {"create": token.create, "list": token.list_tokens, "revoke": token.revoke},

@@ -10,6 +10,7 @@ from omnigate.server import (
     admin,
     contacts,
     conversations,
+    dead,
     documents,
     events,
     files,
@@ -39,6 +40,7 @@ ADMIN: Final[tuple[Operation, ...]] = (
     *status.OPERATIONS,
     *steering.OPERATIONS,
     *admin.OPERATIONS,
+    *dead.OPERATIONS,
 )
 """What the operator's socket serves besides."""
 

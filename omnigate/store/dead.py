@@ -104,6 +104,12 @@ def count_dead(connection: Connection, wanted: DeadFilter) -> int:
     return connection.scalar(select(func.count()).select_from(dead).where(*conditions)) or 0
 
 
+def known_dead(connection: Connection, numbers: Sequence[int]) -> list[int]:
+    """Return those numbers, in order, that dead letters have."""
+    query = select(dead.c.outbox_id).where(dead.c.outbox_id.in_(numbers))
+    return list(connection.scalars(query.order_by(dead.c.outbox_id)))
+
+
 def next_dead(connection: Connection, wanted: DeadFilter, after: int, limit: int) -> list[int]:
     """Return the numbers of dead letters above ``after``, in order of what was owed first."""
     query = select(dead.c.outbox_id).where(
@@ -234,12 +240,12 @@ _SHOWN: Final = select(
     destination.c.name,
     event.c.id.label("event_id"),
     event.c.type.label("event_type"),
-    event.c.conversation_id,
+    func.coalesce(event.c.conversation_id, message.c.conversation_id).label("conversation_id"),
     event.c.sequence,
 ).select_from(
-    dead.join(destination, destination.c.id == dead.c.destination_id).outerjoin(
-        event, event.c.position == dead.c.position
-    )
+    dead.join(destination, destination.c.id == dead.c.destination_id)
+    .outerjoin(event, event.c.position == dead.c.position)
+    .outerjoin(message, message.c.id == dead.c.message_id)
 )
 _TO_REPLAY: Final = (
     select(
