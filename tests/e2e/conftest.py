@@ -95,6 +95,7 @@ class Delivery(NamedTuple):
     id: str
     attempt: int
     json: dict[str, Any]
+    replay: bool = False
 
     @property
     def text(self) -> str | None:
@@ -207,7 +208,11 @@ class Receiver:
             return web.Response(status=401)
         attempt = int(request.headers["omnigate-attempt"])
         delivery = Delivery(
-            time.monotonic(), request.headers["webhook-id"], attempt, json.loads(body)
+            time.monotonic(),
+            request.headers["webhook-id"],
+            attempt,
+            json.loads(body),
+            replay=request.headers.get("omnigate-replay") == "1",
         )
         endpoint.deliveries.append(delivery)
         answer = endpoint.behave(delivery)
