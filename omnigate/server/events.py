@@ -24,13 +24,11 @@ from omnigate.server.operations import Call, Operation, json_answer
 from omnigate.server.pages import MAX_LIMIT, seal, unseal
 from omnigate.server.problems import Denied
 from omnigate.server.shapes import EventPage
+from omnigate.server.sse import Reader
 from omnigate.store import history
 from omnigate.store.transaction import RecordedEvent
 
 MAX_WAIT_SECONDS: Final = 60
-HEARTBEAT_SECONDS: Final = 15.0
-WRITE_SECONDS: Final = 30.0
-"""How long a reader of the stream may leave what it was sent; then it is cut off."""
 CHECK_SECONDS: Final = 4.0
 """How often a stream looks whether its token is still good."""
 STREAMS_PER_TOKEN: Final = 20
@@ -105,7 +103,7 @@ async def stream(call: Call) -> web.StreamResponse:
     position = await _place(call, after, default=0)
     news = call.services.stream
     with _one_more(call), news.subscribe_ephemeral() as fleeting:
-        reader = await _Reader.begin(call.request)
+        reader = await Reader.begin(call.request)
         while not news.closed:
             position = await _send_new(call, reader, position, types)
             while query.ephemeral and not fleeting.empty():
@@ -118,46 +116,8 @@ async def stream(call: Call) -> web.StreamResponse:
         return reader.response
 
 
-class _Reader:
-    """Somebody who reads the stream."""
-
-    def __init__(self, response: web.StreamResponse) -> None:
-        self.response = response
-        self._wrote_at = asyncio.get_running_loop().time()
-
-    @classmethod
-    async def begin(cls, request: web.Request) -> _Reader:
-        """Send the head of the answer."""
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream",
-                "Cache-Control": "no-store",
-                # Proxies that collect answers would hold events back.
-                "X-Accel-Buffering": "no",
-            }
-        )
-        await response.prepare(request)
-        reader = cls(response)
-        await reader.write(": omnigate\n\n")
-        return reader
-
-    async def beat(self) -> None:
-        """Send a comment if nothing was sent for long, so that a dead connection is noticed."""
-        if asyncio.get_running_loop().time() - self._wrote_at >= HEARTBEAT_SECONDS:
-            await self.write(":\n\n")
-
-    async def write(self, text: str) -> None:
-        """Send text; raises ``ConnectionResetError`` when nobody takes it."""
-        try:
-            async with asyncio.timeout(WRITE_SECONDS):
-                await self.response.write(text.encode())
-        except TimeoutError:
-            raise ConnectionResetError("the reader of the stream has stopped reading") from None
-        self._wrote_at = asyncio.get_running_loop().time()
-
-
 async def _send_new(
-    call: Call, reader: _Reader, position: int, types: frozenset[EventType] | None
+    call: Call, reader: Reader, position: int, types: frozenset[EventType] | None
 ) -> int:
     """Send what stands beyond the position; return up to where the log was read."""
     while True:
@@ -171,7 +131,7 @@ async def _send_new(
 
 
 async def _send_fleeting(
-    call: Call, reader: _Reader, event: Event, types: frozenset[EventType] | None
+    call: Call, reader: Reader, event: Event, types: frozenset[EventType] | None
 ) -> None:
     channel = event.envelope.channel
     if types is not None and event.type not in types:

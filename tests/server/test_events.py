@@ -14,7 +14,7 @@ import pytest
 
 from omnigate import ids
 from omnigate.model.event import Event, EventType
-from omnigate.server import events
+from omnigate.server import sse
 from omnigate.store import tokens
 
 pytestmark = pytest.mark.anyio
@@ -161,7 +161,7 @@ class TestStreaming:
 
     async def test_beats_so_that_dead_connections_are_noticed(self, world, monkeypatch):
         monkeypatch.setattr(events, "CHECK_SECONDS", 0.02)
-        monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.05)
+        monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
         auth = await world.token("events:read")
         async with world.session.get(f"{world.url}/v1/events/stream", headers=auth) as answer:
             async with asyncio.timeout(5):
