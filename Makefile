@@ -121,6 +121,10 @@ bench: $(DEV_STAMP)  ## Messages per second, beside the least that any gateway m
 proof-kill: $(DEV_STAMP)  ## Kill the daemon LOOPS times (500) at random moments: nothing is lost
 	@$(BIN)/python -m proofs.kill --loops $(or $(LOOPS),500) $(if $(SEED),--seed $(SEED))
 
+.PHONY: proof-soak
+proof-soak: $(DEV_STAMP)  ## Constant load for MINUTES (10) at RATE (200) a second: nothing grows
+	@$(BIN)/python -m proofs.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),200) $(if $(SEED),--seed $(SEED))
+
 .PHONY: clean
 clean:  ## Remove everything that make has made
 	@rm -rf $(VENV) node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .schemathesis

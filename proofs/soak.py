@@ -93,7 +93,7 @@ class Soak:
 
     async def load(self, seconds: float) -> None:
         """Write for so long."""
-        async with asyncio.TaskGroup() as tasks, aiohttp.ClientSession() as http:
+        async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as tasks:
             for number in range(WORKERS):
                 tasks.create_task(self._customers(number))
             for _ in range(VISITORS):
@@ -114,7 +114,7 @@ class Soak:
                 await self._writers.say([message(conversation, said)])
                 if said % ANSWERED == ANSWERED - 1:
                     to = {"channel": "app", "address": f"app:{conversation}"}
-                    await self._writers.send(to, f"to {conversation}-{said // ANSWERED}")
+                    await self._writers.send(to, f"t{conversation}-{said // ANSWERED}")
 
     async def _visitors(self, http: aiohttp.ClientSession) -> None:
         """Be one visitor of the site after another: look, say something, leave."""
