@@ -2,6 +2,9 @@
 
 Control characters are escaped, so that nobody writes lines of their own into the log. Values under
 names that promise a secret are masked, and so is what looks like a credential within a value.
+
+The last lines about each channel (those with ``channel=``) are kept in memory as well, as they were
+written, for an operator who asks (`RecentLines`).
 """
 
 from __future__ import annotations
@@ -9,10 +12,14 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import time
+from collections import deque
 from collections.abc import MutableMapping
-from typing import Any, Final, Literal
+from itertools import count
+from typing import Any, Final, Literal, NamedTuple
 
 import structlog
+from pydantic_core import to_json
 
 MASK: Final = "[hidden]"
 
@@ -33,7 +40,74 @@ _CREDENTIALS: Final = (
 _TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+_LONGEST_LINE: Final = 4096
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Line(NamedTuple):
+    """One line of the log."""
+
+    number: int
+    """Grows from line to line, over all channels."""
+    at: int
+    """Milliseconds since 1970."""
+    level: str
+    event: str
+    fields: str
+    """Everything else that it says, as JSON."""
+
+
+class RecentLines:
+    """The last lines about each channel; what is older, and who was silent longest, is forgotten."""
+
+    def __init__(self, lines: int = 300, channels: int = 256) -> None:
+        self._lines = lines
+        self._channels = channels
+        self._numbers = count(1)
+        self._of: dict[str, deque[Line]] = {}
+
+    def keep(
+        self, logger: Any, method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Take a line over if it is about a channel; a processor of structlog, after `redact`."""
+        channel = event.get("channel")
+        if isinstance(channel, str):
+            # Put in again, so that the channel that was silent longest stands first.
+            lines = self._of.pop(channel, None) or deque(maxlen=self._lines)
+            self._of[channel] = lines
+            if len(self._of) > self._channels:
+                del self._of[next(iter(self._of))]
+            lines.append(self._line(method, event))
+        return event
+
+    def of(self, channel: str, after: int = 0) -> list[Line]:
+        """Return the lines about a channel with a greater number, in order."""
+        return [line for line in tuple(self._of.get(channel, ())) if line.number > after]
+
+    def _line(self, method: str, event: MutableMapping[str, Any]) -> Line:
+        rest = {name: event[name] for name in event if name not in _OWN_PLACE}
+        fields = to_json(rest, fallback=str).decode()
+        if len(fields) > _LONGEST_LINE:
+            short = {name: _CUT if name in _LONG else value for name, value in rest.items()}
+            fields = to_json(short, fallback=str).decode()
+        if len(fields) > _LONGEST_LINE:
+            fields = to_json({"cut": _CUT}).decode()
+        now = int(time.time() * 1000)
+        return Line(
+            next(self._numbers),
+            now,
+            str(event.get("level", method)),
+            str(event.get("event", "")),
+            fields,
+        )
+
+
+_OWN_PLACE: Final = frozenset({"channel", "level", "event", "timestamp"})
+_LONG: Final = frozenset({"exception", "stack"})
+_CUT: Final = "(too long to be kept; see the log itself)"
+
+recent: Final = RecentLines()
+"""What this process has logged of late. As logging itself it is the process's, not a part's."""
 
 
 def configure(
@@ -51,6 +125,7 @@ def configure(
         processors += [
             structlog.processors.format_exc_info,
             redact,
+            recent.keep,
             structlog.dev.ConsoleRenderer(colors=terminal, pad_event_to=32),
         ]
     else:
@@ -60,6 +135,7 @@ def configure(
                 structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
             ),
             redact,
+            recent.keep,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     structlog.configure(
@@ -80,6 +156,11 @@ def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mutable
         else:
             event[name] = _clean(value, lines=name in ("exception", "stack"))
     return event
+
+
+def cleaned(text: str) -> str:
+    """Return a text as the log would show it: credentials masked, control characters escaped."""
+    return str(_clean(text, lines=True))
 
 
 def _clean(value: Any, *, lines: bool) -> Any:

@@ -18,6 +18,7 @@ from rich.text import Text
 _STYLES: Final = {
     "up": "green",
     "ok": "green",
+    "warning": "yellow",
     "open": "",
     "degraded": "yellow",
     "starting": "yellow",
@@ -74,6 +75,11 @@ def say_json(value: Any) -> None:
     say(text.translate(_IN_JSON))
 
 
+def json_line(value: Any) -> str:
+    """Return a value as JSON on one line, characters that command terminals escaped."""
+    return json.dumps(value, ensure_ascii=False).translate(_IN_JSON)
+
+
 def clean(value: object) -> str:
     """Return any value as text on one line that is safe to print."""
     if value is None:
@@ -85,9 +91,19 @@ def clean(value: object) -> str:
     return str(value).translate(_ON_ONE_LINE).encode("utf-8", "replace").decode()
 
 
-def say_table(columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], empty: str) -> None:
-    """Print rows under headings (heading → key of the row); ``empty`` when there are none."""
-    cells = [[_short(row.get(key)) for key in columns.values()] for row in rows]
+def say_table(
+    columns: Mapping[str, str],
+    rows: Iterable[Mapping[str, Any]],
+    empty: str,
+    *,
+    whole: bool = False,
+) -> None:
+    """Print rows under headings (heading → key of the row); ``empty`` when there are none.
+
+    Long values are shortened unless they are wanted ``whole``.
+    """
+    shown = clean if whole else _short
+    cells = [[shown(row.get(key)) for key in columns.values()] for row in rows]
     if not cells:
         note(empty)
         return

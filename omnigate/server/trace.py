@@ -1,0 +1,363 @@
+"""``/admin/messages/{id}/trace``: every step of one message, in the order of time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+from aiohttp import web
+from pydantic import BaseModel
+from pydantic_core import from_json
+from sqlalchemy import Connection
+
+from omnigate import ids, logs
+from omnigate.server.operations import Call, Operation
+from omnigate.server.problems import Denied
+from omnigate.store.record import time_text
+from omnigate.store.schema import LEASED
+from omnigate.store.trace import Traced, trace_event, trace_message
+
+StepKind = Literal[
+    "received",
+    "queued",
+    "event",
+    "owed",
+    "attempt",
+    "delivered",
+    "dead",
+    "cancelled",
+    "receipt",
+    "waiting",
+]
+
+
+class ExchangeShown(BaseModel):
+    """What an attempt said over HTTP and was answered, secrets taken out."""
+
+    at: str
+    method: str
+    url: str
+    request_headers: dict[str, str]
+    status: int | None
+    """Null: there was no answer, see ``error``."""
+    response_headers: dict[str, str] | None
+    response_body: str | None
+    """Its beginning, at most 2 KiB."""
+    error: str | None
+    duration_ms: int
+
+
+class TraceStep(BaseModel):
+    """One thing that happened, or that is still to come (``waiting``); what it has not is null."""
+
+    at: str | None
+    """When it happened; of what is to come, when it is tried next."""
+    step: StepKind
+    event: str | None = None
+    type: str | None = None
+    sequence: int | None = None
+    delivery: int | None = None
+    """The number under which something is owed to a destination: all its attempts bear it."""
+    direction: str | None = None
+    destination: str | None = None
+    number: int | None = None
+    """Which attempt it was, from 1; of an end, how many there were."""
+    replay: bool | None = None
+    """Sent again on the operator's request."""
+    status: int | None = None
+    duration_ms: int | None = None
+    error: str | None = None
+    reason: str | None = None
+    """Why it is dead, or why it still waits."""
+    state: str | None = None
+    external_id: str | None = None
+    occurred_at: str | None = None
+    """When it happened by the platform's clock."""
+    exchanges: list[ExchangeShown] = []
+
+
+class TracedPart(BaseModel):
+    """One send that the message needs."""
+
+    index: int
+    state: str
+    external_id: str | None
+    doubts: int
+    """How often it was begun without a result: it may have gone out."""
+    error: str | None
+    text: str | None
+    buttons: int
+    attachments: list[str]
+
+
+class TracedFile(BaseModel):
+    """A file of the message."""
+
+    id: str
+    kind: str
+    name: str | None
+    state: str
+    size_bytes: int | None
+    failures: int
+    error: str | None
+    retry_at: str | None
+
+
+class Trace(BaseModel):
+    """The way of a message, or of an event that is about none."""
+
+    id: str
+    message: str | None
+    direction: str | None = None
+    state: str | None = None
+    channel: str | None = None
+    conversation: str | None = None
+    external_id: str | None = None
+    known_as: str | None = None
+    """The id by which a repetition of the platform's is recognised."""
+    created_at: str | None = None
+    expires_at: str | None = None
+    token: str | None = None
+    """Of the call that queued it, where that had an Idempotency-Key; ``reply``: a backend's answer."""
+    idempotency_key: str | None = None
+    client_ref: str | None = None
+    degraded: list[str] = []
+    error: str | None = None
+    parts: list[TracedPart] = []
+    files: list[TracedFile] = []
+    steps: list[TraceStep]
+    is_cut: bool
+    """There is more than is shown."""
+
+
+async def show(call: Call) -> web.StreamResponse:
+    """Answer with every step of a message, or of the message that an event is about."""
+    traced = await call.services.store.read(_read, call.id)
+    if traced is None:
+        raise Denied(404, "There is no such message or event; identifiers are msg_… and evt_….")
+    return call.answer(_shown(call.id, traced))
+
+
+def _read(connection: Connection, wanted: str) -> Traced | None:
+    if ids.is_id(wanted, "evt"):
+        return trace_event(connection, wanted)
+    return trace_message(connection, wanted)
+
+
+def _shown(wanted: str, traced: Traced) -> Trace:
+    steps = sorted(_steps(traced), key=_place)
+    row = traced.message
+    if row is None:
+        return Trace(
+            id=wanted,
+            message=None,
+            channel=traced.events[0].channel,
+            conversation=traced.conversation_id,
+            steps=steps,
+            is_cut=traced.is_cut,
+        )
+    content = from_json(row.content) if row.content else {}
+    call = traced.idempotency
+    return Trace(
+        id=wanted,
+        message=row.id,
+        direction=row.direction,
+        state=row.state,
+        channel=row.channel,
+        conversation=row.conversation_id,
+        external_id=row.external_id,
+        known_as=traced.duplicate_key.external_id if traced.duplicate_key else None,
+        created_at=time_text(row.created_at),
+        expires_at=_moment(row.expires_at),
+        token=call.scope.partition(" ")[0] if call else None,
+        idempotency_key=call.key if call else None,
+        client_ref=content.get("client_ref"),
+        degraded=content.get("degraded") or [],
+        error=_clean(row.error),
+        parts=[_part(part) for part in traced.parts],
+        files=[_file(file) for file in traced.files],
+        steps=steps,
+        is_cut=traced.is_cut,
+    )
+
+
+def _place(step: TraceStep) -> tuple[bool, str, int]:
+    """Return where a step stands: by time, what is still to come at the end."""
+    return step.step == "waiting", step.at or "", _AT_ONE_TIME.index(step.step)
+
+
+def _steps(traced: Traced) -> Iterator[TraceStep]:
+    row = traced.message
+    if row is not None and row.direction == "outbound" and row.content is not None:
+        yield TraceStep(at=time_text(row.created_at), step="queued")
+    for one in traced.events:
+        yield TraceStep(
+            at=time_text(one.recorded_at),
+            step="received" if one.type == "message.received" else "event",
+            event=one.id,
+            type=one.type,
+            sequence=one.sequence,
+            occurred_at=time_text(one.occurred_at),
+        )
+    for early in traced.early:
+        yield TraceStep(
+            at=time_text(early.recorded_at),
+            step="receipt",
+            state=early.state,
+            external_id=early.external_id,
+            occurred_at=time_text(early.occurred_at),
+            error=_clean(early.error),
+        )
+    yield from _deliveries(traced)
+
+
+def _deliveries(traced: Traced) -> Iterator[TraceStep]:
+    said: dict[tuple[int, int], list[ExchangeShown]] = defaultdict(list)
+    for row in traced.exchanges:
+        said[row.outbox_id, row.number].append(_exchange(row))
+    about: dict[int, dict[str, Any]] = {}
+    for row in (*traced.owed, *traced.done, *traced.dead):
+        number = row.id if hasattr(row, "id") else row.outbox_id
+        about[number] = _about(traced, row, number)
+        yield TraceStep(at=time_text(row.created_at), step="owed", **about[number])
+    for row in traced.attempts:
+        yield TraceStep(
+            at=time_text(row.at),
+            step="attempt",
+            number=row.number,
+            status=row.status,
+            duration_ms=row.duration_ms,
+            error=_clean(row.error),
+            exchanges=said.pop((row.outbox_id, row.number), []),
+            **about[row.outbox_id],
+        )
+    for row in traced.done:
+        yield TraceStep(
+            at=time_text(row.finished_at),
+            step="delivered" if row.outcome == "delivered" else "cancelled",
+            number=row.attempts,
+            status=row.status,
+            duration_ms=row.duration_ms,
+            exchanges=said.pop((row.outbox_id, row.attempts), []),
+            **about[row.outbox_id],
+        )
+    for row in traced.dead:
+        yield TraceStep(
+            at=time_text(row.died_at),
+            step="dead",
+            number=row.attempts,
+            reason=row.reason,
+            error=_clean(row.error),
+            **about[row.outbox_id],
+        )
+    for row in traced.owed:
+        yield TraceStep(
+            at=time_text(max(row.run_at, row.retry_at or 0)),
+            step="waiting",
+            number=row.attempts,
+            reason=_why(row),
+            **about[row.id],
+        )
+
+
+def _about(traced: Traced, row: Any, number: int) -> dict[str, Any]:
+    owner = traced.owners.get(row.destination_id)
+    event_id = next((one.id for one in traced.events if one.position == row.position), None)
+    return {
+        "delivery": number,
+        "direction": owner.direction if owner else None,
+        "destination": owner.name if owner else None,
+        "event": event_id,
+        "replay": bool(row.replay) if hasattr(row, "replay") else None,
+    }
+
+
+def _why(row: Any) -> str:
+    """Return why an item has not gone out yet, in words for the operator."""
+    if row.paused is not None:
+        return f"the destination is paused: {_clean(row.paused)}"
+    if row.ahead:
+        return f"{row.ahead} before it in its conversation"
+    if row.lane_state == LEASED:
+        return "it is being tried now"
+    if row.breaker != "closed":
+        return f"the destination fails: {_clean(row.last_error) or 'unknown'}"
+    return "it is to be tried again" if row.retrying else "its turn comes"
+
+
+def _exchange(row: Any) -> ExchangeShown:
+    return ExchangeShown(
+        at=time_text(row.at),
+        method=row.method,
+        url=row.url,
+        request_headers=from_json(row.request_headers),
+        status=row.status,
+        response_headers=from_json(row.response_headers) if row.response_headers else None,
+        response_body=row.response_body,
+        error=row.error,
+        duration_ms=row.duration_ms,
+    )
+
+
+def _part(row: Any) -> TracedPart:
+    body = from_json(row.body)
+    return TracedPart(
+        index=row.number,
+        state=row.state,
+        external_id=row.external_id,
+        doubts=row.doubts,
+        error=_clean(row.error),
+        text=body.get("text"),
+        buttons=sum(len(line) for line in body.get("buttons") or []),
+        attachments=[file["id"] for file in body.get("attachments") or []],
+    )
+
+
+def _file(row: Any) -> TracedFile:
+    return TracedFile(
+        id=row.id,
+        kind=row.kind,
+        name=row.name,
+        state=row.state,
+        size_bytes=row.size_bytes,
+        failures=row.failures,
+        error=_clean(row.error),
+        retry_at=_moment(row.retry_at),
+    )
+
+
+def _clean(text: str | None) -> str | None:
+    """Return what a plugin or a platform said, without what looks like a credential."""
+    return None if text is None else logs.cleaned(text)
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else time_text(milliseconds)
+
+
+_AT_ONE_TIME: Final[tuple[StepKind, ...]] = (
+    "queued",
+    "received",
+    "event",
+    "owed",
+    "attempt",
+    "receipt",
+    "delivered",
+    "dead",
+    "cancelled",
+    "waiting",
+)
+"""The order of steps that bear the same time."""
+
+OPERATIONS: Final = (
+    Operation(
+        method="GET",
+        path="/admin/messages/{id}/trace",
+        summary="Show every step of a message, or of the message that an event is about",
+        run=show,
+        scope="admin",
+        answers=Trace,
+        errors=(404,),
+    ),
+)
