@@ -40,6 +40,7 @@ from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
 from omnigate.flow.outfit import Outfitter
 from omnigate.flow.reloading import Reloaded, changed_at_start_only, merged
+from omnigate.flow.replayer import Replayer
 from omnigate.flow.retry import RetryPolicy
 from omnigate.flow.roster import Roster
 from omnigate.flow.steering import Steering
@@ -50,6 +51,7 @@ from omnigate.process import Signals
 from omnigate.server.app import admin_app, public_app
 from omnigate.server.listener import listening, listening_unix
 from omnigate.server.services import Services
+from omnigate.store.leases import void_leases
 from omnigate.store.store import Store, open_store
 
 log = structlog.get_logger("gateway")
@@ -108,6 +110,7 @@ class Gateway:
             ),
         )
         self.steering = Steering(store, self.roster, self.dispatcher)
+        self.replayer = Replayer(store, lambda: self.roster.routing)
         self.watchdog = Watchdog(self.roster.name_of)
         self.services = Services(
             settings=settings,
@@ -119,6 +122,7 @@ class Gateway:
             channels=lambda: self.roster.channels,
             destinations=lambda: self.roster.members.values(),
             steering=self.steering,
+            replays=self.replayer,
             reload=self.reload,
             ready=lambda: self.ready and not self.inbox.disk_is_low(),
             stop=stop,
@@ -183,7 +187,11 @@ class Gateway:
 
     async def keep_house(self) -> None:
         """Forget what is done with, every hour."""
-        await keep_house(self.store, lambda: self.config.settings.retention)
+        await keep_house(
+            self.store,
+            lambda: self.config.settings.retention,
+            lambda: [known.health.destination_id for known in self.roster.members.values()],
+        )
 
     def _configure(self) -> None:
         """Hand the parts what of the settings they can take over while they work."""
@@ -231,6 +239,7 @@ async def serve(config: Config, signals: Signals) -> None:
             forwarding.start_soon(gateway.steering.watch_drains)
             forwarding.start_soon(gateway.watchdog.run)
             forwarding.start_soon(gateway.keep_house)
+            forwarding.start_soon(gateway.replayer.run)
             await _receive(gateway, signals)
             await _finish(gateway)
             forwarding.cancel_scope.cancel()
@@ -278,6 +287,8 @@ async def offline(config: Config) -> AsyncIterator[Path]:
         settings.store.url, delivery_expiry_seconds=settings.retry.expiry_seconds
     ) as store:
         gateway = Gateway(config, store, lambda: None)
+        # Nothing is under way while no daemon runs, whatever one that was killed has left.
+        await store.writer.do(void_leases, None)
         with tempfile.TemporaryDirectory(prefix="omnigate-") as directory:
             application = admin_app(gateway.services)
             path = Path(directory) / "admin.sock"

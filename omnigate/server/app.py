@@ -16,6 +16,7 @@ from omnigate.server import (
     files,
     health,
     messages,
+    replays,
     status,
     steering,
 )
@@ -41,6 +42,7 @@ ADMIN: Final[tuple[Operation, ...]] = (
     *steering.OPERATIONS,
     *admin.OPERATIONS,
     *dead.OPERATIONS,
+    *replays.OPERATIONS,
 )
 """What the operator's socket serves besides."""
 

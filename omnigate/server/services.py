@@ -12,6 +12,7 @@ from omnigate.flow.media import Media
 from omnigate.flow.reloading import Reloaded
 from omnigate.flow.steering import TestOutcome
 from omnigate.flow.stream import Stream
+from omnigate.model.event import EventType
 from omnigate.model.inbound import Inbound
 from omnigate.model.outbound import OutboundMessage
 from omnigate.server.bodies import Room
@@ -124,6 +125,25 @@ class Wheel(Protocol):
         """Send a sample event to a backend."""
 
 
+class Replays(Protocol):
+    """Who sends history to backends again."""
+
+    async def begin(
+        self,
+        backend: str,
+        *,
+        after: int,
+        until: int,
+        types: Collection[EventType] | None,
+        channels: Collection[str] | None,
+        rate: float,
+    ) -> int:
+        """Begin a replay of a part of the log; raises `Refused` for an unknown backend."""
+
+    async def cancel(self, number: int) -> bool:
+        """End a replay with what it has pending; False if it does not run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything a handler may use."""
@@ -137,6 +157,7 @@ class Services:
     channels: Callable[[], Mapping[str, RunningChannel]]
     destinations: Callable[[], Collection[Destination]]
     steering: Wheel
+    replays: Replays
     reload: Callable[[], Awaitable[Reloaded]]
     """Reads the configuration again; raises `ConfigError`, and then nothing has changed."""
     ready: Callable[[], bool]

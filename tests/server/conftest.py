@@ -21,6 +21,8 @@ from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
 from omnigate.flow.reloading import Reloaded
+from omnigate.flow.replayer import Replayer
+from omnigate.flow.router import RoutingTable
 from omnigate.flow.steering import TestOutcome
 from omnigate.flow.stream import Stream
 from omnigate.flow.supervisor import ChannelRunner
@@ -201,6 +203,7 @@ async def open_world(
             channels=lambda: runners,
             destinations=lambda: targets,
             steering=Wheel(targets),
+            replays=Replayer(store, lambda: RoutingTable({}, {})),
             reload=reload,
             ready=lambda: not stopped,
             stop=lambda: stopped.append(True),
