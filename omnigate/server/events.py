@@ -16,7 +16,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from omnigate import ids
-from omnigate.model.event import Event, EventType
+from omnigate.model.event import Envelope, Event, EventType
 from omnigate.model.text import Model
 from omnigate.server.auth import OPERATOR, Caller
 from omnigate.server.envelopes import page_of, text_of, wanted_types
@@ -89,6 +89,16 @@ async def poll(call: Call) -> web.StreamResponse:
         if not await call.services.stream.wait_beyond(position, left_seconds):
             break
     return json_answer(page_of(call.services.media, found.events, seal(position)))
+
+
+async def show(call: Call) -> web.StreamResponse:
+    """Answer with one event as it was recorded."""
+    found = None
+    if ids.is_id(call.id, "evt"):
+        found = await call.services.store.read(history.event_called, call.id)
+    if found is None or not call.caller.sees(found.channel):
+        raise Denied(404, "There is no such event.")
+    return json_answer(text_of(call.services.media, found))
 
 
 async def stream(call: Call) -> web.StreamResponse:
@@ -208,5 +218,14 @@ OPERATIONS: Final = (
         answer_type="text/event-stream",
         errors=(429,),
         headers=(("Last-Event-ID", "Resumes after this one: the last `id` that was received."),),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/events/{id}",
+        summary="Show an event as it was recorded",
+        run=show,
+        scope="events:read",
+        answers=Envelope,
+        errors=(404,),
     ),
 )

@@ -19,6 +19,7 @@ from omnigate.server.shapes import MessagePage, MessageShown, Queued, message_sh
 from omnigate.store.history import external_id_of, read_conversation
 from omnigate.store.messages import list_messages, read_messages
 from omnigate.store.outbound import IdempotencyKey
+from omnigate.store.queue import cancel_messages
 
 _ROUTE: Final = "POST /v1/messages"
 _KEY: Final = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
@@ -63,6 +64,26 @@ async def show(call: Call) -> web.StreamResponse:
     found = await call.services.store.read(_read, call.id, call.caller)
     if found is None:
         raise Denied(404, "There is no such message.")
+    return call.answer(found)
+
+
+async def cancel(call: Call) -> web.StreamResponse:
+    """Take a message out of the queue; what was sent of it stays sent."""
+    found = await call.services.store.read(_read, call.id, call.caller)
+    if found is None:
+        raise Denied(404, "There is no such message.")
+    if found.direction != "outbound":
+        raise Denied(409, "The message came from the customer; there is nothing to cancel.")
+    outcome = await call.services.store.writer.do(cancel_messages, call.id)
+    if outcome == "under_way":
+        raise Denied(409, "The message is being sent at this moment.", code="under_way")
+    found = await call.services.store.read(_read, call.id, call.caller)
+    if found is None:
+        raise Denied(404, "There is no such message.")
+    if outcome == "not_owed":
+        raise Denied(
+            409, f"The message is {found.state}: nothing of it waits any more.", code="not_owed"
+        )
     return call.answer(found)
 
 
@@ -149,5 +170,14 @@ OPERATIONS: Final = (
         scope="messages:read",
         answers=MessageShown,
         errors=(404,),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/messages/{id}/cancel",
+        summary="Cancel a message that is not sent yet; what was sent of it stays sent",
+        run=cancel,
+        scope="messages:send",
+        answers=MessageShown,
+        errors=(404, 409),
     ),
 )

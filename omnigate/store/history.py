@@ -135,6 +135,12 @@ def event_at(connection: Connection, position: int) -> RecordedEvent | None:
     return _recorded(row) if row is not None else None
 
 
+def event_called(connection: Connection, event_id: str) -> RecordedEvent | None:
+    """Return an event by its id; None when there is none, or no text of it."""
+    row = connection.execute(_EVENTS.where(event.c.id == event_id)).first()
+    return _recorded(row) if row is not None else None
+
+
 def position_before(connection: Connection, moment: int) -> int:
     """Return the position of the last event recorded before a time, in milliseconds since 1970.
 
