@@ -31,6 +31,7 @@ from omnigate import logs, plugins, process, systemd
 from omnigate.channel import Channel
 from omnigate.config import Config
 from omnigate.errors import ConfigError, Refused
+from omnigate.flow.census import Census
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.figures import Figures
@@ -39,6 +40,7 @@ from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
 from omnigate.flow.outfit import Outfitter
+from omnigate.flow.pulse import Pulse
 from omnigate.flow.reloading import Reloaded, changed_at_start_only, merged
 from omnigate.flow.replayer import Replayer
 from omnigate.flow.retry import RetryPolicy
@@ -67,6 +69,7 @@ class Gateway:
         self.ready = False
         self._reloading = False
         self.figures = Figures()
+        self.pulse = Pulse(self.figures)
         self.inbox = Inbox(
             store,
             min_free_bytes=settings.store.min_free_bytes,
@@ -121,6 +124,9 @@ class Gateway:
             outbound=self.outbound,
             channels=lambda: self.roster.channels,
             destinations=lambda: self.roster.members.values(),
+            figures=self.figures,
+            census=Census(store),
+            rates=self.pulse.rates,
             steering=self.steering,
             replays=self.replayer,
             reload=self.reload,
@@ -239,6 +245,7 @@ async def serve(config: Config, signals: Signals) -> None:
             forwarding.start_soon(gateway.steering.watch_drains)
             forwarding.start_soon(gateway.watchdog.run)
             forwarding.start_soon(gateway.keep_house)
+            forwarding.start_soon(gateway.pulse.run)
             forwarding.start_soon(gateway.replayer.run)
             await _receive(gateway, signals)
             await _finish(gateway)

@@ -29,6 +29,18 @@ OUTBOUND_STATES: Final = {
     EventType.MESSAGE_UNKNOWN: "unknown",
 }
 """Which event tells that an outbound message has come into a state."""
+POSSIBLE: Final[tuple[tuple[Outcome, Reason], ...]] = (
+    ("delivered", ""),
+    ("retry", "destination"),
+    ("retry", "item"),
+    ("retry", "throttled"),
+    ("retry", "internal"),
+    ("dead", "refused"),
+    ("dead", "unknown"),
+    ("dead", "attempts"),
+    ("dead", "expired"),
+)
+"""How an attempt can end, and why."""
 _DEAD: Final[dict[str, Reason]] = {
     "expired": "expired",
     "unknown": "unknown",
@@ -57,7 +69,9 @@ class ChannelFigures:
 class DestinationFigures:
     """What went to one destination."""
 
-    outcomes: Counter[tuple[Outcome, Reason]] = field(default_factory=Counter)
+    outcomes: Counter[tuple[Outcome, Reason]] = field(
+        default_factory=lambda: Counter(dict.fromkeys(POSSIBLE, 0))
+    )
     attempt_seconds: Histogram = field(default_factory=lambda: Histogram(ATTEMPT_SECONDS))
     delivery_seconds: Histogram = field(default_factory=lambda: Histogram(DELIVERY_SECONDS))
     """From when it was owed until it was delivered."""

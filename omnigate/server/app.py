@@ -15,13 +15,15 @@ from omnigate.server import (
     events,
     files,
     health,
+    members,
     messages,
+    metrics,
     replays,
     status,
     steering,
 )
 from omnigate.server.bodies import DEFAULT_MAX_BYTES
-from omnigate.server.channels import ChannelResource
+from omnigate.server.channels import ChannelResource, named_in
 from omnigate.server.edge import edge
 from omnigate.server.operations import Api, Operation
 from omnigate.server.services import Services
@@ -39,6 +41,8 @@ PUBLIC: Final[tuple[Operation, ...]] = (
 
 ADMIN: Final[tuple[Operation, ...]] = (
     *status.OPERATIONS,
+    *members.OPERATIONS,
+    *metrics.OPERATIONS,
     *steering.OPERATIONS,
     *admin.OPERATIONS,
     *dead.OPERATIONS,
@@ -67,7 +71,14 @@ def admin_app(services: Services) -> web.Application:
 
 def _application(services: Services, *, trusts_proxies: bool) -> web.Application:
     trusted = services.settings.server.trusted_proxies if trusts_proxies else ()
-    application = web.Application(middlewares=[edge(trusted)], client_max_size=DEFAULT_MAX_BYTES)
+
+    def unauthorized(request: web.Request) -> None:
+        channel = named_in(request)
+        if channel in services.channels():
+            services.figures.channel(channel).unauthorized += 1
+
+    around = edge(trusted, unauthorized)
+    application = web.Application(middlewares=[around], client_max_size=DEFAULT_MAX_BYTES)
 
     async def end_streams(stopping: web.Application) -> None:
         services.stream.close()

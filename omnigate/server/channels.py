@@ -62,7 +62,7 @@ class ChannelResource(AbstractResource):
 
     async def resolve(self, request: web.Request) -> tuple[UrlMappingMatchInfo | None, set[str]]:
         """Return the route of a channel, or none and the methods that the path would take."""
-        name = request.rel_url.raw_path[len(PREFIX) + 1 :].partition("/")[0]
+        name = named_in(request)
         runner = self._services.channels().get(name)
         if runner is None or (runner.config is not None and not runner.config.enabled):
             return None, set()
@@ -162,6 +162,12 @@ def _admitting(admit: Callable[[web.Request], None], handler: Handler) -> Handle
 
 async def _not_running(request: web.Request) -> web.StreamResponse:
     raise unavailable("This channel is not running; see omnigate channel list.", 30)
+
+
+def named_in(request: web.Request) -> str:
+    """Return the channel that a request is for; anything else if it is for none."""
+    before, _, rest = request.rel_url.raw_path.partition(f"{PREFIX}/")
+    return "" if before else rest.partition("/")[0]
 
 
 def channel_called(services: Services, name: str) -> RunningChannel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
@@ -15,11 +15,18 @@ from omnigate.server.problems import note_unexpected, response_to
 
 Network = IPv4Network | IPv6Network
 
+UNAUTHORIZED: Final = 401
+
 _MOST_HOPS: Final = 20
 
 
-def edge(trusted_proxies: Sequence[Network]) -> Middleware:
-    """Return the middleware around every handler of a listener."""
+def edge(
+    trusted_proxies: Sequence[Network], unauthorized: Callable[[web.Request], None]
+) -> Middleware:
+    """Return the middleware around every handler of a listener.
+
+    ``unauthorized`` is told of every request that was answered with 401.
+    """
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -29,7 +36,6 @@ def edge(trusted_proxies: Sequence[Network]) -> Middleware:
             failpoints.reached("verify")
             answered = await handler(request)
             failpoints.reached("answer")
-            return answered
         except Exception as error:  # the supervision point of all HTTP endpoints
             if request.transport is None:
                 raise ConnectionResetError("the caller is gone") from error
@@ -37,7 +43,10 @@ def edge(trusted_proxies: Sequence[Network]) -> Middleware:
                 if not isinstance(error, ConnectionError):
                     note_unexpected(error)
                 raise ConnectionResetError("the answer was under way already") from error
-            return response_to(error)
+            answered = response_to(error)
+        if answered.status == UNAUTHORIZED:
+            unauthorized(request)
+        return answered
 
     return answer
 

@@ -8,7 +8,10 @@ from typing import Protocol
 
 from omnigate.channel import Channel, ChannelConfig, Recorded
 from omnigate.config.settings import Settings
+from omnigate.flow.census import Census
+from omnigate.flow.figures import Figures
 from omnigate.flow.media import Media
+from omnigate.flow.pulse import Rates
 from omnigate.flow.reloading import Reloaded
 from omnigate.flow.steering import TestOutcome
 from omnigate.flow.stream import Stream
@@ -156,6 +159,12 @@ class Services:
     outbound: Outlet
     channels: Callable[[], Mapping[str, RunningChannel]]
     destinations: Callable[[], Collection[Destination]]
+    figures: Figures
+    """What is counted on the way of a message."""
+    census: Census
+    """What waits."""
+    rates: Callable[[], Rates]
+    """How fast things go just now."""
     steering: Wheel
     replays: Replays
     reload: Callable[[], Awaitable[Reloaded]]

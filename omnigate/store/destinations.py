@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from omnigate.store.schema import DUE, LEASED, dead, destination, lane, outbox
+from omnigate.store.schema import destination, lane
 from omnigate.store.transaction import Transaction
 
 Direction = Literal["backend", "channel"]
@@ -96,47 +96,9 @@ def owed_to(connection: Connection, destination_id: int) -> int:
     return connection.scalar(query) or 0
 
 
-def backlog(connection: Connection) -> dict[int, dict[str, Any]]:
-    """Return per destination: items pending, lanes due and leased, the oldest item's time, dead."""
-    found: dict[int, dict[str, Any]] = {}
-    for row in connection.execute(_BACKLOG):
-        found[row.destination_id] = {
-            "pending": row.pending,
-            "due": row.due,
-            "leased": row.leased,
-            "oldest_pending_at": None,
-            "dead": 0,
-        }
-    for row in connection.execute(_DEAD):
-        known = found.setdefault(
-            row.destination_id, {"pending": 0, "due": 0, "leased": 0, "oldest_pending_at": None}
-        )
-        known["dead"] = row.count
-    for destination_id, known in found.items():
-        if known["pending"]:
-            known["oldest_pending_at"] = connection.scalar(_OLDEST, {"id": destination_id})
-    return found
-
-
 _KEPT: Final = tuple(name for name in Health.__dataclass_fields__ if name != "destination_id")
 _NOTE: Final = (
     update(destination)
     .where(destination.c.id == bindparam("key"))
     .values({name: bindparam(name) for name in _KEPT})
-)
-_BACKLOG: Final = (
-    select(
-        lane.c.destination_id,
-        func.sum(lane.c.pending).label("pending"),
-        func.sum(case((lane.c.state == DUE, 1), else_=0)).label("due"),
-        func.sum(case((lane.c.state == LEASED, 1), else_=0)).label("leased"),
-    )
-    .where(lane.c.pending > 0)
-    .group_by(lane.c.destination_id)
-)
-_DEAD: Final = select(dead.c.destination_id, func.count().label("count")).group_by(
-    dead.c.destination_id
-)
-_OLDEST: Final = select(func.min(outbox.c.created_at)).where(
-    outbox.c.destination_id == bindparam("id")
 )

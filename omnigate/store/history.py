@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
 from omnigate.channel import ConversationInfo
 from omnigate.model.event import EventType
 from omnigate.store.record import time_text
-from omnigate.store.schema import conversation, dead, event, event_body, message, outbox
+from omnigate.store.schema import conversation, event, event_body, message
 from omnigate.store.transaction import RecordedEvent
 
 

@@ -14,12 +14,15 @@ from typing import Any
 import aiohttp
 import pytest
 from multidict import CIMultiDictProxy
+from sqlalchemy import func, select
 
 import omnigate
 from omnigate.config.settings import Server, Settings
+from omnigate.flow.census import Census
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
+from omnigate.flow.pulse import Pulse
 from omnigate.flow.reloading import Reloaded
 from omnigate.flow.replayer import Replayer
 from omnigate.flow.router import RoutingTable
@@ -31,6 +34,7 @@ from omnigate.server.listener import listening, listening_unix
 from omnigate.server.services import Services
 from omnigate.store import tokens
 from omnigate.store.destinations import Health, Name, register
+from omnigate.store.schema import metadata
 from omnigate.store.store import Store, open_store
 from omnigate.store.threads import ChannelKey
 
@@ -152,6 +156,11 @@ class World:
         (recorded,) = await self.inbox.put(self.channels[channel].key, [said])
         return recorded
 
+    async def stored(self, table: str) -> int:
+        """Return how many rows a table of the store has."""
+        query = select(func.count()).select_from(metadata.tables[table])
+        return await self.store.read(lambda connection: connection.scalar(query) or 0)
+
     async def conversation(self, channel: str = "app", who: str = "anna") -> str:
         from omnigate.store.history import find_conversation
 
@@ -202,6 +211,9 @@ async def open_world(
             outbound=Outbound(store, inbox, lambda: runners, files.sign),
             channels=lambda: runners,
             destinations=lambda: targets,
+            figures=inbox.figures,
+            census=Census(store),
+            rates=Pulse(inbox.figures).rates,
             steering=Wheel(targets),
             replays=Replayer(store, lambda: RoutingTable({}, {})),
             reload=reload,

@@ -16,7 +16,6 @@ import omnigate
 from omnigate.server import auth
 from omnigate.server.pages import seal
 from omnigate.store import tokens
-from omnigate.store.history import totals
 from omnigate.store.schema import lane
 from omnigate.testing import FakeHost
 
@@ -70,7 +69,7 @@ class TestSending:
         reordered = dict(reversed(to(conversation).items()))
         again = await world.call("POST", "/v1/messages", headers=auth, json=reordered)
         assert first == again
-        assert (await world.store.read(totals))["messages"] == 2
+        assert await world.stored("message") == 2
 
     async def test_parallel_copies_send_once(self, world):
         await world.receive()
@@ -80,7 +79,7 @@ class TestSending:
             *(world.call("POST", "/v1/messages", headers=auth, json=body) for _ in range(10))
         )
         assert len({answer["id"] for _, answer in answers}) == 1
-        assert (await world.store.read(totals))["messages"] == 2
+        assert await world.stored("message") == 2
 
     async def test_the_same_key_with_another_body_is_refused(self, world):
         await world.receive()
@@ -137,7 +136,7 @@ class TestSending:
         assert found == status
         assert problem["status"] == status
         assert problem["detail"]
-        assert (await world.store.read(totals))["messages"] == 0
+        assert await world.stored("message") == 0
 
     async def test_nesting_is_bounded_at_64(self, world):
         auth = await world.token("messages:send")
@@ -544,13 +543,18 @@ class TestAdmin:
             "message": "",
             "enabled": True,
             "endpoint": "http://127.0.0.1:0/channels/app",
+            "stored": 1,
+            "duplicates": 0,
+            "refused": 0,
+            "unauthorized": 0,
+            "quarantined": 0,
         }
         assert [(item["name"], item["state"]) for item in shown["destinations"]] == [
             ("crm", "ok"),
             ("app", "ok"),
             ("other", "ok"),
         ]
-        assert shown["totals"]["messages"] == 1
+        assert shown["totals"]["events"] == 2
 
     async def test_counts_what_waits_and_shows_what_fails(self, world):
         await world.receive()

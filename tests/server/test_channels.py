@@ -17,7 +17,6 @@ from pydantic import BaseModel
 import omnigate
 from omnigate.server import bodies
 from omnigate.store import quarantined
-from omnigate.store.history import totals
 from omnigate.testing import FakeHost
 
 pytestmark = pytest.mark.anyio
@@ -290,16 +289,16 @@ class TestHook:
     async def test_answers_after_the_message_is_stored(self, world):
         status, body, _ = await post(world, {"id": "1", "text": "hi"})
         assert (status, body) == (200, b"ok")
-        assert (await world.store.read(totals))["messages"] == 1
+        assert await world.stored("message") == 1
 
     async def test_a_copy_gets_the_same_answer_and_is_stored_once(self, world):
         assert await post(world, {"id": "1"}) == await post(world, {"id": "1"})
-        assert (await world.store.read(totals))["messages"] == 1
+        assert await world.stored("message") == 1
 
     async def test_the_unproven_store_nothing(self, world):
         status, body, _ = await post(world, {"id": "1"}, token="wrong")
         assert (status, body) == (401, b"")
-        assert (await world.store.read(totals))["messages"] == 0
+        assert await world.stored("message") == 0
         assert await world.store.read(quarantined.list_quarantined) == []
 
     @pytest.mark.parametrize("body", [{"bug": 1}, {"bad": 1}, {}, "junk"])
@@ -309,14 +308,14 @@ class TestHook:
         (kept,) = await world.store.read(quarantined.list_quarantined)
         assert json.loads(kept.body) == body
         assert "right" not in kept.request
-        assert (await world.store.read(totals))["messages"] == 0
+        assert await world.stored("message") == 0
 
     async def test_our_own_trouble_is_503_so_that_the_platform_comes_again(self, world):
         world.inbox._disk_is_low, world.inbox._checked_at = True, time.monotonic()
         found = await post(world, {"id": "1"})
         assert found[0] == 503
         assert found[2]["Retry-After"] == "60"
-        assert (await world.store.read(totals))["messages"] == 0
+        assert await world.stored("message") == 0
         world.inbox._disk_is_low = False
         assert (await post(world, {"id": "1"}))[0] == 200
 

@@ -1,0 +1,227 @@
+"""``/admin/channels`` and ``/admin/backends``: who is at work, and how that goes."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from omnigate.flow.figures import ChannelFigures, DestinationFigures
+from omnigate.flow.pulse import Counted
+from omnigate.server.channels import PREFIX, channel_called
+from omnigate.server.operations import Call, Operation
+from omnigate.server.problems import Denied
+from omnigate.server.services import Destination, RunningChannel, Services
+from omnigate.store.backlog import Owed
+from omnigate.store.destinations import Direction, HealthState
+from omnigate.store.record import time_text
+
+
+class ChannelShown(BaseModel):
+    """A channel as it is now; the counts are since the daemon started."""
+
+    name: str
+    kind: str
+    state: str
+    message: str
+    enabled: bool
+    endpoint: str
+    stored: int
+    duplicates: int
+    refused: int
+    unauthorized: int
+    quarantined: int
+
+
+class DestinationShown(BaseModel):
+    """What is delivered to, and how that goes."""
+
+    name: str
+    direction: Direction
+    kind: str
+    state: HealthState
+    message: str
+    enabled: bool
+    pending: int
+    """Items owed."""
+    due: int
+    """Conversations that wait for a first attempt."""
+    retrying: int
+    """Conversations that wait to be tried again."""
+    leased: int
+    """Conversations that are being worked on."""
+    dead: int
+    oldest_pending_at: str | None
+    failures: int
+    """Failures of the destination since its last success."""
+    failing_since: str | None
+    next_attempt_at: str | None
+    """Nothing is tried before; null: at any time, or not before somebody acts."""
+    last_error: str | None
+    last_error_at: str | None
+    """Null when it was before the daemon started."""
+    last_success_at: str | None
+    delivered_per_second: float
+    failures_per_second: float
+
+
+class Channels(BaseModel):
+    """All channels."""
+
+    items: list[ChannelShown]
+    next: None = None
+
+
+class Backends(BaseModel):
+    """All backends."""
+
+    items: list[DestinationShown]
+    next: None = None
+
+
+def channels_shown(services: Services) -> list[ChannelShown]:
+    """Return all channels as they are now."""
+    return [_channel(services, runner) for runner in services.channels().values()]
+
+
+async def destinations_shown(services: Services) -> list[DestinationShown]:
+    """Return all destinations as they are now. Raises `StoreError`."""
+    backlog, rates = await services.census.take(), services.rates()
+    return [
+        _destination(
+            _Known(
+                known,
+                backlog.of(known.health.destination_id),
+                services.figures.destination(known.direction, known.name),
+                rates.of(known.direction, known.name),
+            ),
+            services.store.now(),
+        )
+        for known in services.destinations()
+    ]
+
+
+async def list_channels(call: Call) -> web.StreamResponse:
+    """Answer with all channels."""
+    return call.answer(Channels(items=channels_shown(call.services)))
+
+
+async def show_channel(call: Call) -> web.StreamResponse:
+    """Answer with one channel."""
+    runner = channel_called(call.services, call.request.match_info["name"])
+    return call.answer(_channel(call.services, runner))
+
+
+async def list_backends(call: Call) -> web.StreamResponse:
+    """Answer with all backends."""
+    return call.answer(Backends(items=await _backends(call.services)))
+
+
+async def show_backend(call: Call) -> web.StreamResponse:
+    """Answer with one backend."""
+    name = call.request.match_info["name"]
+    for known in await _backends(call.services):
+        if known.name == name:
+            return call.answer(known)
+    raise Denied(404, f"No backend is called {name!r}; see omnigate backend list.")
+
+
+class _Known(NamedTuple):
+    """What is known of a destination."""
+
+    destination: Destination
+    owed: Owed
+    figures: DestinationFigures
+    rates: Counted
+
+
+async def _backends(services: Services) -> list[DestinationShown]:
+    return [known for known in await destinations_shown(services) if known.direction == "backend"]
+
+
+def _channel(services: Services, runner: RunningChannel) -> ChannelShown:
+    figures: ChannelFigures = services.figures.channel(runner.name)
+    return ChannelShown(
+        name=runner.name,
+        kind=runner.kind,
+        state=runner.state,
+        message=runner.message,
+        enabled=runner.config is None or runner.config.enabled,
+        endpoint=f"{services.settings.public_url}{PREFIX}/{runner.name}",
+        stored=figures.stored,
+        duplicates=figures.duplicates,
+        refused=figures.refused,
+        unauthorized=figures.unauthorized,
+        quarantined=figures.quarantined,
+    )
+
+
+def _destination(known: _Known, now: int) -> DestinationShown:
+    destination, owed, figures = known.destination, known.owed, known.figures
+    health = destination.health
+    is_held = health.paused is None and health.retry_at is not None and health.retry_at > now
+    return DestinationShown(
+        name=destination.name,
+        direction=destination.direction,
+        kind=destination.kind,
+        state=health.state,
+        message=health.paused or "",
+        enabled=destination.enabled,
+        pending=owed.pending,
+        due=owed.due,
+        retrying=owed.retrying,
+        leased=owed.leased,
+        dead=owed.dead,
+        oldest_pending_at=_moment(owed.oldest_pending_at),
+        failures=health.failures,
+        failing_since=_moment(health.first_failure_at),
+        next_attempt_at=_moment(health.retry_at) if is_held else None,
+        last_error=figures.last_error or health.last_error,
+        last_error_at=_moment(figures.last_error_at),
+        last_success_at=_moment(health.last_success_at),
+        delivered_per_second=round(known.rates.delivered, 2),
+        failures_per_second=round(known.rates.failed, 2),
+    )
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else time_text(at)
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="GET",
+        path="/admin/channels",
+        summary="List the channels",
+        run=list_channels,
+        scope="admin",
+        answers=Channels,
+    ),
+    Operation(
+        method="GET",
+        path="/admin/channels/{name}",
+        summary="Show a channel",
+        run=show_channel,
+        scope="admin",
+        answers=ChannelShown,
+        errors=(404,),
+    ),
+    Operation(
+        method="GET",
+        path="/admin/backends",
+        summary="List the backends",
+        run=list_backends,
+        scope="admin",
+        answers=Backends,
+    ),
+    Operation(
+        method="GET",
+        path="/admin/backends/{name}",
+        summary="Show a backend",
+        run=show_backend,
+        scope="admin",
+        answers=DestinationShown,
+        errors=(404,),
+    ),
+)
