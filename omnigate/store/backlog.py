@@ -75,7 +75,7 @@ def count_backlog(connection: Connection) -> Backlog:
         oldest[first].oldest_pending_at = created_at
     for destination_id, died in connection.execute(_DEAD):
         found.setdefault(destination_id, Owed()).dead = died
-    quarantined = dict(connection.execute(_QUARANTINED).tuples())
+    quarantined: dict[str, int] = dict(connection.execute(_QUARANTINED).tuples())
     return Backlog(found, quarantined, log_end(connection))
 
 

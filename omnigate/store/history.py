@@ -183,18 +183,6 @@ def read_timeline(
     return sorted(found, key=lambda row: row.position, reverse=True)[:limit]
 
 
-def totals(connection: Connection) -> dict[str, int]:
-    """Return how many events, messages, pending items and dead letters there are."""
-    counts = {
-        "events": select(func.count()).select_from(event),
-        "messages": select(func.count()).select_from(message),
-        "conversations": select(func.count()).select_from(conversation),
-        "pending": select(func.count()).select_from(outbox),
-        "dead": select(func.count()).select_from(dead),
-    }
-    return {name: connection.scalar(query) or 0 for name, query in counts.items()}
-
-
 def external_id_of(connection: Connection, message_id: str) -> tuple[str, str] | None:
     """Return conversation and platform's id of a message, for a reply; None if there is none."""
     row = connection.execute(
