@@ -23,6 +23,7 @@ from omnigate.cli import (
     init,
     message,
     plugin,
+    replays,
     status,
     token,
     webhook,
@@ -73,7 +74,15 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
         },
     ),
     "contact": ("Customers, over all channels.", {"show": contact.show}),
-    "events": ("What happens, as it happens.", {"tail": events.tail}),
+    "events": (
+        "What happens, as it happens, and once more.",
+        {
+            "tail": events.tail,
+            "show": events.show,
+            "replay": replays.replay,
+            "replays": replays.list_replays,
+        },
+    ),
     "dead": (
         "What was given up: look, offer again, drop.",
         {

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from omnigate.cli import terminal
-from omnigate.cli.client import Client
+from omnigate.cli.client import Client, segment
 from omnigate.cli.failure import NotRunning
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.reach import running, store
@@ -53,6 +53,33 @@ def tail(
         raise
     except KeyboardInterrupt:
         terminal.note("")
+
+
+def show(
+    event: Annotated[str, typer.Argument(metavar="evt_…", help="Identifier of the event.")],
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show an event as backends get it."""
+    with store(config_path) as client:
+        answer = client.get(f"/v1/events/{segment(event)}")
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say_fields(
+        [
+            ("id", answer["id"]),
+            ("type", answer["type"]),
+            ("happened", terminal.moment(answer["timestamp"])),
+            ("recorded", terminal.moment(answer["recorded_at"])),
+            ("channel", (answer["channel"] or {}).get("name")),
+            ("conversation", (answer["conversation"] or {}).get("id")),
+            ("sequence", answer["sequence"]),
+            ("contact", (answer["contact"] or {}).get("id")),
+        ]
+    )
+    terminal.say_title("Data")
+    terminal.say_json(answer["data"])
 
 
 def _followed(

@@ -127,6 +127,23 @@ def show(
         terminal.say_table(columns, answer["parts"], "")
 
 
+def cancel(
+    message: Annotated[str, typer.Argument(metavar="msg_…", help="Identifier of the message.")],
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel a message that is not sent yet.
+
+    What was sent of it stays sent.
+    """
+    with store(config_path) as client:
+        answer = client.post(f"/v1/messages/{segment(message)}/cancel")
+    if as_json:
+        terminal.say_json(answer)
+    else:
+        terminal.say(f"Cancelled {answer['id']}; it is {answer['state']}: {answer['error']}.")
+
+
 COLUMNS = {
     "ID": "id",
     "CREATED": "created",

@@ -7,7 +7,7 @@ import re
 from typing import Final, Literal
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from omnigate.model.outbound import OutboundMessage
@@ -47,6 +47,16 @@ class MessageQuery(PageQuery):
     state: State | None = Field(None, description="Only those in this state.")
 
 
+class Cancelled(BaseModel):
+    """A message that is not sent any more."""
+
+    id: str
+    conversation: str
+    state: str
+    """``failed``; ``unknown`` when a send of it was begun and nobody knows how it ended."""
+    error: str | None
+
+
 async def send(call: Call) -> web.StreamResponse:
     """Queue a message; the answer comes once it is on disk."""
     message: OutboundMessage = call.body
@@ -77,14 +87,14 @@ async def cancel(call: Call) -> web.StreamResponse:
     outcome = await call.services.store.writer.do(cancel_messages, call.id)
     if outcome == "under_way":
         raise Denied(409, "The message is being sent at this moment.", code="under_way")
-    found = await call.services.store.read(_read, call.id, call.caller)
-    if found is None:
-        raise Denied(404, "There is no such message.")
+    now = await call.services.store.read(_read, call.id, call.caller) or found
     if outcome == "not_owed":
         raise Denied(
-            409, f"The message is {found.state}: nothing of it waits any more.", code="not_owed"
+            409, f"The message is {now.state}: nothing of it waits any more.", code="not_owed"
         )
-    return call.answer(found)
+    return call.answer(
+        Cancelled(id=now.id, conversation=now.conversation, state=now.state, error=now.error)
+    )
 
 
 async def listing(call: Call) -> web.StreamResponse:
@@ -177,7 +187,7 @@ OPERATIONS: Final = (
         summary="Cancel a message that is not sent yet; what was sent of it stays sent",
         run=cancel,
         scope="messages:send",
-        answers=MessageShown,
+        answers=Cancelled,
         errors=(404, 409),
     ),
 )

@@ -1,0 +1,165 @@
+"""``omnigate events replay``: history for a backend, and how far that is."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Final
+
+import typer
+
+from omnigate import ids
+from omnigate.cli import moments, portions, terminal
+from omnigate.cli.client import Client
+from omnigate.cli.failure import Failed
+from omnigate.cli.message import note_more
+from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
+from omnigate.cli.portions import Yes
+from omnigate.cli.progress import progress
+from omnigate.cli.reach import running, store
+
+_LOOK_SECONDS: Final = 0.5
+_METAVAR: Final = f"evt_…|{moments.METAVAR}"
+
+
+def replay(
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help="The backend that gets it.")],
+    since: Annotated[
+        str,
+        typer.Option(metavar=_METAVAR, help=f"The first event, or {moments.HELP}."),
+    ],
+    until: Annotated[
+        str | None,
+        typer.Option(metavar=_METAVAR, help="The last event, or a time; now without this."),
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            metavar="TYPE",
+            help="Only such events (message.*), repeatable; else those that it subscribes to.",
+        ),
+    ] = None,
+    channels: Annotated[
+        list[str] | None,
+        typer.Option("--channel", metavar="NAME", help="Only of this channel; repeatable."),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.01, max=1000, help="Events per second.")] = 50.0,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send history to a backend, also one that was not there then.
+
+    The events keep their ids and carry the header omnigate-replay: 1. The daemon does it, also after a
+    restart; Ctrl-C only stops watching.
+    """
+    body = {
+        "to": to,
+        "since": _place("--since", since),
+        "until": _place("--until", until),
+        "types": ",".join(types) if types else None,
+        "channels": channels or None,
+        "rate": rate,
+    }
+    with running(config_path) as client:
+        known = client.post("/admin/replays", body)
+        if not detach:
+            known = _watch(client, known)
+    if as_json:
+        terminal.say_json(known)
+    else:
+        terminal.say(_told(known))
+    if known["state"] == "cancelled":
+        raise typer.Exit(1)
+
+
+def list_replays(
+    cancel: Annotated[
+        int | None,
+        typer.Option(metavar="ID", min=0, help="End this one, and what it has pending."),
+    ] = None,
+    yes: Yes = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """List replays of history, the newest first; end one."""
+    if cancel is not None:
+        _cancel(cancel, config_path, yes=yes, as_json=as_json)
+        return
+    with store(config_path) as client:
+        answer = client.get("/admin/replays", limit=limit, cursor=cursor)
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say_table(
+        {
+            "ID": "id",
+            "BEGUN": "begun",
+            "TO": "to",
+            "STATE": "state",
+            "EVENTS": "total",
+            "DELIVERED": "delivered",
+            "PENDING": "pending",
+            "RATE": "rate",
+        },
+        [
+            {
+                **item,
+                "begun": terminal.moment(item["created_at"]),
+                "delivered": item["queued"] - item["pending"],
+            }
+            for item in answer["items"]
+        ],
+        "Nothing was replayed yet. See: omnigate events replay --help",
+    )
+    note_more(answer)
+
+
+def _cancel(number: int, config_path: ConfigPath, *, yes: bool, as_json: bool) -> None:
+    with store(config_path) as client:
+        client.get(f"/admin/replays/{number}")  # a typo is said before anything is asked
+        portions.confirm(f"End replay {number} and drop what it has pending?", yes=yes)
+        known = client.post(f"/admin/replays/{number}/cancel")
+    if as_json:
+        terminal.say_json(known)
+    else:
+        terminal.say(_told(known))
+
+
+def _watch(client: Client, known: dict[str, Any]) -> dict[str, Any]:
+    """Wait until everything is delivered; whoever stops waiting stops nothing else."""
+    number = known["id"]
+    try:
+        with progress(f"Replay {number}", known["total"]) as bar:
+            while known["state"] == "running" or known["pending"]:
+                time.sleep(_LOOK_SECONDS)
+                try:
+                    known = client.get(f"/admin/replays/{number}")
+                except Failed as error:
+                    error.remedy += f"\nReplay {number} goes on when the daemon does."
+                    raise
+                bar.at(known["queued"] - known["pending"])
+    except KeyboardInterrupt:
+        terminal.note(
+            f"\nReplay {number} goes on by itself. See: omnigate events replays"
+            f"\nEnd it: omnigate events replays --cancel {number}"
+        )
+    return known
+
+
+def _told(known: dict[str, Any]) -> str:
+    delivered = known["queued"] - known["pending"]
+    state = "being delivered" if known["state"] == "done" and known["pending"] else known["state"]
+    return (
+        f"Replay {known['id']} to {known['to']} is {state}:"
+        f" {delivered} of {portions.amount(known['total'], 'event')} delivered."
+    )
+
+
+def _place(option: str, given: str | None) -> str | None:
+    """Return an event's id, or a time, as the API takes it."""
+    if given is not None and ids.is_id(given, "evt"):
+        return given
+    return moments.moment(option, given)
