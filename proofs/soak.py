@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import sys
 import tempfile
@@ -136,7 +137,7 @@ class Soak:
 
     async def _uploads(self) -> None:
         while not self._ended:
-            await self._writers.upload(random.randbytes(10_000))
+            await self._writers.upload(os.urandom(10_000))
             await asyncio.sleep(1)
 
 
