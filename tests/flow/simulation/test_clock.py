@@ -20,11 +20,11 @@ from tests.flow.simulation.world import (
     Arrival,
     Outside,
     World,
-    draw_seed,
     first_taken,
     judge_order,
     simulate,
 )
+from tests.seeds import draw_seed
 
 
 def jump(seconds: float, restarts: bool = False) -> Callable[[World], Any]:

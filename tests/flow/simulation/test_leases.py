@@ -19,11 +19,11 @@ from tests.flow.simulation.world import (
     Arrival,
     Outside,
     World,
-    draw_seed,
     first_taken,
     judge_order,
     simulate,
 )
+from tests.seeds import draw_seed
 
 FROZEN_SECONDS = 200.0
 

@@ -23,11 +23,11 @@ from tests.flow.simulation.world import (
     Hangs,
     Outside,
     World,
-    draw_seed,
     first_taken,
     judge_order,
     simulate,
 )
+from tests.seeds import draw_seed
 
 CONVERSATIONS = 100
 MESSAGES = 10_000

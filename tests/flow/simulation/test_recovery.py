@@ -24,11 +24,11 @@ from tests.flow.simulation.world import (
     Hangs,
     Outside,
     World,
-    draw_seed,
     first_taken,
     judge_order,
     simulate,
 )
+from tests.seeds import draw_seed
 
 LANES = 5_000
 DOWN = omnigate.DestinationUnavailable("connection refused")

@@ -26,11 +26,11 @@ from tests.flow.simulation.world import (
     MINUTE,
     Outside,
     World,
-    draw_seed,
     first_taken,
     judge_order,
     simulate,
 )
+from tests.seeds import draw_seed
 
 # The table of the design document, in seconds; the last step repeats.
 SCHEDULE = (5, 30, 120, 300, 900, 1800, 3600, 7200, 14_400)

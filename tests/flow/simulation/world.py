@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
 import random
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -47,13 +46,6 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 APP = ChannelKey("app", "http", 50)
 
 ResultT = TypeVar("ResultT")
-
-
-def draw_seed() -> int:
-    """Return a new seed, or the one that ``OMNIGATE_TEST_SEED`` names; pytest shows it on failure."""
-    seed = int(os.environ.get("OMNIGATE_TEST_SEED") or random.SystemRandom().randrange(2**32))
-    print(f"seed: OMNIGATE_TEST_SEED={seed}")
-    return seed
 
 
 @dataclass(slots=True)
