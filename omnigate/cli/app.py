@@ -12,6 +12,7 @@ import typer
 from omnigate.cli import (
     backend,
     channel,
+    channel_log,
     config,
     contact,
     conversation,
@@ -26,6 +27,7 @@ from omnigate.cli import (
     replays,
     status,
     token,
+    trace,
     webhook,
 )
 
@@ -49,6 +51,7 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
             "pause": channel.pause,
             "resume": channel.resume,
             "drain": channel.drain,
+            "log": channel_log.log,
         },
     ),
     "backend": (
@@ -63,7 +66,12 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
     ),
     "message": (
         "What was said, both ways.",
-        {"send": message.send, "list": message.list_messages, "show": message.show},
+        {
+            "send": message.send,
+            "list": message.list_messages,
+            "show": message.show,
+            "trace": trace.trace,
+        },
     ),
     "conversation": (
         "The threads with customers.",

@@ -16,11 +16,13 @@ from omnigate.server import (
     files,
     health,
     members,
+    logs,
     messages,
     metrics,
     replays,
     status,
     steering,
+    trace,
 )
 from omnigate.server.bodies import DEFAULT_MAX_BYTES
 from omnigate.server.channels import ChannelResource, named_in
@@ -46,6 +48,8 @@ ADMIN: Final[tuple[Operation, ...]] = (
     *steering.OPERATIONS,
     *admin.OPERATIONS,
     *dead.OPERATIONS,
+    *trace.OPERATIONS,
+    *logs.OPERATIONS,
     *replays.OPERATIONS,
 )
 """What the operator's socket serves besides."""
