@@ -6,7 +6,7 @@ One call serves all hand-overs of a turn with a fixed number of statements, howe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
@@ -36,6 +36,9 @@ class _Known:
     """What the batch knows of deduplication keys: from the store, and from the batch itself."""
 
     answers: dict[tuple[str, str], Recorded] = field(default_factory=dict)
+    """Of what was stored before."""
+    brought: dict[tuple[str, str], Recorded] = field(default_factory=dict)
+    """Of what the batch itself has stored."""
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -70,6 +73,8 @@ def _one(
     key = (channel.name, item.external_id)
     if (answer := known.answers.get(key)) is not None:
         return answer
+    if (first := known.brought.get(key)) is not None:
+        return replace(first, duplicate=True)
     recorded = interpreter.interpret(channel, item)
     position = recorded.position if recorded else None
     known.rows.append(
@@ -84,9 +89,7 @@ def _one(
         answer = Recorded(None, None, None)
     else:
         answer = Recorded(recorded.event_id, recorded.sequence, recorded.message_id)
-    known.answers[key] = Recorded(
-        answer.event_id, answer.sequence, answer.message_id, duplicate=True
-    )
+    known.brought[key] = answer
     return answer
 
 

@@ -7,9 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from pydantic import BaseModel
+from pydantic_core import to_json
 
 from omnigate import ids
+from omnigate.model.attachment import Attachment
 from omnigate.model.event import (
     ButtonData,
     ContactChange,
@@ -17,7 +21,6 @@ from omnigate.model.event import (
     Message,
     RatingData,
     ReactionChanged,
-    Sender,
     StatusData,
 )
 from omnigate.model.inbound import (
@@ -42,9 +45,15 @@ from omnigate.store.attachments import AttachmentShelf
 from omnigate.store.ledger import Ledger
 from omnigate.store.messages import INSERT_MESSAGE, MessageIndex, message_row
 from omnigate.store.receipts import Receipts
-from omnigate.store.record import Draft, Recorder
+from omnigate.store.record import Draft, Recorder, time_text
 from omnigate.store.threads import ChannelKey, Person, Thread
 from omnigate.store.transaction import RecordedEvent, Transaction
+
+_UNSAID: Final = {
+    name: field.get_default(call_default_factory=True)
+    for name, field in Message.model_fields.items()
+}
+"""What stands in a message for all that nothing is said about, in the model's order."""
 
 
 class Meaning(NamedTuple):
@@ -126,12 +135,16 @@ class Interpreter:
         message_id = ids.message_id()
         attachments = self._shelf.take(channel.name, message_id, item.attachments)
         own_id = item.message_id or item.external_id
-        message = Message(
+        said = _as_json(
             id=message_id,
             direction="inbound",
             state="received",
-            created_at=item.occurred_at,
-            sender=_sender(item.sender),
+            created_at=time_text(_milliseconds(item)),
+            sender={
+                "address": item.sender.address,
+                "display_name": item.sender.display_name,
+                "username": item.sender.username,
+            },
             text=item.text,
             html=item.html,
             subject=item.subject,
@@ -146,9 +159,19 @@ class Interpreter:
             external_ids=[own_id],
             extensions=item.extensions,
         )
-        event_type = EventType.MESSAGE_RECEIVED
-        recorded = self._record(event_type, thread, channel, item, message, media=bool(attachments))
-        self._add_message(thread, message, own_id, recorded.position)
+        recorded = self._record_message(
+            EventType.MESSAGE_RECEIVED, thread, channel, item, message_id, said, attachments
+        )
+        row = message_row(
+            thread,
+            message_id,
+            direction="inbound",
+            state="received",
+            external_id=own_id,
+            now=self._transaction.now,
+            position=recorded.position,
+        )
+        self._add_message(row, said)
         return _meaning(recorded, message_id)
 
     def _edited(self, channel: ChannelKey, item: MessageEdited) -> Meaning | None:
@@ -174,8 +197,10 @@ class Interpreter:
         else:
             news = {"state": "deleted", "text": None, "html": None, "attachments": []}
         message = before.model_copy(update=news)
-        media = bool(message.attachments)
-        recorded = self._record(event_type, thread, channel, item, message, media=media)
+        said = message.model_dump_json()
+        recorded = self._record_message(
+            event_type, thread, channel, item, known.id, said, message.attachments
+        )
         self._index.change(message, recorded.position)
         return _meaning(recorded, known.id)
 
@@ -183,19 +208,30 @@ class Interpreter:
         thread = self._thread(channel, item, item.recipient)
         message_id = ids.message_id()
         own_id = item.message_id or item.external_id
-        message = Message(
+        attachments = self._shelf.take(channel.name, message_id, item.attachments)
+        said = _as_json(
             id=message_id,
             direction="outbound",
             state="sent",
-            created_at=item.occurred_at,
+            created_at=time_text(_milliseconds(item)),
             text=item.text,
-            attachments=self._shelf.take(channel.name, message_id, item.attachments),
+            attachments=attachments,
             author=Author(name=item.author) if item.author else None,
             external_ids=[own_id],
         )
-        media = bool(message.attachments)
-        recorded = self._record(EventType.MESSAGE_SENT, thread, channel, item, message, media=media)
-        self._add_message(thread, message, own_id, recorded.position)
+        recorded = self._record_message(
+            EventType.MESSAGE_SENT, thread, channel, item, message_id, said, attachments
+        )
+        row = message_row(
+            thread,
+            message_id,
+            direction="outbound",
+            state="sent",
+            external_id=own_id,
+            now=self._transaction.now,
+            position=recorded.position,
+        )
+        self._add_message(row, said)
         return _meaning(recorded, message_id)
 
     def _reaction(self, channel: ChannelKey, item: Reaction) -> Meaning:
@@ -311,15 +347,35 @@ class Interpreter:
             change = ContactChange(id=winner.id, merged=loser.id, reason="proven the same")
             self._record_contact(EventType.CONTACT_MERGED, winner, channel, item, change)
 
+    def _record_message(
+        self,
+        event_type: EventType,
+        thread: Thread,
+        channel: ChannelKey,
+        item: Inbound,
+        message_id: str,
+        said: str,
+        attachments: Sequence[Attachment],
+    ) -> RecordedEvent:
+        draft = Draft(
+            type=event_type,
+            person=thread.person,
+            thread=thread,
+            channel=channel,
+            occurred_at=_milliseconds(item),
+            data=said,
+            message_id=message_id,
+            media=bool(attachments),
+        )
+        return self._recorder.record(draft)
+
     def _record(
         self,
         event_type: EventType,
         thread: Thread,
         channel: ChannelKey,
         item: Inbound,
-        data: Any,
-        *,
-        media: bool = False,
+        data: BaseModel,
     ) -> RecordedEvent:
         draft = Draft(
             type=event_type,
@@ -328,8 +384,6 @@ class Interpreter:
             channel=channel,
             occurred_at=_milliseconds(item),
             data=data.model_dump_json(),
-            message_id=data.id if isinstance(data, Message) else None,
-            media=media,
         )
         return self._recorder.record(draft)
 
@@ -351,22 +405,19 @@ class Interpreter:
         )
         return self._recorder.record(draft)
 
-    def _add_message(self, thread: Thread, message: Message, own_id: str, position: int) -> None:
-        now = self._transaction.now
-        row = message_row(thread, message, external_id=own_id, now=now, position=position)
+    def _add_message(self, row: dict[str, Any], said: str) -> None:
         self._new_messages.append(row)
-        self._index.learn(row, message)
+        self._index.learn(row, said)
+
+
+def _as_json(**said: Any) -> str:
+    """Return a message as the model writes it, without the work of making one."""
+    return to_json({**_UNSAID, **said}).decode()
 
 
 def _profile(item: Inbound) -> Profile | None:
     profile = getattr(item, "sender", None) or getattr(item, "recipient", None)
     return profile if isinstance(profile, Profile) else None
-
-
-def _sender(profile: Profile) -> Sender:
-    return Sender(
-        address=profile.address, display_name=profile.display_name, username=profile.username
-    )
 
 
 def _references(item: Inbound) -> Iterable[str]:
@@ -381,7 +432,8 @@ def _references(item: Inbound) -> Iterable[str]:
 
 
 def _milliseconds(item: Inbound) -> int:
-    return int(item.occurred_at.timestamp() * 1000)
+    # Rounded: the product of a time to the millisecond may lie just below the whole number.
+    return round(item.occurred_at.timestamp() * 1000)
 
 
 def _meaning(recorded: RecordedEvent, message_id: str | None = None) -> Meaning:

@@ -29,22 +29,25 @@ class KnownMessage(NamedTuple):
 
 def message_row(
     thread: Thread,
-    said: Message,
+    message_id: str,
     *,
+    direction: str,
+    state: str,
     external_id: str | None,
     now: int,
+    content: str | None = None,
     position: int | None = None,
     expires_at: int | None = None,
 ) -> dict[str, Any]:
-    """Return the row of a message; what it says is in the event at ``position``, or in the row."""
+    """Return the row of a message; what it says is in the event at ``position``, or in ``content``."""
     return {
-        "id": said.id,
+        "id": message_id,
         "channel": thread.channel.name,
         "conversation_id": thread.id,
-        "direction": said.direction,
-        "state": said.state,
+        "direction": direction,
+        "state": state,
         "external_id": external_id,
-        "content": said.model_dump_json() if position is None else None,
+        "content": content,
         "position": position,
         "created_at": now,
         "expires_at": expires_at,
@@ -58,6 +61,8 @@ class MessageIndex:
         self._transaction = transaction
         self._wanted: dict[str, set[str]] = {}
         self._known: dict[tuple[str, str], KnownMessage] = {}
+        self._brought: dict[tuple[str, str], tuple[dict[str, Any], str]] = {}
+        """Messages that the batch itself brings: their rows, and what they say as JSON."""
         self._contents: dict[str, Message] = {}
         self._changes: list[dict[str, Any]] = []
 
@@ -76,19 +81,23 @@ class MessageIndex:
                         self._known[channel, row.said_as] = KnownMessage(*row[:-1])
         self._wanted.clear()
 
-    def learn(self, row: dict[str, Any], content: Message) -> None:
-        """Make a message known that the batch itself brought."""
-        self._contents[content.id] = content
-        fields = {name: row[name] for name in KnownMessage._fields}
-        self._known[row["channel"], row["external_id"]] = KnownMessage(**fields)
+    def learn(self, row: dict[str, Any], said: str) -> None:
+        """Make a message known that the batch itself brings; ``said`` is its JSON."""
+        self._brought[row["channel"], row["external_id"]] = (row, said)
 
     def find(self, channel: str, external_id: str) -> KnownMessage | None:
-        """Return a loaded message by the platform's id."""
+        """Return a message that was loaded or brought by the platform's id."""
+        brought = self._brought.pop((channel, external_id), None)
+        if brought is not None:
+            row, said = brought
+            known = KnownMessage(**{name: row[name] for name in KnownMessage._fields})
+            self._known[channel, external_id] = known
+            self._contents[known.id] = Message.model_validate_json(said)
         return self._known.get((channel, external_id))
 
     def id_of(self, channel: str, external_id: str | None) -> str | None:
-        """Return our id of a loaded message, or None."""
-        known = self._known.get((channel, external_id)) if external_id else None
+        """Return our id of a message that `find` knows, or None."""
+        known = self.find(channel, external_id) if external_id else None
         return known.id if known else None
 
     def content(self, known: KnownMessage) -> Message:

@@ -133,7 +133,10 @@ class _Batch:
         self._rows[message].append(
             message_row(
                 thread,
-                said,
+                said.id,
+                direction=said.direction,
+                state=said.state,
+                content=said.model_dump_json(),
                 external_id=None,
                 now=self._transaction.now,
                 expires_at=item.expires_at,

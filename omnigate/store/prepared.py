@@ -23,7 +23,6 @@ from sqlalchemy import (
     bindparam,
 )
 from sqlalchemy import insert as insert_into
-from sqlalchemy.engine import Row as Found
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -74,7 +73,7 @@ class Query:
         self._statement = statement
         self._compiled: dict[str, tuple[str, Callable[[Row], Any], Row]] = {}
 
-    def run(self, connection: Connection, values: Row) -> Sequence[Found[Any]]:
+    def run(self, connection: Connection, values: Row) -> Sequence[Any]:
         """Execute the statement with the values of its parameters, by name; return all rows."""
         known = self._compiled.get(connection.dialect.name) or self._compile(connection)
         sql, bound, constants = known
@@ -97,7 +96,7 @@ class Lookup:
 
     def run(
         self, connection: Connection, keys: Sequence[str], values: Row | None = None
-    ) -> Iterator[Found[Any]]:
+    ) -> Iterator[Any]:
         """Execute the query for the keys, in several parts if they are many; give all rows."""
         most = KEY_COUNTS[-1]
         for start in range(0, len(keys), most):

@@ -119,7 +119,7 @@ class Receipts:
             thread = self._ledger.thread(channel, item.conversation)
         if thread is None or thread.id != part.conversation_id:
             return None
-        occurred_at = int(item.occurred_at.timestamp() * 1000)
+        occurred_at = round(item.occurred_at.timestamp() * 1000)
         recorded = self.move(
             thread, part.message_id, part.index, item.state, item.error, occurred_at
         )
@@ -230,7 +230,7 @@ def _early_row(channel: str, item: Receipt, now: int) -> dict[str, Any]:
         "state": item.state,
         "conversation": ANY_CONVERSATION if item.any_conversation else item.conversation,
         "error": item.error,
-        "occurred_at": int(item.occurred_at.timestamp() * 1000),
+        "occurred_at": round(item.occurred_at.timestamp() * 1000),
         "recorded_at": now,
     }
 

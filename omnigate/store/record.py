@@ -193,7 +193,8 @@ def _channel_json(name: str, kind: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _second_text(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    # Not by strftime: it writes early years with fewer than four digits.
+    return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()
 
 
 def time_text(milliseconds: int) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from omnigate import failpoints
 from omnigate.model.event import OPERATIONAL, DeadDelivery, EventType
 from omnigate.store.lanes import Item, Lease
-from omnigate.store.prepared import Bulk, bulk_insert
+from omnigate.store.prepared import Bulk, Lookup, bulk_insert
 from omnigate.store.reports import Report, report
 from omnigate.store.schema import (
     APART,
@@ -29,7 +29,7 @@ from omnigate.store.schema import (
     lane,
     outbox,
 )
-from omnigate.store.transaction import Transaction, chunks
+from omnigate.store.transaction import Transaction
 from omnigate.transcript import Exchange
 
 Outcome = Literal["delivered", "retry", "dead"]
@@ -211,10 +211,9 @@ def _read_lanes(
         streams.setdefault(item.lease.destination_id, {})[item.lease.stream] = None
     lanes = {}
     for destination_id, names in streams.items():
-        for some in chunks(list(names)):
-            rows = connection.execute(_LANES, {"destination": destination_id, "streams": some})
-            for row in rows:
-                lanes[row.destination_id, row.stream] = _Lane(*row)
+        for row in _LANES.run(connection, list(names), {"destination": destination_id}):
+            lanes[row.destination_id, row.stream] = known = _Lane(*row)
+            known.retrying = bool(known.retrying)
     return lanes
 
 
@@ -287,9 +286,10 @@ def _attempt_row(transaction: Transaction, item: Settlement, number: int) -> dic
 _NAMES: Final = select(destination.c.id, destination.c.direction, destination.c.name).where(
     destination.c.id.in_(bindparam("ids", expanding=True))
 )
-_LANES: Final = select(*(getattr(lane.c, name) for name in _Lane.__dataclass_fields__)).where(
-    lane.c.destination_id == bindparam("destination"),
-    lane.c.stream.in_(bindparam("streams", expanding=True)),
+_LANES: Final = Lookup(
+    lambda keys: select(*(getattr(lane.c, name) for name in _Lane.__dataclass_fields__)).where(
+        lane.c.destination_id == bindparam("destination"), lane.c.stream.in_(keys)
+    )
 )
 _UPDATE_LANE: Final = Bulk(
     update(lane)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
 from omnigate.model import inbound
-from omnigate.model.attachment import AttachmentRef
+from omnigate.model.attachment import AttachmentRef, Location
 from omnigate.model.context import Context
-from omnigate.model.event import DATA, EventType, json_schema
+from omnigate.model.event import DATA, EventType, Message, json_schema
 from omnigate.store.conversations import StatusChange, Transfer, change_status, transfer
 from omnigate.store.messages import list_messages
 
 NASTY = 'quotes " and \\ and \u2028, <b>, "gap":[], emoji 👩‍👩‍👧 and \x01'
+
+PROFILE = inbound.Profile.model_validate({"address": "app:c-1"})
 
 
 def envelopes(desk: Any) -> list[dict[str, Any]]:
@@ -162,3 +165,36 @@ def test_people_proven_to_be_one_become_one_contact_and_their_events_go_on(
         row.address
         for row in desk.rows("SELECT address FROM address WHERE contact_id = :id", id=owners[0][0])
     } == {"app:c-1", "app:c-2"}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(999, 2, 3, 4, 5, 6, 7_000, UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999_000, UTC),
+        datetime(2026, 11, 22, 3, 26, 10, 747_000, UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC),
+    ],
+)
+def test_a_message_stands_in_the_log_as_the_model_writes_it(
+    desk: Any, said: Any, moment: datetime
+) -> None:
+    file = AttachmentRef(kind="image", mime="image/png", name="a.png", url="https://f.example/1")
+    desk.put(
+        said("m-1", text=NASTY, attachments=[file], extensions={"x": [1, None]}).model_copy(
+            update={"occurred_at": moment}
+        ),
+        said("m-2", reply_to="m-1", location=Location(latitude=1.5, longitude=-2, title=NASTY)),
+        said("m-3", item=inbound.EchoMessage, recipient=PROFILE, author="Ann", text="from afar"),
+    )
+    rows = desk.rows(
+        "SELECT body FROM event_body JOIN event USING (position) WHERE message_id IS NOT NULL"
+    )
+    texts = [row.body.partition('"data":{"message":')[2].removesuffix("}}") for row in rows]
+    assert len(texts) == 3
+    for text in texts:
+        assert Message.model_validate_json(text).model_dump_json() == text
+    assert Message.model_validate_json(texts[0]).created_at == moment
+    first = json.loads(rows[0].body)
+    assert first["timestamp"] == first["data"]["message"]["created_at"]
