@@ -75,7 +75,7 @@ def count_backlog(connection: Connection) -> Backlog:
         oldest[first].oldest_pending_at = created_at
     for destination_id, died in connection.execute(_DEAD):
         found.setdefault(destination_id, Owed()).dead = died
-    quarantined: dict[str, int] = dict(connection.execute(_QUARANTINED).tuples())
+    quarantined = {row.channel: row.kept for row in connection.execute(_QUARANTINED)}
     return Backlog(found, quarantined, log_end(connection))
 
 
@@ -96,4 +96,6 @@ _PENDING: Final = select(outbox.c.destination_id, func.count(), func.min(outbox.
 )
 _BORN: Final = select(outbox.c.id, outbox.c.created_at)
 _DEAD: Final = select(dead.c.destination_id, func.count()).group_by(dead.c.destination_id)
-_QUARANTINED: Final = select(quarantine.c.channel, func.count()).group_by(quarantine.c.channel)
+_QUARANTINED: Final = select(quarantine.c.channel, func.count().label("kept")).group_by(
+    quarantine.c.channel
+)
