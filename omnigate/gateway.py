@@ -33,6 +33,7 @@ from omnigate.config import Config
 from omnigate.errors import ConfigError, Refused
 from omnigate.flow.census import Census
 from omnigate.flow.dispatcher import Dispatcher
+from omnigate.flow.doctor import Doctor
 from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.figures import Figures
 from omnigate.flow.housekeeping import keep_house
@@ -115,6 +116,7 @@ class Gateway:
         self.steering = Steering(store, self.roster, self.dispatcher)
         self.replayer = Replayer(store, lambda: self.roster.routing)
         self.watchdog = Watchdog(self.roster.name_of)
+        self.doctor = Doctor(store, self.roster)
         self.services = Services(
             settings=settings,
             store=store,
@@ -130,6 +132,7 @@ class Gateway:
             steering=self.steering,
             replays=self.replayer,
             reload=self.reload,
+            examine=lambda subject: self.doctor.examine(self.config, subject),
             ready=lambda: self.ready and not self.inbox.disk_is_low(),
             stop=stop,
             started_at=int(time.time() * 1000),
@@ -157,6 +160,8 @@ class Gateway:
             waits = changed_at_start_only(self.config.settings, wanted.settings)
             config = merged(self.config, wanted)
             changes = await self.roster.change(config)
+            if config.settings.log != self.config.settings.log:
+                logs.configure(config.settings.log.level, config.settings.log.format)
             self.config = config
             self._configure()
         finally:
@@ -283,11 +288,11 @@ async def _finish(gateway: Gateway) -> None:
 
 
 @asynccontextmanager
-async def offline(config: Config) -> AsyncIterator[Path]:
+async def offline(config: Config, *, makes_plugins: bool = False) -> AsyncIterator[Path]:
     """Serve the admin API over the store alone, for a command while no daemon runs.
 
-    Yields the path of a temporary socket. Channels and backends are not built, nothing is delivered.
-    Raises `StoreError` when another process has the store.
+    Yields the path of a temporary socket. Nothing runs and nothing is delivered; channels and backends
+    are made only if asked for. Raises `StoreError` when another process has the store.
     """
     settings = config.settings
     async with open_store(
@@ -296,12 +301,15 @@ async def offline(config: Config) -> AsyncIterator[Path]:
         gateway = Gateway(config, store, lambda: None)
         # Nothing is under way while no daemon runs, whatever one that was killed has left.
         await store.writer.do(void_leases, None)
+        if makes_plugins:
+            await gateway.start()
         with tempfile.TemporaryDirectory(prefix="omnigate-") as directory:
             application = admin_app(gateway.services)
             path = Path(directory) / "admin.sock"
             async with listening_unix(application, path, settings.server):
                 yield path
                 gateway.stream.close()
+        await gateway.roster.close()
 
 
 def _retry_policy(config: Config) -> RetryPolicy:

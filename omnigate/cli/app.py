@@ -20,6 +20,7 @@ from omnigate.cli import (
     db,
     dead,
     demo,
+    doctor,
     events,
     init,
     message,
@@ -39,6 +40,7 @@ _VERBS: Final[dict[str, Command]] = {
     "demo": demo.demo,
     "check": daemon.check,
     "status": status.status,
+    "doctor": doctor.doctor,
     "reload": daemon.reload,
     "stop": daemon.stop,
 }
@@ -52,6 +54,8 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
             "resume": channel.resume,
             "drain": channel.drain,
             "log": channel_log.log,
+            "add": channel.add,
+            "remove": channel.remove,
         },
     ),
     "backend": (
@@ -62,6 +66,8 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
             "pause": backend.pause,
             "resume": backend.resume,
             "test": backend.send_sample,
+            "add": backend.add,
+            "remove": backend.remove,
         },
     ),
     "message": (
@@ -70,6 +76,7 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
             "send": message.send,
             "list": message.list_messages,
             "show": message.show,
+            "cancel": message.cancel,
             "trace": trace.trace,
         },
     ),

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from omnigate.cli import terminal
+from omnigate.cli import adding, terminal
 from omnigate.cli.client import segment
 from omnigate.cli.configured import listing
 from omnigate.cli.failure import NotRunning
-from omnigate.cli.options import AsJson, ConfigPath
+from omnigate.cli.options import AsJson, ConfigPath, Given
 from omnigate.cli.reach import running
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the configuration.")]
@@ -86,3 +86,24 @@ def resume(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) 
         terminal.say(f"{name} goes on; since it failed before, one event is tried first.")
     else:
         terminal.say(f"{name} goes on.")
+
+
+def add(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind, see: omnigate plugin list")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Its name here; the kind if not given.")
+    ] = None,
+    given: Given = None,
+    config_path: ConfigPath = None,
+) -> None:
+    """Ask for what a backend needs, test it, write it down.
+
+    Writes a file of its own into omnigate.d and has a running daemon take it over. Events go to it once a
+    route names it.
+    """
+    adding.add("backend", kind, name or kind, given or [], config_path)
+
+
+def remove(name: Name, config_path: ConfigPath = None) -> None:
+    """Take out a backend that was added by command."""
+    adding.remove("backend", name, config_path)

@@ -7,11 +7,11 @@ from typing import Annotated, Final
 
 import typer
 
-from omnigate.cli import terminal
+from omnigate.cli import adding, terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.configured import listing
 from omnigate.cli.failure import NotRunning
-from omnigate.cli.options import AsJson, ConfigPath
+from omnigate.cli.options import AsJson, ConfigPath, Given
 from omnigate.cli.progress import progress
 from omnigate.cli.reach import running
 
@@ -124,3 +124,23 @@ def _wait_until_drained(client: Client, name: str) -> bool:
             most = max(most, owed)
             bar.at(most - owed, most)
             time.sleep(_LOOK_SECONDS)
+
+
+def add(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind, see: omnigate plugin list")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Its name here; the kind if not given.")
+    ] = None,
+    given: Given = None,
+    config_path: ConfigPath = None,
+) -> None:
+    """Ask for what a channel needs, test it, write it down.
+
+    Writes a file of its own into omnigate.d and has a running daemon take it over.
+    """
+    adding.add("channel", kind, name or kind, given or [], config_path)
+
+
+def remove(name: Name, config_path: ConfigPath = None) -> None:
+    """Take out a channel that was added by command."""
+    adding.remove("channel", name, config_path)

@@ -12,7 +12,10 @@ from omnigate.cli.terminal import say
 
 TEMPLATE: Final = """\
 # Omnigate: what comes in, where it goes. All keys: omnigate config example
-# After every change: omnigate check
+# After every change: omnigate check, then omnigate reload
+
+# What omnigate channel add and omnigate backend add write.
+include = ["omnigate.d/*.toml"]
 
 [server]
 # Loopback: put a TLS proxy (nginx, Caddy …) before it, or set tls_cert and tls_key.

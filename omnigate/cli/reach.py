@@ -12,6 +12,7 @@ from omnigate import config
 from omnigate.cli.client import Client, Unreachable
 from omnigate.cli.failure import NotRunning
 from omnigate.cli.terminal import note
+from omnigate.config import Config
 
 
 @contextmanager
@@ -35,12 +36,32 @@ def store(path: Path | None) -> Iterator[Client]:
     if client.reachable():
         yield client
         return
+    note("The daemon is not running: reading the store itself.")
+    with _offline(outline, makes_plugins=False) as client:
+        yield client
+
+
+@contextmanager
+def examined(loaded: Config) -> Iterator[Client]:
+    """Yield a client of the running daemon, or of what it would be made of when there is none."""
+    client = Client(loaded.settings.socket)
+    if client.reachable():
+        yield client
+        return
+    note("The daemon is not running: this is how it would start.")
+    with _offline(loaded, makes_plugins=True) as client:
+        yield client
+
+
+@contextmanager
+def _offline(loaded: Config, *, makes_plugins: bool) -> Iterator[Client]:
     # Opening the store brings in the database: only commands that need it pay for that.
     from omnigate import gateway  # noqa: PLC0415
 
-    note("The daemon is not running: reading the store itself.")
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(gateway.offline(outline)) as socket,
+        portal.wrap_async_context_manager(
+            gateway.offline(loaded, makes_plugins=makes_plugins)
+        ) as socket,
     ):
         yield Client(socket)

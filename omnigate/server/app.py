@@ -11,12 +11,13 @@ from omnigate.server import (
     contacts,
     conversations,
     dead,
+    doctor,
     documents,
     events,
     files,
     health,
-    members,
     logs,
+    members,
     messages,
     metrics,
     replays,
@@ -46,11 +47,12 @@ ADMIN: Final[tuple[Operation, ...]] = (
     *members.OPERATIONS,
     *metrics.OPERATIONS,
     *steering.OPERATIONS,
+    *doctor.OPERATIONS,
     *admin.OPERATIONS,
     *dead.OPERATIONS,
+    *replays.OPERATIONS,
     *trace.OPERATIONS,
     *logs.OPERATIONS,
-    *replays.OPERATIONS,
 )
 """What the operator's socket serves besides."""
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from omnigate.channel import Channel, ChannelConfig, Recorded
 from omnigate.config.settings import Settings
 from omnigate.flow.census import Census
+from omnigate.flow.doctor import Finding
 from omnigate.flow.figures import Figures
 from omnigate.flow.media import Media
 from omnigate.flow.pulse import Rates
@@ -169,6 +170,8 @@ class Services:
     replays: Replays
     reload: Callable[[], Awaitable[Reloaded]]
     """Reads the configuration again; raises `ConfigError`, and then nothing has changed."""
+    examine: Callable[[str | None], Awaitable[Sequence[Finding]]]
+    """Asks every platform and backend and looks at the machine, or only at one subject."""
     ready: Callable[[], bool]
     """Whether the daemon takes messages in just now."""
     stop: Callable[[], None]

@@ -123,6 +123,13 @@ def log_end(connection: Connection) -> int:
     return connection.scalar(select(func.coalesce(func.max(event.c.position), 0))) or 0
 
 
+def newest_event_at(connection: Connection) -> int | None:
+    """Return when the last event was recorded, in milliseconds since 1970; None for an empty log."""
+    newest = select(event.c.recorded_at).order_by(event.c.position.desc()).limit(1)
+    moment: int | None = connection.scalar(newest)
+    return moment
+
+
 def position_of(connection: Connection, event_id: str) -> int | None:
     """Return where an event stands in the log."""
     position: int | None = connection.scalar(select(event.c.position).where(event.c.id == event_id))

@@ -1,0 +1,43 @@
+"""``omnigate doctor``: is everything as it should be?"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import typer
+
+from omnigate import config, plugins
+from omnigate.cli import terminal
+from omnigate.cli.options import AsJson, ConfigPath
+from omnigate.cli.reach import examined
+
+_SIGNS: Final = {"good": "ok", "warning": "warning", "bad": "failed"}
+
+
+def doctor(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Ask platforms and backends, look at disk, clock, versions.
+
+    Works before the first start too. Sends nothing to customers and changes nothing.
+    """
+    loaded = config.load(config_path, plugins.load)
+    with examined(loaded) as client:
+        answer = client.get("/admin/doctor")
+    if as_json:
+        terminal.say_json(answer)
+    else:
+        _show(answer["findings"])
+    if not answer["ok"]:
+        raise typer.Exit(1)
+
+
+def _show(findings: list[dict[str, Any]]) -> None:
+    terminal.say_table(
+        {"": "sign", "WHAT": "subject", "FOUND": "message"},
+        [{**known, "sign": _SIGNS[known["state"]]} for known in findings],
+        "Nothing was looked at.",
+        whole=True,
+    )
+    for known in findings:
+        if known["remedy"] and known["state"] != "good":
+            remedy = terminal.clean(known["remedy"])
+            terminal.note(f"{known['subject']}: {remedy}")

@@ -1,0 +1,94 @@
+"""Sections that commands write: one small file each beside the operator's own, which stays untouched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+import tomli_w
+
+from omnigate.config import loading, reading
+from omnigate.config.reading import Document
+from omnigate.config.sections import Catalogue, Direction, tables
+from omnigate.errors import ConfigError, Problem
+
+DIRECTORY: Final = "omnigate.d"
+INCLUDE: Final = f'include = ["{DIRECTORY}/*.toml"]'
+
+
+def write(
+    path: Path | None,
+    direction: Direction,
+    name: str,
+    keys: Mapping[str, Any],
+    find_kinds: Callable[[frozenset[str]], Catalogue],
+) -> Path:
+    """Write ``[channels.<name>]`` or ``[backends.<name>]`` into a file of its own and return its path.
+
+    The whole configuration is checked with it: raises `ConfigError`, and then there is no such file.
+    """
+    document = reading.read(reading.find(path))
+    file = document.path.parent / DIRECTORY / f"{direction}-{name}.toml"
+    _require_free(document, direction, name)
+    _require_included(document, file)
+    file.parent.mkdir(mode=0o750, exist_ok=True)
+    text = f"# Written by omnigate {direction} add; yours to edit.\n\n"
+    text += tomli_w.dumps({f"{direction}s": {name: keys}})
+    _create(file, text)
+    try:
+        loading.load(document.path, find_kinds)
+    except ConfigError:
+        file.unlink()
+        raise
+    return file
+
+
+def remove(path: Path | None, direction: Direction, name: str) -> Path:
+    """Delete the file that `write` made for a section and return its path.
+
+    Raises `ConfigError` when the section stands elsewhere: an operator's file is never rewritten.
+    """
+    document = reading.read(reading.find(path))
+    place = (f"{direction}s", name)
+    if name not in dict(tables(document, direction)):
+        raise ConfigError([Problem(str(document.path), reading.dotted(place), "there is none")])
+    file = document.origin(place)
+    own = document.path.parent / DIRECTORY / f"{direction}-{name}.toml"
+    if file != own:
+        hint = "take it out there, then: omnigate reload"
+        raise ConfigError(
+            [Problem(str(file), reading.dotted(place), "was not written by a command", hint)]
+        )
+    file.unlink()
+    return file
+
+
+def _require_free(document: Document, direction: Direction, name: str) -> None:
+    place = (f"{direction}s", name)
+    if name in dict(tables(document, direction)):
+        problem = document.problem(place, "is there already", "choose another name, or edit it")
+        raise ConfigError([problem])
+
+
+def _require_included(document: Document, file: Path) -> None:
+    patterns = document.table.get("include", [])
+    relative = str(file.relative_to(document.path.parent))
+    if not any(isinstance(each, str) and fnmatchcase(relative, each) for each in patterns):
+        hint = f"add this line at its top, before the first table: {INCLUDE}"
+        raise ConfigError(
+            [Problem(str(document.path), "include", f"does not take in {DIRECTORY}/*.toml", hint)]
+        )
+
+
+def _create(file: Path, text: str) -> None:
+    """Write a new file that only its owner reads, since it may hold secrets; never half of it."""
+    draft = file.with_suffix(".new")
+    draft.touch(mode=0o600)
+    with draft.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(file)

@@ -1,0 +1,184 @@
+"""Looking whether everything is as it should be: platforms, backends, disk, clock, versions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import aiohttp
+import structlog
+from pydantic import BaseModel
+
+from omnigate.channel import Health
+from omnigate.config import Config
+from omnigate.flow.roster import Member, Roster
+from omnigate.store.history import newest_event_at
+from omnigate.store.store import Store
+
+CHECK_SECONDS: Final = 15.0
+"""How long one platform may take to answer."""
+CLOCK_MS: Final = 60_000
+"""The clock may be so far behind what was stored last."""
+
+State = Literal["good", "warning", "bad"]
+
+_STATES: Final[dict[str, State]] = {
+    "up": "good",
+    "starting": "good",
+    "degraded": "warning",
+    "down": "bad",
+    "stopped": "bad",
+}
+
+log = structlog.get_logger("doctor")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    """``channel site``, ``disk`` …"""
+    state: State
+    message: str
+    remedy: str = ""
+
+
+class Doctor:
+    """Examines a daemon, or what a daemon would be made of."""
+
+    def __init__(self, store: Store, roster: Roster) -> None:
+        self._store = store
+        self._roster = roster
+
+    async def examine(self, config: Config, subject: str | None = None) -> list[Finding]:
+        """Return all findings, or those about one subject; nothing is changed anywhere."""
+        asked = [self._member(known) for known in self._roster.members.values()]
+        asked.append(self._public_url(config.settings.public_url))
+        findings = [
+            *_versions(),
+            *_configuration(config),
+            _disk(self._store, config.settings.store.min_free_bytes),
+            _file_mode(self._store),
+            await self._clock(),
+            *await asyncio.gather(*asked),
+            *_recipients(config),
+        ]
+        return [known for known in findings if subject in (None, known.subject)]
+
+    async def _member(self, member: Member) -> Finding:
+        """Ask a platform or a backend whether it would work with us."""
+        subject = f"{member.direction} {member.name}"
+        if not member.enabled:
+            return Finding(subject, "warning", "is not enabled", "set enabled = true, or remove it")
+        if member.failure is not None or member.outfit is None:
+            return Finding(subject, "bad", member.failure or "there is none", "see the log")
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                health: Health = await member.outfit.plugin.check()
+        except TimeoutError:
+            return Finding(subject, "bad", f"no answer within {CHECK_SECONDS:g} s", "is it up?")
+        except Exception as error:
+            log.exception("check failed", subject=subject)
+            return Finding(subject, "bad", f"{type(error).__name__}: {error}", "see the log")
+        state = _STATES.get(health.state, "warning")
+        if state == "good" and member.health.paused is not None:
+            remedy = f"omnigate {member.direction} resume {member.name}"
+            return Finding(subject, "warning", f"{health.message}; {member.health.paused}", remedy)
+        return Finding(subject, state, health.message or health.state)
+
+    async def _public_url(self, url: str) -> Finding:
+        """Look whether the address that the world is told leads here."""
+        subject = "public_url"
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CHECK_SECONDS)) as http,
+                http.get(f"{url}/healthz", allow_redirects=False) as answer,
+            ):
+                if answer.status == 200:
+                    return Finding(subject, "good", f"{url} leads here")
+                what = f"{url}/healthz answers {answer.status}"
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            what = f"{url} is not reached from here: {str(error) or type(error).__name__}"
+        remedy = "is the daemon running, and does the proxy pass all paths on to it?"
+        return Finding(subject, "warning", what, remedy)
+
+    async def _clock(self) -> Finding:
+        newest = await self._store.read(newest_event_at)
+        behind = (newest or 0) - self._store.now()
+        if behind > CLOCK_MS:
+            what = f"is {behind / 1000:.0f} s behind the newest event"
+            return Finding(
+                "clock", "bad", what, "set it, by NTP if you can: signatures depend on it"
+            )
+        return Finding("clock", "good", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z")
+
+
+def _versions() -> Iterator[Finding]:
+    said = f"omnigate {version('omnigate')}, Python {platform.python_version()}"
+    yield Finding("versions", "good", f"{said}, SQLite {sqlite3.sqlite_version}")
+
+
+def _configuration(config: Config) -> Iterator[Finding]:
+    for warning in config.warnings:
+        yield Finding(
+            "configuration",
+            "warning",
+            f"{warning.where}: {warning.key}: {warning.message}",
+            warning.hint,
+        )
+    if not config.warnings:
+        yield Finding("configuration", "good", str(config.path))
+
+
+def _disk(store: Store, min_free_bytes: int) -> Finding:
+    usage = shutil.disk_usage(store.path.parent)
+    free = f"{usage.free / 2**30:.1f} GiB free in {store.path.parent}"
+    if usage.free < min_free_bytes:
+        return Finding("disk", "bad", f"{free}: nothing is taken in", "make room")
+    if usage.free < 4 * min_free_bytes or usage.free < usage.total * 0.05:
+        return Finding("disk", "warning", free, "make room before intake stops")
+    return Finding("disk", "good", free)
+
+
+def _file_mode(store: Store) -> Finding:
+    mode = stat.S_IMODE(store.path.stat().st_mode)
+    if mode & 0o077:
+        what = f"{store.path} can be opened by others (mode {mode:o})"
+        return Finding("store", "warning", what, f"chmod 600 {store.path}")
+    owner = "" if store.path.stat().st_uid == os.getuid() else ", of another user"
+    return Finding("store", "good", f"{store.path}{owner}")
+
+
+def _recipients(config: Config) -> Iterator[Finding]:
+    """Name every host that data goes to."""
+    hosts: dict[str, list[str]] = {}
+    for direction, sections in (("channel", config.channels), ("backend", config.backends)):
+        for section in sections.values():
+            for host in _hosts(section.config):
+                hosts.setdefault(host, []).append(f"{direction} {section.name}")
+    for host, names in sorted(hosts.items()):
+        yield Finding("data goes to", "good", f"{host} ({', '.join(names)})")
+
+
+def _hosts(value: Any) -> set[str]:
+    if isinstance(value, BaseModel):
+        return set().union(*(_hosts(item) for _, item in value))
+    if isinstance(value, list | tuple):
+        return set().union(*map(_hosts, value))
+    if isinstance(value, dict):
+        return set().union(*map(_hosts, value.values()))
+    text = str(value) if not isinstance(value, bool | int | float | None) else ""
+    if text.startswith(("http://", "https://")) and (host := urlsplit(text).hostname):
+        return {host}
+    return set()
