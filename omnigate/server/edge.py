@@ -11,7 +11,7 @@ from aiohttp.typedefs import Middleware
 
 from omnigate import failpoints
 from omnigate.server.bodies import Handler
-from omnigate.server.problems import note_unexpected, response_to
+from omnigate.server.problems import Denied, note_unexpected, response_to
 
 Network = IPv4Network | IPv6Network
 
@@ -30,6 +30,8 @@ def edge(
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if "Transfer-Encoding" in request.headers and "Content-Length" in request.headers:
+            return _ambiguous()
         try:
             if trusted_proxies:
                 request = _behind_proxies(request, trusted_proxies)
@@ -49,6 +51,16 @@ def edge(
         return answered
 
     return answer
+
+
+def _ambiguous() -> web.StreamResponse:
+    """Refuse a request whose end a proxy may see elsewhere, and all that follows it on its connection.
+
+    The parser refuses most of them; an empty Transfer-Encoding it overlooks. Source: RFC 9112 section 6.3.
+    """
+    refused = Denied(400, "Send Content-Length or Transfer-Encoding, not both.").response()
+    refused.force_close()
+    return refused
 
 
 def _behind_proxies(request: web.Request, trusted: Sequence[Network]) -> web.Request:

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from omnigate.config.settings import Server
 from omnigate.errors import ConfigError, OmnigateError
+from omnigate.server.stalls import cut_stalled
 
 MAX_LINE_BYTES: Final = 8190
 MAX_HEADER_BYTES: Final = 8190
@@ -42,9 +43,12 @@ async def listening(application: web.Application, settings: Server) -> AsyncIter
     context = _tls(settings)
     runner = _runner(application, settings)
     await runner.setup()
+    server = runner.server
+    if server is None:
+        raise RuntimeError("the listener has been set up and has no server")
+    cutting = asyncio.get_running_loop().create_task(cut_stalled(server))
     try:
-        server = runner.server
-        if server is not None and settings.max_connections:
+        if settings.max_connections:
             _cap_connections(server, settings.max_connections)
         site = web.TCPSite(
             runner, settings.host, settings.port, ssl_context=context, backlog=_BACKLOG
@@ -58,6 +62,7 @@ async def listening(application: web.Application, settings: Server) -> AsyncIter
             ) from error
         yield runner.addresses[0][1]
     finally:
+        cutting.cancel()
         await runner.cleanup()
 
 

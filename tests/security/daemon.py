@@ -214,12 +214,13 @@ class Daemon:
         form: str = "json",
         level: str = "info",
         prelude: str = "",
+        is_sabotaged: bool | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """``prelude`` is Python that is run before the daemon, to break it on purpose."""
+        """``prelude`` is Python that is run before the daemon, as a rule to break it on purpose."""
         self.folder, self.crm = folder, crm
         self.port = free_port()
-        self.is_sabotaged = bool(prelude)
+        self.is_sabotaged = bool(prelude) if is_sabotaged is None else is_sabotaged
         self.environment = {**os.environ, "PYTHONDEVMODE": "", **(environment or {})}
         config = folder / "omnigate.toml"
         text = SERVER.format(port=self.port, server=server, form=form, level=level)
@@ -370,6 +371,13 @@ class Daemon:
 
     def open_files(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def open_sockets(self) -> int:
+        found = 0
+        for handle in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with suppress(OSError):
+                found += str(handle.readlink()).startswith("socket:")
+        return found
 
     def end(self) -> None:
         """Stop in order; anything but success fails the test."""
