@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 import omnigate
 from omnigate.config.settings import Server, Settings
 from omnigate.flow.census import Census
+from omnigate.flow.doctor import Finding
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
@@ -98,6 +99,10 @@ class Wheel:
 
 async def reload() -> Reloaded:
     return Reloaded(kept=["backend crm"])
+
+
+async def examine(subject: str | None) -> list[Finding]:
+    return [Finding(subject or "disk", "good", "it is")]
 
 
 @dataclass
@@ -217,6 +222,7 @@ async def open_world(
             steering=Wheel(targets),
             replays=Replayer(store, lambda: RoutingTable({}, {})),
             reload=reload,
+            examine=examine,
             ready=lambda: not stopped,
             stop=lambda: stopped.append(True),
             started_at=store.now(),
