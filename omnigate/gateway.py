@@ -52,7 +52,8 @@ from omnigate.flow.supervisor import Followers
 from omnigate.flow.watchdog import Watchdog
 from omnigate.process import Signals
 from omnigate.server.app import admin_app, public_app
-from omnigate.server.listener import listening, listening_unix
+from omnigate.server.listener import listening, listening_at, listening_unix
+from omnigate.server.metrics import metrics_app
 from omnigate.server.services import Services
 from omnigate.store.leases import void_leases
 from omnigate.store.store import Store, open_store
@@ -265,6 +266,7 @@ async def _receive(gateway: Gateway, signals: Signals) -> None:
     async with (
         listening_unix(admin_app(services), settings.socket, settings.server),
         listening(public_app(services), settings.server),
+        _measured(gateway),
         gateway.roster.receiving() as receiving,
     ):
         receiving.start_soon(gateway.obey, signals)
@@ -278,6 +280,18 @@ async def _receive(gateway: Gateway, signals: Signals) -> None:
         log.info("stopping")
         # Channels end before the listeners: those wait for connections, which the channels send off.
         gateway.stream.close()
+
+
+@asynccontextmanager
+async def _measured(gateway: Gateway) -> AsyncIterator[None]:
+    """Serve the metrics on a port of their own, if the operator wants that."""
+    settings = gateway.config.settings
+    if settings.admin.metrics_listen is None:
+        yield
+        return
+    application = metrics_app(gateway.services)
+    async with listening_at(application, settings.admin.metrics_listen, settings.server):
+        yield
 
 
 async def _finish(gateway: Gateway) -> None:

@@ -12,7 +12,14 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from omnigate.config.values import SQLITE, Listen, Network, PublicUrl, StoreUrl
+from omnigate.config.values import (
+    SQLITE,
+    Listen,
+    LoopbackListen,
+    Network,
+    PublicUrl,
+    StoreUrl,
+)
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """Names of channels and backends: they stand in addresses, in the store and in listings."""
@@ -99,6 +106,14 @@ class Admin(Section):
         None,
         description="Unix socket of the command line; omnigate.sock beside the store when not set.",
         examples=["/run/omnigate/omnigate.sock"],
+    )
+    metrics_listen: LoopbackListen | None = Field(
+        None,
+        description=(
+            "Loopback address and port for Prometheus: serves /metrics and nothing else. When not set, "
+            "only the socket serves it."
+        ),
+        examples=["127.0.0.1:9464"],
     )
 
 

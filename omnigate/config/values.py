@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +21,20 @@ def _listen(text: str) -> str:
     match = _LISTEN.fullmatch(text)
     if match is None or int(match["port"]) > 65535:
         raise ValueError("expected host:port, for example 127.0.0.1:8080 or [::1]:8080")
+    return text
+
+
+def _loopback(text: str) -> str:
+    host = _listen(text).rpartition(":")[0].strip("[]")
+    try:
+        is_here = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_here = False
+    if not is_here:
+        raise ValueError(
+            "expected an address of this machine alone, such as 127.0.0.1:9464 or [::1]:9464: "
+            "nobody is asked for a password there"
+        )
     return text
 
 
@@ -60,6 +74,9 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 
 Listen = Annotated[str, AfterValidator(_listen)]
 """``host:port``; an IPv6 address stands in brackets."""
+
+LoopbackListen = Annotated[str, AfterValidator(_loopback)]
+"""``host:port`` of an address that only this machine can reach."""
 
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 """Scheme, host and perhaps a path, without a slash at the end."""

@@ -67,6 +67,30 @@ async def listening(application: web.Application, settings: Server) -> AsyncIter
 
 
 @asynccontextmanager
+async def listening_at(
+    application: web.Application, address: str, settings: Server
+) -> AsyncIterator[int]:
+    """Serve an application at ``host:port`` besides the public listener; gives the port that was bound.
+
+    Raises `AddressTaken` when the address cannot be bound.
+    """
+    host, _, port = address.rpartition(":")
+    runner = _runner(application, settings)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host.strip("[]"), int(port), backlog=_BACKLOG).start()
+        except OSError as error:
+            raise AddressTaken(
+                f"cannot listen on {address}: {_reason(error)}; "
+                "stop what listens there, or set another [admin] metrics_listen"
+            ) from error
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
 async def listening_unix(
     application: web.Application, path: Path, settings: Server
 ) -> AsyncIterator[Path]:

@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from omnigate.figures import Histogram
 from omnigate.server import measures
+from omnigate.server.edge import edge
 from omnigate.server.measures import METRICS, Moment
 from omnigate.server.operations import Call, Operation
 from omnigate.server.services import Services
@@ -60,7 +61,7 @@ def metrics_app(services: Services) -> web.Application:
     async def answer(request: web.Request) -> web.Response:
         return await scrape(services, request.headers.get("Accept", ""))
 
-    application = web.Application()
+    application = web.Application(middlewares=[edge((), lambda request: None)])
     application.router.add_get(PATH, answer)
     return application
 
