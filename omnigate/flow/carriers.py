@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
 import structlog
@@ -54,6 +55,10 @@ log = structlog.get_logger("carriers")
 
 class Unproven(Refused):
     """An end that the destination had no known part in: it says nothing of whether it works."""
+
+
+class InDoubt(RetryLater):
+    """A send that may have gone through, to be made once more."""
 
 
 class Carrier(Protocol):
@@ -129,17 +134,21 @@ class ChannelCarrier:
         """Send all parts that are left; each result is stored before the next part goes out."""
         if item.ended:
             raise Unproven("failed", item.ended)
-        while item.job is not None:
+        while (job := item.job) is not None:
             try:
-                item.job = await self._send(item.job, item.attempts + 1)
+                item.job = await self._send(job, item.attempts + 1)
             except Refused:
                 item.job = None
                 raise
+            except InDoubt:
+                item.job = replace(job, doubts=job.doubts + 1)
+                raise
 
     async def give_up(self, item: Item, reason: str) -> None:
-        """Let the message fail, so that the CRM learns of it."""
+        """Let the message fail, so that the CRM learns of it; what may have been sent is unknown."""
         if item.job is not None:
-            await self._settle(item.job, "failed", error=reason)
+            state = "unknown" if item.job.doubts else "failed"
+            await self._settle(item.job, state, error=reason)
 
     async def _send(self, job: PartJob, attempt: int) -> PartJob | None:
         rule = self._channel.capabilities.on_uncertain
@@ -166,7 +175,7 @@ class ChannelCarrier:
                 await self._unknown(job, doubt)
             # The part stays in state ``sending``: whoever claims it next knows that it is in doubt.
             after = RESEND_AFTER_SECONDS if rule == "resend" else None
-            raise RetryLater(f"may have been sent: {doubt}", after_seconds=after) from error
+            raise InDoubt(f"may have been sent: {doubt}", after_seconds=after) from error
         return await self._settle(job, "sent", external_id=sent.external_id)
 
     async def _unknown(self, job: PartJob, doubt: str) -> None:

@@ -160,6 +160,8 @@ class World:
         self.dispatcher_type: type[Dispatcher] = Dispatcher
         self.breaker_type: type[Breaker] = Breaker
         self.carrier_type: type[BackendCarrier] = BackendCarrier
+        self.installs: list[Callable[[World], Coroutine[Any, Any, None]]] = []
+        """Called at every start, for destinations of another kind."""
         self.logs: list[Any] = []
         self.store: Store
         self.dispatcher: Dispatcher
@@ -219,6 +221,8 @@ class World:
                 order=outside.order,
             )
             self.dispatcher.add(self.destinations[outside.name])
+        for install in self.installs:
+            await install(self)
         # What the daemon reports of itself belongs to no conversation, and is not what is judged.
         self.store.routing = lambda channel, kind, owner: targets if channel else ()
 
