@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from datetime import datetime
+from typing import Annotated, Final, Self
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from omnigate import ids
 from omnigate.model.event import EventType
@@ -19,6 +20,8 @@ from omnigate.store import replays
 from omnigate.store.history import log_end, position_before, position_of
 from omnigate.store.record import time_text
 from omnigate.store.replays import Replay, State
+
+_BACKWARDS: Final = "until is before since"
 
 EventId = Annotated[str, Field(pattern=r"^evt_[0-9a-v]{26}$")]
 
@@ -38,6 +41,13 @@ class ReplayWanted(Model):
     """Only events of these channels."""
     rate: float = Field(50.0, gt=0, le=1000)
     """Events per second."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        since, until = self.since, self.until
+        if isinstance(since, datetime) and isinstance(until, datetime) and until < since:
+            raise ValueError(_BACKWARDS)
+        return self
 
 
 class ReplayShown(BaseModel):
@@ -75,7 +85,7 @@ async def begin(call: Call) -> web.StreamResponse:
     if wanted.until is not None:
         until = min(until, await _place(call, wanted.until, before=False))
         if until < after:
-            raise Denied(422, "until is before since.")
+            raise Denied(422, f"{_BACKWARDS}.")
     types = wanted_types(wanted.types, operator=True)
     number = await call.services.replays.begin(
         wanted.to,
