@@ -34,7 +34,6 @@ def write(
     file = document.path.parent / DIRECTORY / f"{direction}-{name}.toml"
     _require_free(document, direction, name)
     _require_included(document, file)
-    file.parent.mkdir(mode=0o750, exist_ok=True)
     text = f"# Written by omnigate {direction} add; yours to edit.\n\n"
     text += tomli_w.dumps({f"{direction}s": {name: keys}})
     _create(file, text)
@@ -86,9 +85,14 @@ def _require_included(document: Document, file: Path) -> None:
 def _create(file: Path, text: str) -> None:
     """Write a new file that only its owner reads, since it may hold secrets; never half of it."""
     draft = file.with_suffix(".new")
-    draft.touch(mode=0o600)
-    with draft.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(file)
+    try:
+        file.parent.mkdir(mode=0o750, exist_ok=True)
+        draft.touch(mode=0o600)
+        with draft.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(file)
+    except OSError as error:
+        reason = f"cannot be written: {(error.strerror or str(error)).lower()}"
+        raise ConfigError([Problem(str(file), "", reason, "run this as its owner")]) from None

@@ -42,12 +42,14 @@ def check(document: Document, catalogue: Catalogue) -> None:
 def warnings(document: Document, sections: Sections) -> Iterator[Problem]:
     """Return what is allowed and yet hardly meant: routes to nothing, channels without a route."""
     unrouted = dict(sections.channels)
+    unfed = dict(sections.backends)
     for index, route in _routes(document):
         place = ("routes", index)
         if not route.backends:
             hint = "name a backend, or remove the route if that is meant"
             yield document.problem(place, "leads to no backend: events are only stored", hint)
         for name in route.backends:
+            unfed.pop(name, None)
             if name in sections.backends and not sections.backends[name].config.enabled:
                 message = f"{name} is not enabled: its events wait until it is"
                 yield document.problem((*place, "backends"), message)
@@ -64,6 +66,9 @@ def warnings(document: Document, sections: Sections) -> Iterator[Problem]:
     for name in unrouted:
         hint = "add it to a route, or it is only stored"
         yield document.problem(("channels", name), "no route leads from this channel", hint)
+    for name in unfed:
+        hint = "add it to the backends of a route"
+        yield document.problem(("backends", name), "no route names it: it gets no messages", hint)
 
 
 def _routes(document: Document) -> Iterator[tuple[int, Route]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -109,7 +109,9 @@ class Doctor:
                     return Finding(subject, "good", f"{url} leads here")
                 what = f"{url}/healthz answers {answer.status}"
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            what = f"{url} is not reached from here: {str(error) or type(error).__name__}"
+            cause = getattr(error, "os_error", None)
+            reason = (cause and cause.strerror) or str(error) or type(error).__name__
+            what = f"{url} is not reached from here: {reason}"
         remedy = "is the daemon running, and does the proxy pass all paths on to it?"
         return Finding(subject, "warning", what, remedy)
 
@@ -171,14 +173,12 @@ def _recipients(config: Config) -> Iterator[Finding]:
         yield Finding("data goes to", "good", f"{host} ({', '.join(names)})")
 
 
-def _hosts(value: Any) -> set[str]:
-    if isinstance(value, BaseModel):
-        return set().union(*(_hosts(item) for _, item in value))
-    if isinstance(value, list | tuple):
-        return set().union(*map(_hosts, value))
-    if isinstance(value, dict):
-        return set().union(*map(_hosts, value.values()))
-    text = str(value) if not isinstance(value, bool | int | float | None) else ""
-    if text.startswith(("http://", "https://")) and (host := urlsplit(text).hostname):
-        return {host}
-    return set()
+def _hosts(config: BaseModel) -> set[str]:
+    """Return the hosts of the addresses in a section: its keys are named ``url`` or end in it."""
+    found: set[str] = set()
+    for key, value in config:
+        if isinstance(value, BaseModel):
+            found |= _hosts(value)
+        elif key.endswith("url") and value is not None and (host := urlsplit(str(value)).hostname):
+            found.add(host)
+    return found

@@ -299,7 +299,9 @@ class Daemon:
         assert code == 0, self.log()
 
     def log(self) -> str:
-        return (self.folder / "log").read_text()
+        """Return what it logged so far; nothing if it was never started."""
+        path = self.folder / "log"
+        return path.read_text() if path.exists() else ""
 
     def omnigate(self, *arguments: str) -> str:
         """Run the command line; returns what it printed."""
