@@ -31,6 +31,7 @@ from omnigate.store.attachments import (
     next_fetch_at,
     settle_fetched,
 )
+from omnigate.store.erase import ForgottenFiles, forget_files
 from omnigate.store.store import Store
 from omnigate.store.writer import Committed
 
@@ -174,11 +175,23 @@ class Fetching:
             return
         done = self._fetching[attachment_id] = asyncio.Event()
         try:
-            outcome = await self._attempt(stored)
-            await self._store.writer.do(settle_fetched, outcome)
+            await self._settle(await self._attempt(stored))
         finally:
             del self._fetching[attachment_id]
             done.set()
+
+    async def _settle(self, outcome: Fetched) -> None:
+        """Note how it went; what was erased while it was fetched is not kept."""
+        if outcome.sha256 is None:
+            await self._store.writer.do(settle_fetched, outcome)
+            return
+        try:
+            is_wanted = await self._store.writer.do(settle_fetched, outcome)
+        finally:
+            self._shelf.claimed(outcome.sha256)
+        if not is_wanted:
+            unwanted = ForgottenFiles([outcome.sha256], self._shelf.discard)
+            await self._store.writer.do(forget_files, unwanted)
 
     async def _attempt(self, stored: StoredAttachment) -> Fetched:
         """Get the bytes and shelve them; whatever goes wrong becomes an outcome."""

@@ -124,7 +124,10 @@ class Media:
             "channel": channel,
             "owner": owner,
         }
-        return self.present_model(await self._store.writer.do(add_uploaded, row))
+        try:
+            return self.present_model(await self._store.writer.do(add_uploaded, row))
+        finally:
+            self._shelf.claimed(shelved.sha256)
 
     async def find(self, attachment_id: str) -> StoredAttachment:
         """Return what is known of a file; raises `Refused` (``not_found``)."""
@@ -152,6 +155,10 @@ class Media:
         if not await asyncio.to_thread(path.is_file):
             raise Refused("gone", "the file is no longer kept")
         return stored, path
+
+    def discard(self, sha256: str) -> None:
+        """Remove the bytes with this hash, which no row names any more; blocks."""
+        self._shelf.discard(sha256)
 
     async def run(self) -> None:
         """Fetch files of eager channels as they come, until cancelled."""

@@ -2,6 +2,9 @@
 
 The order is: temporary file, fsync, rename to ``<aa>/<sha256>``, fsync of the directories. A row that
 names a hash is written after that, so every row's bytes survive the loss of power.
+
+Between its bytes and its row a file is *unclaimed*: whoever put it there says `claimed` once the row is
+written or given up, and until then nobody else's `discard` of the same bytes touches it.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ import asyncio
 import hashlib
 import os
 import tempfile
+import threading
+from collections import Counter
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +55,8 @@ class Shelf:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._is_made = False
+        self._lock = threading.Lock()
+        self._unclaimed: Counter[str] = Counter()
 
     def path(self, sha256: str) -> Path:
         """Return where the file with this hash is, or would be."""
@@ -68,7 +75,7 @@ class Shelf:
             self._is_made = True
 
     async def put(self, chunks: AsyncIterable[bytes], limit_bytes: int) -> Shelved:
-        """Write a file; return once its bytes are synced to disk.
+        """Write a file; return once its bytes are synced to disk. Say `claimed` afterwards.
 
         Raises `TooLarge`, or `StoreError` when the disk refuses; whatever the source raises goes on.
         """
@@ -84,6 +91,31 @@ class Shelf:
             return await _in_thread(writing.finish, bytes(buffer))
         finally:
             writing.discard()
+
+    def place(self, incoming: Path, sha256: str) -> Path:
+        """Give a complete file its name, unclaimed; blocks."""
+        target = self.path(sha256)
+        target.parent.mkdir(exist_ok=True, mode=0o700)
+        with self._lock:
+            incoming.replace(target)
+            self._unclaimed[sha256] += 1
+        return target
+
+    def claimed(self, sha256: str) -> None:
+        """Let go of a file that was put: its row is written, or nobody wants it."""
+        with self._lock:
+            self._unclaimed[sha256] -= 1
+            if self._unclaimed[sha256] <= 0:
+                del self._unclaimed[sha256]
+
+    def discard(self, sha256: str) -> None:
+        """Remove a file that no row names, for good; not one that somebody is about to claim. Blocks."""
+        target = self.path(sha256)
+        with self._lock:
+            if sha256 in self._unclaimed or not target.exists():
+                return
+            target.unlink()
+        sync_directory(target.parent)
 
     @property
     def directory(self) -> Path:
@@ -122,16 +154,15 @@ class _Writing:
 
     def finish(self, data: bytes) -> Shelved:
         file = self.add(data)
+        if self._path is None:
+            raise StoreError("the file is not open")
         file.flush()
         failpoints.reached("fsync")
         os.fsync(file.fileno())
         file.close()
         sha256 = self._digest.hexdigest()
-        target = self._shelf.path(sha256)
-        target.parent.mkdir(exist_ok=True, mode=0o700)
-        if self._path is not None:
-            self._path.replace(target)
-            self._path = None
+        target = self._shelf.place(self._path, sha256)
+        self._path = None
         sync_directory(target.parent)
         sync_directory(self._shelf.directory)
         failpoints.reached("shelved")

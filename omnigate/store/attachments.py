@@ -135,8 +135,9 @@ class Fetched(NamedTuple):
     """When to try again; None with an error: never."""
 
 
-def settle_fetched(transaction: Transaction, items: Sequence[Fetched]) -> list[None]:
-    """Note which attachments have their bytes now, and which failed."""
+def settle_fetched(transaction: Transaction, items: Sequence[Fetched]) -> list[bool]:
+    """Note which attachments have their bytes now, and which failed; False for those that are gone."""
+    known = []
     for item in items:
         change: dict[str, Any] = {"retry_at": item.retry_at, "error": item.error}
         if item.error is None:
@@ -147,10 +148,11 @@ def settle_fetched(transaction: Transaction, items: Sequence[Fetched]) -> list[N
             change["failures"] = attachment.c.failures + 1
             if item.retry_at is None:
                 change["state"] = "failed"
-        transaction.connection.execute(
+        changed = transaction.connection.execute(
             update(attachment).where(attachment.c.id == item.id).values(change)
         )
-    return [None] * len(items)
+        known.append(changed.rowcount > 0)
+    return known
 
 
 def read_attachments(

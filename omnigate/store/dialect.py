@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["disk_failure", "file_problems", "numbers_given", "upsert"]
+__all__ = ["disk_failure", "file_problems", "numbers_given", "truncate_log", "upsert"]
 
 _FATAL_CODES: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -42,3 +42,20 @@ def file_problems(connection: Connection, limit: int) -> list[str]:
         for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check")
     )
     return found
+
+
+def truncate_log(connection: Connection) -> bool:
+    """Move the log into the database file and empty it; False if somebody still reads from it.
+
+    Outside of a transaction, on the connection that writes. Waits for readers no longer than a moment.
+    """
+    driver = connection.connection.driver_connection
+    if driver is None:
+        return False
+    patience = driver.execute("PRAGMA busy_timeout").fetchone()[0]
+    driver.execute("PRAGMA busy_timeout=100")
+    try:
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={patience}")
+    return not busy

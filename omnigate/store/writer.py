@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -30,7 +31,7 @@ from sqlalchemy.exc import DBAPIError
 from omnigate import failpoints
 from omnigate.errors import OmnigateError, StoreError
 from omnigate.figures import QUICK_SECONDS, TURN_ITEMS, Histogram
-from omnigate.store.dialect import disk_failure
+from omnigate.store.dialect import disk_failure, truncate_log
 from omnigate.store.transaction import RecordedEvent, Transaction
 
 ItemT = TypeVar("ItemT")
@@ -109,6 +110,8 @@ class Writer:
         """Asked when a turn is put together: operations to run last in it (the dispatcher's claims)."""
         self.on_commit: list[Callable[[Committed], None]] = []
         """Called on the event loop after each turn that was committed."""
+        self._truncations: list[asyncio.Future[bool]] = []
+        """Who wants the engine's log emptied."""
 
     @property
     def waiting(self) -> int:
@@ -138,6 +141,18 @@ class Writer:
         self._wake.set()
         return done
 
+    async def truncate_log(self) -> bool:
+        """Empty the engine's log into its file, between two turns; False if readers were in the way.
+
+        What was overwritten or deleted stands in the log until then.
+        """
+        if self._closing:
+            return False
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._truncations.append(done)
+        self._wake.set()
+        return await done
+
     def nudge(self) -> None:
         """Have a turn run soon even if nothing is queued, so that ``last_words`` is asked."""
         self._wake.set()
@@ -147,6 +162,7 @@ class Writer:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await self._truncate()
             jobs = self._take()
             if jobs:
                 outcome = await self._turn(jobs)
@@ -279,6 +295,22 @@ class Writer:
             outcome.committed.due |= committed.due
             outcome.committed.attachments_due |= committed.attachments_due
         return outcome
+
+    async def _truncate(self) -> None:
+        waiting, self._truncations = self._truncations, []
+        if not waiting:
+            return
+        if self._connection is None:
+            self._connection = self._connect()
+        work = partial(truncate_log, self._connection)
+        try:
+            is_empty = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except Exception as error:  # whatever the engine refuses, turns go on
+            log.error("the store's log could not be emptied", error=str(error))
+            is_empty = False
+        for done in waiting:
+            if not done.done():
+                done.set_result(is_empty)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
