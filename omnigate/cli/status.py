@@ -3,99 +3,92 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 import typer
 
-from omnigate.cli import terminal
+from omnigate.cli import overview, terminal
+from omnigate.cli.client import Client
+from omnigate.cli.failure import Failed
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.reach import running
+from omnigate.cli.watch import watch_on_screen
 
-_WATCH_SECONDS: Final = 2.0
+PATH: Final = "/admin/status"
 
 
 def status(
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Show it again every two seconds, until Ctrl-C.")
+        bool,
+        typer.Option("--watch", "-w", help="Keep showing it, until Ctrl-C."),
     ] = False,
+    interval: Annotated[
+        float,
+        typer.Option(min=0.2, max=3600, help="Seconds between two looks, with --watch."),
+    ] = 2.0,
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how channels and destinations are."""
-    show = terminal.say_json if as_json else _show
+    """Show how channels and destinations are, how fast things go, and what is wrong.
+
+    With --watch on a terminal: a screen that stays up to date, also over restarts of the daemon. In a
+    pipe: one block for each look, with --json one object a line.
+    """
     with running(config_path) as client:
-        answer = client.get("/admin/status")
-        while watch:
-            terminal.clear()
+        answer = client.get(PATH)
+    if not watch:
+        if as_json:
+            terminal.say_json(answer)
+        else:
             show(answer)
-            try:
-                time.sleep(_WATCH_SECONDS)
-            except KeyboardInterrupt:
-                return
-            answer = client.get("/admin/status")
-    show(answer)
+        return
+    try:
+        if terminal.is_screen() and not as_json:
+            watch_on_screen(lambda: client.get(PATH), answer, interval)
+        else:
+            _watch_in_lines(client, answer, interval, as_json=as_json)
+    except KeyboardInterrupt:
+        return
 
 
-def _show(answer: dict[str, Any]) -> None:
-    ready = "ready" if answer["ready"] else "not ready"
-    uptime = terminal.duration(answer["uptime_seconds"])
-    store = answer["store"]
-    terminal.say_fields(
-        [
-            ("omnigate", f"{answer['version']}, {ready}, up {uptime}, pid {answer['pid']}"),
-            ("store", f"{store['path']}, {terminal.size(store['size_bytes'])}"),
-            ("totals", ", ".join(f"{key} {value}" for key, value in answer["totals"].items())),
-        ]
-    )
+def show(answer: dict[str, Any]) -> None:
+    """Print everything once."""
+    terminal.say_fields(overview.head(answer))
     terminal.say_title("Channels")
     terminal.say_table(
-        {
-            "NAME": "name",
-            "KIND": "kind",
-            "STATE": "state",
-            "ADDRESS": "endpoint",
-            "SAYS": "message",
-        },
-        answer["channels"],
-        "No channel is configured.",
+        overview.CHANNELS, overview.channel_rows(answer), "No channel is configured."
     )
     terminal.say_title("Destinations")
     terminal.say_table(
-        {
-            "NAME": "name",
-            "KIND": "kind",
-            "GETS": "gets",
-            "STATE": "state",
-            "PENDING": "pending",
-            "DEAD": "dead",
-            "OLDEST": "oldest",
-            "LAST OK": "success",
-        },
-        list(_destinations(answer["destinations"])),
+        overview.DESTINATIONS,
+        overview.destination_rows(answer),
         "Nothing is configured to deliver to.",
     )
-    _show_errors(answer["destinations"])
-
-
-def _destinations(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for item in items:
-        yield {
-            **item,
-            "state": item["state"] if item["enabled"] else "disabled",
-            "gets": "events" if item["direction"] == "backend" else "messages",
-            "oldest": terminal.age(item["oldest_pending_at"]),
-            "success": terminal.age(item["last_success_at"]),
-        }
-
-
-def _show_errors(items: list[dict[str, Any]]) -> None:
-    """Say in full what the destinations in trouble answered."""
-    errors = [
-        (item["name"], item["message"] or item["last_error"])
-        for item in items
-        if item["state"] != "ok" and (item["message"] or item["last_error"])
-    ]
-    if errors:
+    if errors := overview.errors(answer):
         terminal.say_title("In trouble")
         terminal.say_fields(errors)
+
+
+def _watch_in_lines(
+    client: Client, answer: dict[str, Any] | None, interval: float, *, as_json: bool
+) -> None:
+    """Print one look after the other; says on the standard error when the daemon is gone, and back."""
+    gone = False
+    while True:
+        if answer is not None:
+            if gone:
+                terminal.note("The daemon answers again.")
+            gone = False
+            if as_json:
+                terminal.say(terminal.json_line(answer))
+            else:
+                show(answer)
+                terminal.say()
+            terminal.flush()
+        time.sleep(interval)
+        try:
+            answer = client.get(PATH)
+        except Failed as error:
+            if not gone:
+                terminal.note(f"{error.what} Waiting for the daemon.")
+            gone, answer = True, None

@@ -63,10 +63,19 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def clear() -> None:
-    """Empty a person's screen; nothing in a pipe."""
-    if is_terminal():
-        Console().clear()
+def is_screen() -> bool:
+    """Tell whether the standard output is a terminal on which text can be put anywhere."""
+    return is_terminal() and not Console().is_dumb_terminal
+
+
+def style_of(word: str) -> str:
+    """Return how a state is written: its colour, or nothing."""
+    return _STYLES.get(word, "")
+
+
+def flush() -> None:
+    """Have what was printed come out now: whoever reads a pipe waits for it."""
+    sys.stdout.flush()
 
 
 def say_json(value: Any) -> None:
@@ -153,6 +162,14 @@ def age(value: object) -> str:
         return ""
     passed = datetime.now(UTC) - datetime.fromisoformat(value)
     return f"{duration(max(0.0, passed.total_seconds()))} ago"
+
+
+def until(value: object) -> str:
+    """Return how far ahead a time of the API is: ``in 12 s``; empty for none and for what is past."""
+    if not isinstance(value, str):
+        return ""
+    left = (datetime.fromisoformat(value) - datetime.now(UTC)).total_seconds()
+    return f"in {duration(left)}" if left > 0 else ""
 
 
 def duration(seconds: float) -> str:

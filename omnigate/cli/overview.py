@@ -1,0 +1,133 @@
+"""The answer of ``/admin/status`` as rows and lines of text, the same on paper and on a live screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from omnigate.cli import terminal
+
+Answer = dict[str, Any]
+Row = dict[str, str]
+
+CHANNELS: Final = {
+    "NAME": "name",
+    "KIND": "kind",
+    "STATE": "state",
+    "IN": "stored",
+    "TWICE": "duplicates",
+    "REFUSED": "refused",
+    "STRANGERS": "unauthorized",
+    "PUZZLING": "quarantined",
+    "SAYS": "message",
+}
+"""Heading → key of a row; the counts are since the daemon started."""
+DESTINATIONS: Final = {
+    "NAME": "name",
+    "GETS": "gets",
+    "STATE": "state",
+    "PENDING": "pending",
+    "DUE": "due",
+    "RETRYING": "retrying",
+    "DEAD": "dead",
+    "OLDEST": "oldest",
+    "DONE/S": "delivered",
+    "FAILED/S": "failed",
+    "FAILING": "failing",
+    "NEXT": "next",
+    "LAST OK": "success",
+}
+"""Heading → key of a row. DUE and RETRYING are conversations, PENDING and DEAD items."""
+
+_LONGEST_ERROR: Final = 300
+
+
+def head(answer: Answer) -> Iterator[tuple[str, str]]:
+    """Return what is said of the daemon as a whole."""
+    ready = "ready" if answer["ready"] else "NOT READY: nothing is taken in"
+    uptime, store = terminal.duration(answer["uptime_seconds"]), answer["store"]
+    yield "omnigate", f"{answer['version']}, {ready}, up {uptime}, pid {answer['pid']}"
+    yield "store", f"{store['path']}, {terminal.size(store['size_bytes'])}"
+    yield "rates", rates(answer["rates"])
+    totals = answer["totals"]
+    yield (
+        "totals",
+        f"{totals['events']} events recorded, {totals['pending']} pending, {totals['dead']} dead,"
+        f" {totals['quarantined']} in quarantine",
+    )
+
+
+def rates(known: Answer) -> str:
+    """Return how fast things go, in one line."""
+    if not known["over_seconds"]:
+        return "not known yet"
+    return (
+        f"in {speed(known['received_per_second'])}, out {speed(known['sent_per_second'])},"
+        f" delivered {speed(known['delivered_per_second'])},"
+        f" failed {speed(known['failures_per_second'])}"
+        f" (over {known['over_seconds']:.0f} s)"
+    )
+
+
+def speed(per_second: float) -> str:
+    """Return a rate as people read it: ``0/s``, ``2.4/s``, ``310/s``."""
+    return f"{number(per_second)}/s"
+
+
+def number(value: float) -> str:
+    """Return a number with as many digits as say something."""
+    return f"{value:.0f}" if value == 0 or value >= 10 else f"{value:.1f}"
+
+
+def channel_rows(answer: Answer) -> list[Row]:
+    """Return the channels, zeros left out."""
+    return [
+        {key: terminal.clean(known[key] or "") for key in CHANNELS.values()}
+        for known in answer["channels"]
+    ]
+
+
+def destination_rows(answer: Answer) -> list[Row]:
+    """Return the destinations, zeros and what does not apply left out."""
+    return [_destination(known) for known in answer["destinations"]]
+
+
+def _destination(known: Answer) -> Row:
+    counts = ("pending", "due", "retrying", "dead")
+    return {
+        "name": terminal.clean(known["name"]),
+        "gets": "events" if known["direction"] == "backend" else "messages",
+        "state": known["state"] if known["enabled"] else "disabled",
+        **{key: str(known[key] or "") for key in counts},
+        "oldest": _passed(known["oldest_pending_at"]),
+        "delivered": _rate(known["delivered_per_second"]),
+        "failed": _rate(known["failures_per_second"]),
+        "failing": _passed(known["failing_since"]),
+        "next": terminal.until(known["next_attempt_at"]),
+        "success": terminal.age(known["last_success_at"]),
+    }
+
+
+def errors(answer: Answer) -> list[tuple[str, str]]:
+    """Return what destinations in trouble said last, each with its age, shortened."""
+    return [
+        (terminal.clean(known["name"]), _error(known))
+        for known in answer["destinations"]
+        if known["state"] != "ok" and (known["message"] or known["last_error"])
+    ]
+
+
+def _error(known: Answer) -> str:
+    text = terminal.clean(known["message"] or known["last_error"])
+    if len(text) > _LONGEST_ERROR:
+        text = text[: _LONGEST_ERROR - 1] + "…"
+    since = "" if known["message"] else terminal.age(known["last_error_at"])
+    return f"{since}: {text}" if since else text
+
+
+def _passed(moment: object) -> str:
+    return terminal.age(moment).removesuffix(" ago")
+
+
+def _rate(per_second: float) -> str:
+    return number(per_second) if per_second else ""
