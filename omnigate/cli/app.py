@@ -25,6 +25,8 @@ from omnigate.cli import (
     init,
     message,
     plugin,
+    quarantine,
+    queue,
     replays,
     status,
     token,
@@ -105,6 +107,24 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
             "show": dead.show,
             "replay": dead.replay,
             "drop": dead.drop,
+        },
+    ),
+    "quarantine": (
+        "What came in and nobody understood.",
+        {
+            "list": quarantine.list_quarantine,
+            "show": quarantine.show,
+            "retry": quarantine.retry,
+            "drop": quarantine.drop,
+        },
+    ),
+    "queue": (
+        "What is owed and has not gone out yet.",
+        {
+            "list": queue.list_queue,
+            "show": queue.show,
+            "retry": queue.retry,
+            "drop": queue.drop,
         },
     ),
     "token": (

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from omnigate.cli import moments, portions, terminal
-from omnigate.cli.client import Client
-from omnigate.cli.failure import Failed, WrongUsage
+from omnigate.cli.failure import WrongUsage
 from omnigate.cli.message import note_more
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
 from omnigate.cli.portions import DryRun, Yes
@@ -121,7 +120,17 @@ def replay(
     """
     selection = _selection(ids, _filter(to, reason, since, until), everything=everything)
     with running(config_path) as client:
-        total = _agreed(client, "replay", selection, dry_run=dry_run, yes=yes, as_json=as_json)
+        total = portions.agreed(
+            client,
+            "/admin/dead/replay",
+            selection,
+            "Replay",
+            "dead letter",
+            dry_run=dry_run,
+            yes=yes,
+            as_json=as_json,
+            hint="omnigate dead list",
+        )
         tally = portions.work_through(client, "/admin/dead/replay", selection, "Replaying", total)
     portions.report(tally, "Queued again:", "dead letter", as_json=as_json)
 
@@ -141,7 +150,18 @@ def drop(
     """Delete dead letters for good, by number or by filter."""
     selection = _selection(ids, _filter(to, reason, since, until), everything=everything)
     with store(config_path) as client:
-        total = _agreed(client, "drop", selection, dry_run=dry_run, yes=yes, as_json=as_json)
+        total = portions.agreed(
+            client,
+            "/admin/dead/drop",
+            selection,
+            "Drop",
+            "dead letter",
+            dry_run=dry_run,
+            yes=yes,
+            as_json=as_json,
+            hint="omnigate dead list",
+            always=True,
+        )
         tally = portions.work_through(client, "/admin/dead/drop", selection, "Dropping", total)
     portions.report(tally, "Dropped", "dead letter", as_json=as_json)
 
@@ -161,31 +181,6 @@ def say_tries(tries: list[dict[str, Any]]) -> None:
         ],
         "None is kept.",
     )
-
-
-def _agreed(
-    client: Client,
-    verb: str,
-    selection: dict[str, Any],
-    *,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> int:
-    """Return how many letters are meant, once it is clear that they are; may end the command."""
-    total = portions.count(client, f"/admin/dead/{verb}", selection)
-    if dry_run:
-        if as_json:
-            terminal.say_json({"count": total, "refused": []})
-        else:
-            terminal.say(f"{portions.amount(total, 'dead letter')} would be meant.")
-        raise typer.Exit
-    if not selection.get("ids"):
-        if total == 0:
-            raise Failed("No dead letter matches.", "See what there is: omnigate dead list")
-        question = f"{verb.capitalize()} {portions.amount(total, 'dead letter')}?"
-        portions.confirm(question, yes=yes, always=verb == "drop")
-    return total
 
 
 def _filter(

@@ -35,6 +35,38 @@ def count(client: Client, path: str, selection: dict[str, Any]) -> int:
     return sum(part["count"] for part in parts)
 
 
+def agreed(
+    client: Client,
+    path: str,
+    selection: dict[str, Any],
+    verb: str,
+    noun: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    hint: str,
+    always: bool = False,
+) -> int:
+    """Return how many things a selection names, once it is clear that they are meant.
+
+    Ends the command after a dry run, when there are none (``hint`` says where to look), or when the
+    answer to the question is no. What is named by number was meant. ``always``: see `confirm`.
+    """
+    total = count(client, path, selection)
+    if dry_run:
+        if as_json:
+            terminal.say_json({"count": total, "refused": []})
+        else:
+            terminal.say(f"{amount(total, noun)} would be meant.")
+        raise typer.Exit
+    if not selection.get("ids"):
+        if total == 0:
+            raise Failed(f"No {noun} matches.", f"See what there is: {hint}")
+        confirm(f"{verb} {amount(total, noun)}?", yes=yes, always=always)
+    return total
+
+
 def work_through(
     client: Client, path: str, selection: dict[str, Any], what: str, total: int | None = None
 ) -> Tally:

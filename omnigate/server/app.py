@@ -20,6 +20,8 @@ from omnigate.server import (
     members,
     messages,
     metrics,
+    quarantine,
+    queue,
     replays,
     status,
     steering,
@@ -51,6 +53,8 @@ ADMIN: Final[tuple[Operation, ...]] = (
     *admin.OPERATIONS,
     *dead.OPERATIONS,
     *replays.OPERATIONS,
+    *quarantine.OPERATIONS,
+    *queue.OPERATIONS,
     *trace.OPERATIONS,
     *logs.OPERATIONS,
 )

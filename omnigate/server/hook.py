@@ -20,6 +20,7 @@ from omnigate.store.quarantined import Puzzle
 
 log = structlog.get_logger("server")
 
+REDACTED: Final = "(redacted)"
 _KEPT_HEADERS: Final = frozenset(
     {"content-type", "content-length", "content-encoding", "user-agent", "date"}
 )
@@ -44,7 +45,7 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
             received_at_seconds=time.time(),
         )
         channel.authenticate(given)
-        items, reason = _parsed(channel, given)
+        items, reason = parsed(channel, given)
         if reason is not None:
             log.warning("quarantined", channel=runner.name, reason=reason)
             puzzle = Puzzle(runner.name, reason, _described(given), given.body)
@@ -56,8 +57,8 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
     return handle
 
 
-def _parsed(channel: WebhookChannel, given: Request) -> tuple[Sequence[Inbound], str | None]:
-    """Return what the request says, or why it cannot be told."""
+def parsed(channel: WebhookChannel, given: Request) -> tuple[Sequence[Inbound], str | None]:
+    """Return what the request says, or why it cannot be told; raises `Unauthorized` as `parse` does."""
     try:
         return channel.parse(given), None
     except BadPayload as error:
@@ -71,10 +72,10 @@ def _parsed(channel: WebhookChannel, given: Request) -> tuple[Sequence[Inbound],
 
 def _described(given: Request) -> str:
     headers = {
-        name.lower(): value if name.lower() in _KEPT_HEADERS else "(redacted)"
+        name.lower(): value if name.lower() in _KEPT_HEADERS else REDACTED
         for name, value in given.headers.items()
     }
-    query: Mapping[str, str] = dict.fromkeys(given.query, "(redacted)")
+    query: Mapping[str, str] = dict.fromkeys(given.query, REDACTED)
     described = {
         "method": given.method,
         "path": given.path,

@@ -82,6 +82,11 @@ def count_quarantined(connection: Connection, channel: str | None = None) -> int
     return connection.scalar(query) or 0
 
 
+def known_quarantined(connection: Connection, numbers: Sequence[int]) -> list[int]:
+    """Return those of the numbers that requests in quarantine have."""
+    return list(connection.scalars(select(quarantine.c.id).where(quarantine.c.id.in_(numbers))))
+
+
 def next_quarantined(
     connection: Connection, channel: str | None, after: int, limit: int
 ) -> list[int]:

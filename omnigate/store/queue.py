@@ -129,6 +129,11 @@ def count_items(connection: Connection, wanted: QueueFilter, up_to: int) -> int:
     return connection.scalar(query) or 0
 
 
+def known_items(connection: Connection, numbers: Sequence[int]) -> list[int]:
+    """Return those of the numbers under which something is owed."""
+    return list(connection.scalars(select(outbox.c.id).where(outbox.c.id.in_(numbers))))
+
+
 def next_items(
     connection: Connection, wanted: QueueFilter, after: int, up_to: int, limit: int
 ) -> list[int]:

@@ -1,0 +1,193 @@
+"""``omnigate quarantine``: what nobody understood, to look at, try again or drop."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import typer
+
+from omnigate.cli import portions, terminal
+from omnigate.cli.client import Client
+from omnigate.cli.failure import NotRunning, WrongUsage
+from omnigate.cli.message import note_more
+from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
+from omnigate.cli.portions import DryRun, Yes
+from omnigate.cli.reach import running, store
+
+_MOST_DUMPED: Final = 4096
+_LINE: Final = 16
+
+Ids = Annotated[
+    list[int] | None, typer.Argument(metavar="ID", min=0, help="Numbers from: quarantine list")
+]
+Channel = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only what came by this channel.")
+]
+All = Annotated[bool, typer.Option("--all", help="Everything in quarantine.")]
+
+
+def list_quarantine(
+    channel: Channel = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what came in and was not understood, the latest first."""
+    with store(config_path) as client:
+        answer = client.get("/admin/quarantine", channel=channel, limit=limit, cursor=cursor)
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say_table(
+        {
+            "ID": "id",
+            "RECEIVED": "received",
+            "CHANNEL": "channel",
+            "SIZE": "size",
+            "REASON": "reason",
+        },
+        [
+            {
+                **item,
+                "received": terminal.moment(item["received_at"]),
+                "size": terminal.size(item["size_bytes"]),
+            }
+            for item in answer["items"]
+        ],
+        "The quarantine is empty.",
+    )
+    note_more(answer)
+
+
+def show(
+    number: Annotated[
+        int, typer.Argument(metavar="ID", min=0, help="Number from: quarantine list")
+    ],
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a request as it was kept: reason, headers, body."""
+    with store(config_path) as client:
+        answer = client.get(f"/admin/quarantine/{number}")
+    if as_json:
+        terminal.say_json(answer)
+        return
+    request = answer["request"]
+    terminal.say_fields(
+        [
+            ("id", answer["id"]),
+            ("channel", answer["channel"]),
+            ("received", terminal.moment(answer["received_at"])),
+            ("from", request.get("remote")),
+            ("reason", answer["reason"]),
+            ("request", f"{request['method']} {request['path']}"),
+        ]
+    )
+    for title, pairs in (("Query", request["query"]), ("Headers", request["headers"])):
+        if pairs:
+            terminal.say_title(title)
+            terminal.say_fields(pairs.items())
+    terminal.say_title(f"Body, {terminal.size(answer['size_bytes'])}")
+    for line in body_lines(base64.b64decode(answer["body"])):
+        terminal.say(line)
+
+
+def retry(
+    ids: Ids = None,
+    channel: Channel = None,
+    everything: All = False,
+    dry_run: DryRun = False,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try again to understand requests, with the channel's present code.
+
+    What is understood is taken in as if it came now; what is not stays, with the new reason.
+    """
+    selection = _selection(ids, channel, everything=everything)
+    try:
+        with running(config_path) as client:
+            total = _agreed(client, "retry", selection, dry_run=dry_run, yes=True, as_json=as_json)
+            tally = portions.work_through(
+                client, "/admin/quarantine/retry", selection, "Trying again", total
+            )
+    except NotRunning as error:
+        error.remedy += "\nOnly the daemon has the channels that can understand it."
+        raise
+    portions.report(tally, "Taken in:", "request", as_json=as_json)
+
+
+def drop(
+    ids: Ids = None,
+    channel: Channel = None,
+    everything: All = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forget requests for good."""
+    selection = _selection(ids, channel, everything=everything)
+    with store(config_path) as client:
+        total = _agreed(client, "drop", selection, dry_run=dry_run, yes=yes, as_json=as_json)
+        tally = portions.work_through(
+            client, "/admin/quarantine/drop", selection, "Dropping", total
+        )
+    portions.report(tally, "Dropped", "request", as_json=as_json)
+
+
+def body_lines(body: bytes) -> Iterator[str]:
+    """Return a body as lines that are safe to print: its text, or a dump of bytes that are none."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        yield from _dumped(body[:_MOST_DUMPED])
+        if len(body) > _MOST_DUMPED:
+            yield f"… {terminal.size(len(body) - _MOST_DUMPED)} more; --json has all of it"
+        return
+    yield from (terminal.clean(line) for line in text.splitlines())
+
+
+def _dumped(body: bytes) -> Iterator[str]:
+    for start in range(0, len(body), _LINE):
+        some = body[start : start + _LINE]
+        shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in some)
+        yield f"{start:08x}  {some.hex(' '):<{3 * _LINE - 1}}  {shown}"
+
+
+def _agreed(
+    client: Client,
+    verb: str,
+    selection: dict[str, Any],
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    return portions.agreed(
+        client,
+        f"/admin/quarantine/{verb}",
+        selection,
+        verb.capitalize(),
+        "request",
+        dry_run=dry_run,
+        yes=yes,
+        as_json=as_json,
+        hint="omnigate quarantine list",
+        always=verb == "drop",
+    )
+
+
+def _selection(ids: list[int] | None, channel: str | None, *, everything: bool) -> dict[str, Any]:
+    """Return what the daemon is to work on; raises `WrongUsage` unless it is said in one way."""
+    if sum([bool(ids), channel is not None, everything]) != 1:
+        raise WrongUsage(
+            "It is not clear what of the quarantine is meant.",
+            "Give numbers, or --channel NAME, or --all.",
+        )
+    if ids:
+        return {"ids": ids}
+    return {"all": True} if channel is None else {"channel": channel}
