@@ -162,12 +162,16 @@ class Ledger:
         connection, now = self._transaction.connection, self._transaction.now
         if begun := [_thread_row(thread, now) for thread in threads if thread.new]:
             _INSERT_CONVERSATION.run(connection, begun)
-        if moved := [
-            _thread_change(thread, now) for thread in threads if thread.changed and not thread.new
-        ]:
-            _UPDATE_CONVERSATION.run(connection, moved)
+        changed: list[dict[str, Any]] = []
+        counted: list[dict[str, Any]] = []
         for thread in threads:
+            differs = thread.written()
+            if thread.changed and not thread.new:
+                # A message as such only takes a number: indexes and references stay as they are.
+                (changed if differs else counted).append(_thread_change(thread, now))
             thread.new = thread.changed = False
+        _UPDATE_CONVERSATION.run(connection, changed)
+        _COUNT_ON.run(connection, counted)
 
     def _flush_identities(self, people: Sequence[Person]) -> None:
         connection, now = self._transaction.connection, self._transaction.now
@@ -353,6 +357,11 @@ _UPDATE_ADDRESS: Final = Bulk(
     update(address_table)
     .where(address_table.c.address == bindparam("key"))
     .values({name: bindparam(name) for name in ("contact_id", "username", "verified_at")})
+)
+_COUNT_ON: Final = Bulk(
+    update(conversation_table)
+    .where(conversation_table.c.id == bindparam("key"))
+    .values(next_sequence=bindparam("next_sequence"), updated_at=bindparam("updated_at"))
 )
 _UPDATE_CONVERSATION: Final = Bulk(
     update(conversation_table)

@@ -132,6 +132,13 @@ class Thread:
     context: str = NO_CONTEXT
     new: bool = False
     changed: bool = False
+    _written: tuple[str | None, ...] = ()
+
+    def written(self) -> bool:
+        """Note what is written but for the number; tell whether anything else had changed."""
+        state = (self.person.id, self.subject, self.status, self.owner, self.context)
+        before, self._written = self._written, state
+        return before != state
 
     def next(self) -> int:
         """Take the next sequence number."""
