@@ -20,6 +20,7 @@ from omnigate.server import (
     members,
     messages,
     metrics,
+    people,
     quarantine,
     queue,
     replays,
@@ -37,6 +38,7 @@ PUBLIC: Final[tuple[Operation, ...]] = (
     *messages.OPERATIONS,
     *conversations.OPERATIONS,
     *contacts.OPERATIONS,
+    *people.OPERATIONS,
     *files.OPERATIONS,
     *events.OPERATIONS,
     *documents.OPERATIONS,
@@ -57,6 +59,7 @@ ADMIN: Final[tuple[Operation, ...]] = (
     *queue.OPERATIONS,
     *trace.OPERATIONS,
     *logs.OPERATIONS,
+    *people.ADMIN,
 )
 """What the operator's socket serves besides."""
 

@@ -100,6 +100,8 @@ async def _found(call: Call, contact_id: str) -> EventContact:
 
 def _read(connection: Connection, contact_id: str, caller: Caller) -> EventContact | None:
     found = contacts.read_contact(connection, contact_id)
+    if found is not None and contacts.is_erased(connection, found.id):
+        raise Denied(410, "The contact was erased.", code="gone")
     return found if found is not None and _is_seen(connection, found.id, caller) else None
 
 
@@ -142,7 +144,7 @@ OPERATIONS: Final = (
         run=show,
         scope="messages:read",
         answers=EventContact,
-        errors=(404,),
+        errors=(404, 410),
     ),
     Operation(
         method="GET",
@@ -152,7 +154,7 @@ OPERATIONS: Final = (
         scope="messages:read",
         query=PageQuery,
         answers=EventPage,
-        errors=(404,),
+        errors=(404, 410),
     ),
     Operation(
         method="PATCH",
@@ -162,7 +164,7 @@ OPERATIONS: Final = (
         scope="contacts:write",
         body=ContactEdit,
         answers=EventContact,
-        errors=(404,),
+        errors=(404, 410),
     ),
     Operation(
         method="POST",
@@ -172,6 +174,6 @@ OPERATIONS: Final = (
         scope="contacts:write",
         body=ContactMerge,
         answers=EventContact,
-        errors=(404,),
+        errors=(404, 410),
     ),
 )

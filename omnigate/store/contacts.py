@@ -45,6 +45,7 @@ def merge(transaction: Transaction, items: Sequence[Merge]) -> list[EventContact
         winner, loser = people.get(item.winner), people.get(item.loser)
         if winner is None or loser is None or winner is loser:
             raise Refused("not_found", "both contacts must exist and be two")
+        _refuse_erased(transaction.connection, winner, loser)
         merge_rows(transaction, ledger, winner, loser)
         change = ContactChange(id=winner.id, merged=loser.id, reason="asked for")
         _record(transaction, recorder, EventType.CONTACT_MERGED, winner, change)
@@ -62,6 +63,7 @@ def edit(transaction: Transaction, items: Sequence[Edit]) -> list[EventContact]:
         person = ledger.people([item.contact_id]).get(item.contact_id)
         if person is None:
             raise Refused("not_found", "there is no such contact")
+        _refuse_erased(transaction.connection, person)
         changed = [name for name, value in item.fields.items() if getattr(person, name) != value]
         for name in changed:
             setattr(person, name, item.fields[name])
@@ -103,11 +105,19 @@ def read_contact(connection: Connection, contact_id: str) -> EventContact | None
     )
 
 
+def is_erased(connection: Connection, contact_id: str) -> bool:
+    """Tell whether a contact was erased: only its id is left of it."""
+    query = select(contact.c.erased_at).where(contact.c.id == contact_id)
+    return connection.scalar(query) is not None
+
+
 def find_contacts(
     connection: Connection, *, owned_address: str | None, before: str | None, limit: int
 ) -> list[EventContact]:
     """Return contacts, newest first; with an address, the one that owns it."""
-    query = select(contact.c.id).where(contact.c.merged_into.is_(None))
+    query = select(contact.c.id).where(
+        contact.c.merged_into.is_(None), contact.c.erased_at.is_(None)
+    )
     if owned_address is not None:
         query = query.join(address, address.c.contact_id == contact.c.id).where(
             address.c.address == owned_address
@@ -117,6 +127,11 @@ def find_contacts(
     found = connection.scalars(query.order_by(contact.c.id.desc()).limit(limit)).all()
     people = (read_contact(connection, contact_id) for contact_id in found)
     return [person for person in people if person is not None]
+
+
+def _refuse_erased(connection: Connection, *people: Person) -> None:
+    if any(is_erased(connection, person.id) for person in people):
+        raise Refused("gone", "the contact was erased")
 
 
 def _shown(person: Person) -> EventContact:

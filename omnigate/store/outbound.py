@@ -19,6 +19,7 @@ from omnigate.model.attachment import Attachment
 from omnigate.model.event import EventType, Message, StatusData
 from omnigate.model.inbound import Profile
 from omnigate.model.outbound import Author, Button
+from omnigate.store.blank import ERASED_SCHEME
 from omnigate.store.ledger import Ledger
 from omnigate.store.messages import message_row
 from omnigate.store.record import Draft, Owed, Recorder, owe
@@ -175,6 +176,8 @@ class _Batch:
             thread = self._ledger.by_id.get(item.conversation_id)
             if thread is None:
                 raise Refused("not_found", "there is no such conversation")
+            if thread.address.startswith(f"{ERASED_SCHEME}:"):
+                raise Refused("gone", "whom the conversation was with has been erased")
             return thread
         if item.address is None or item.external_id is None:
             raise Refused("no_recipient", "a message needs a conversation or an address")
