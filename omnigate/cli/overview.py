@@ -39,6 +39,12 @@ DESTINATIONS: Final = {
 }
 """Heading → key of a row. DUE and RETRYING are conversations, PENDING and DEAD items."""
 
+_TOTALS: Final = {
+    "events": "events recorded",
+    "pending": "pending",
+    "dead": "dead",
+    "quarantined": "in quarantine",
+}
 _LONGEST_ERROR: Final = 300
 
 
@@ -50,11 +56,8 @@ def head(answer: Answer) -> Iterator[tuple[str, str]]:
     yield "store", f"{store['path']}, {terminal.size(store['size_bytes'])}"
     yield "rates", rates(answer["rates"])
     totals = answer["totals"]
-    yield (
-        "totals",
-        f"{totals['events']} events recorded, {totals['pending']} pending, {totals['dead']} dead,"
-        f" {totals['quarantined']} in quarantine",
-    )
+    counted = (f"{totals[name]} {what}" for name, what in _TOTALS.items())
+    yield "totals", ", ".join(counted)
 
 
 def rates(known: Answer) -> str:
