@@ -36,7 +36,7 @@ from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.doctor import Doctor
 from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.figures import Figures
-from omnigate.flow.housekeeping import keep_house
+from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
@@ -118,6 +118,11 @@ class Gateway:
         self.replayer = Replayer(store, lambda: self.roster.routing)
         self.watchdog = Watchdog(self.roster.name_of)
         self.doctor = Doctor(store, self.roster)
+        self.housekeeper = Housekeeper(
+            store,
+            lambda: self.config.settings.retention,
+            lambda: [known.health.destination_id for known in self.roster.members.values()],
+        )
         self.services = Services(
             settings=settings,
             store=store,
@@ -133,6 +138,7 @@ class Gateway:
             steering=self.steering,
             replays=self.replayer,
             reload=self.reload,
+            housekeeper=self.housekeeper,
             examine=lambda subject: self.doctor.examine(self.config, subject),
             ready=lambda: self.ready and not self.inbox.disk_is_low(),
             stop=stop,
@@ -197,14 +203,6 @@ class Gateway:
             except (ConfigError, Refused) as error:
                 log.error("the configuration stays as it was", error=str(error))
 
-    async def keep_house(self) -> None:
-        """Forget what is done with, every hour."""
-        await keep_house(
-            self.store,
-            lambda: self.config.settings.retention,
-            lambda: [known.health.destination_id for known in self.roster.members.values()],
-        )
-
     def _configure(self) -> None:
         """Hand the parts what of the settings they can take over while they work."""
         settings = self.config.settings
@@ -250,7 +248,7 @@ async def serve(config: Config, signals: Signals) -> None:
             forwarding.start_soon(gateway.relay.run)
             forwarding.start_soon(gateway.steering.watch_drains)
             forwarding.start_soon(gateway.watchdog.run)
-            forwarding.start_soon(gateway.keep_house)
+            forwarding.start_soon(gateway.housekeeper.run)
             forwarding.start_soon(gateway.pulse.run)
             forwarding.start_soon(gateway.replayer.run)
             await _receive(gateway, signals)

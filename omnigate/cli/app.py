@@ -143,7 +143,10 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
         "The configuration as example, schema, and in force.",
         {"example": config.example, "schema": config.schema, "show": config.show},
     ),
-    "db": ("The store itself.", {"migrate": db.migrate, "check": db.check}),
+    "db": (
+        "The store itself.",
+        {"migrate": db.migrate, "backup": db.backup, "check": db.check, "prune": db.prune},
+    ),
 }
 
 

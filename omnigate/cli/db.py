@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final
+
 import typer
 
 from omnigate import config
 from omnigate.cli import terminal
 from omnigate.cli.client import Client
+from omnigate.cli.failure import Failed
 from omnigate.cli.options import AsJson, ConfigPath
-from omnigate.cli.reach import store
+from omnigate.cli.progress import progress
+from omnigate.cli.reach import running, store
+
+_LOOK_SECONDS: Final = 0.2
 
 
 def migrate(config_path: ConfigPath = None) -> None:
@@ -39,3 +47,74 @@ def check(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
         terminal.note("Stop the daemon, keep a copy of the file, and restore your last backup.")
     if not answer["ok"]:
         raise typer.Exit(1)
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where the copy goes.")],
+    files: Annotated[bool, typer.Option(help="Also the files of attachments.")] = True,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the store, also while the daemon works.
+
+    Writes omnigate.db and files/ into the directory. A second backup into the same directory copies
+    only the files that are new. To restore, stop the daemon and put both in their places.
+    """
+    # Reading the store brings in the database: no other command should wait for it.
+    from omnigate.store.backup import (  # noqa: PLC0415
+        DATABASE,
+        FILES,
+        back_up_database,
+        back_up_files,
+    )
+
+    settings = config.outline(config_path).settings
+    if not settings.store.path.exists():
+        raise Failed(f"There is no store at {settings.store.path} yet.", "Nothing to back up.")
+    if target.exists() and not target.is_dir():
+        raise Failed(f"{target} is a file.", "Name a directory.")
+    with progress("copying the database") as bar:
+        size = back_up_database(settings.store.path, target / DATABASE, bar.at)
+    copied = 0
+    if files and settings.files.is_dir():
+        with progress("copying files") as bar:
+            copied = back_up_files(settings.files, target / FILES, bar.at)
+    if as_json:
+        terminal.say_json({"database": str(target / DATABASE), "bytes": size, "files": copied})
+        return
+    said = f" and {copied} new files" if files else ""
+    terminal.say(f"Copied {terminal.size(size)}{said} to {target}; the copy is sound.")
+
+
+def prune(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Forget what is too old now, and make the file smaller.
+
+    The daemon does so every hour by itself, by [retention]; this also gives unused room back.
+    """
+    with running(config_path) as client:
+        before = client.get("/admin/store/prune")
+        client.post("/admin/store/prune")
+        with progress("pruning") as bar:
+            while True:
+                answer = client.get("/admin/store/prune")
+                if not answer["running"] and answer["started_at"] != before["started_at"]:
+                    break
+                bar.at(sum(answer["removed"].values()))
+                time.sleep(_LOOK_SECONDS)
+    if as_json:
+        terminal.say_json(answer)
+    elif answer["error"]:
+        raise Failed(f"The round was not finished: {answer['error']}.", "Try again.")
+    else:
+        _show_removed(answer["removed"])
+
+
+def _show_removed(removed: dict[str, Any]) -> None:
+    if not removed:
+        terminal.say("Nothing was too old.")
+        return
+    terminal.say_table(
+        {"TABLE": "table", "ROWS REMOVED": "rows"},
+        [{"table": table, "rows": rows} for table, rows in sorted(removed.items())],
+        "",
+    )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -11,11 +14,13 @@ import structlog
 from omnigate.config.settings import Retention
 from omnigate.errors import StoreError
 from omnigate.store.abandon import Abandonment, abandon
-from omnigate.store.prune import Ages, LaneWalk, prune, prune_lanes
+from omnigate.store.prune import CHUNK, Ages, LaneWalk, prune, prune_lanes, shrink
 from omnigate.store.queue import expired_items
 from omnigate.store.store import Store
 
 ROUND_SECONDS: Final = 3600.0
+PAGES: Final = 1000
+"""Pages that one turn gives back to the file system."""
 
 _DAY: Final = 24 * 3600 * 1000
 DEDUP_DAYS: Final = 35
@@ -27,21 +32,96 @@ IDLE_LANE_DAYS: Final = 7
 log = structlog.get_logger("housekeeping")
 
 
-async def keep_house(
-    store: Store, retention: Callable[[], Retention], served: Callable[[], Collection[int]]
-) -> None:
-    """Go round every hour until cancelled; each round asks how long things are kept.
+@dataclass(slots=True)
+class Round:
+    """What one round has done so far."""
+
+    started_at: int
+    """Milliseconds since 1970."""
+    ended_at: int | None = None
+    """None: it goes on."""
+    removed: Counter[str] = field(default_factory=Counter)
+    """Rows by table."""
+    error: str | None = None
+
+
+class Housekeeper:
+    """Goes round every hour, and when asked to.
 
     ``served`` names the destinations of the configuration: what others are owed nobody claims, so it
     expires here.
     """
-    while True:
+
+    def __init__(
+        self,
+        store: Store,
+        retention: Callable[[], Retention],
+        served: Callable[[], Collection[int]],
+    ) -> None:
+        self.last: Round | None = None
+        self._store = store
+        self._retention = retention
+        self._served = served
+        self._asked = asyncio.Event()
+
+    async def run(self) -> None:
+        """Go round until cancelled; each round asks how long things are kept."""
+        while True:
+            shrinks = self._asked.is_set()
+            self._asked.clear()
+            await self.go_round(shrinks=shrinks)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ROUND_SECONDS):
+                    await self._asked.wait()
+
+    def ask(self) -> None:
+        """Have a round begin as soon as none is under way; it also makes the file smaller."""
+        self._asked.set()
+
+    async def go_round(self, *, shrinks: bool) -> None:
+        """Forget what is too old and give up what nobody will claim, in short turns."""
+        self.last = now = Round(self._store.now())
         try:
-            await _go_round(store, _ages(retention()))
-            await _expire(store, list(served()))
+            await self._prune(now)
+            await self._prune_lanes()
+            await self._expire(now)
+            if shrinks:
+                await self._shrink()
         except StoreError as error:
+            now.error = str(error)
             log.warning("round not finished; the next one goes on", error=str(error))
-        await asyncio.sleep(ROUND_SECONDS)
+        now.ended_at = self._store.now()
+        log.debug("round done", removed=dict(now.removed))
+
+    async def _prune(self, now: Round) -> None:
+        ages = _ages(self._retention())
+        more = True
+        while more:
+            counts = await self._store.writer.do(prune, ages)
+            now.removed.update(counts)
+            more = CHUNK in counts.values()
+
+    async def _prune_lanes(self) -> None:
+        walk: LaneWalk | None = LaneWalk(IDLE_LANE_DAYS * _DAY)
+        while walk is not None:
+            after = await self._store.writer.do(prune_lanes, walk)
+            walk = walk._replace(after=after) if after else None
+
+    async def _shrink(self) -> None:
+        before, left = -1, await self._store.writer.do(shrink, PAGES)
+        while left and left != before:
+            before, left = left, await self._store.writer.do(shrink, PAGES)
+
+    async def _expire(self, now: Round) -> None:
+        """Give up what is owed to nobody that is there, once its time is over."""
+        served = list(self._served())
+        while numbers := await self._store.read(expired_items, served, self._store.now()):
+            wanted = Abandonment(numbers, "expired")
+            done = await self._store.writer.do(abandon, wanted, weight=len(numbers))
+            if not done.gone:
+                return
+            now.removed["outbox"] += len(done.gone)
+            log.error("expired: who it was for is not in the configuration", count=len(done.gone))
 
 
 def _ages(kept: Retention) -> Ages:
@@ -54,26 +134,3 @@ def _ages(kept: Retention) -> Ages:
         dead=kept.dead_days * _DAY,
         quarantine=kept.quarantine_days * _DAY,
     )
-
-
-async def _go_round(store: Store, ages: Ages) -> None:
-    while await store.writer.do(prune, ages):
-        pass
-    walk: LaneWalk | None = LaneWalk(IDLE_LANE_DAYS * _DAY)
-    while walk is not None:
-        after = await store.writer.do(prune_lanes, walk)
-        walk = walk._replace(after=after) if after else None
-    log.debug("round done")
-
-
-async def _expire(store: Store, served: list[int]) -> None:
-    """Give up what is owed to nobody that is there, once its time is over."""
-    while True:
-        numbers = await store.read(expired_items, served, store.now())
-        if not numbers:
-            return
-        wanted = Abandonment(numbers, "expired")
-        done = await store.writer.do(abandon, wanted, weight=len(numbers))
-        if not done.gone:
-            return
-        log.error("expired: who it was for is not in the configuration", count=len(done.gone))

@@ -1,4 +1,4 @@
-"""``/admin``: stopping, tokens and the soundness of the store. On the operator's socket only."""
+"""``/admin``: stopping, tokens, soundness and housekeeping of the store. On the operator's socket only."""
 
 from __future__ import annotations
 
@@ -61,6 +61,17 @@ class Soundness(BaseModel):
     problems: list[str]
 
 
+class RoundShown(BaseModel):
+    """What the housekeeping has done in its last round."""
+
+    running: bool
+    started_at: str | None
+    """Null: none has begun since the start."""
+    removed: dict[str, int]
+    """Rows by table."""
+    error: str | None
+
+
 class Stopping(BaseModel):
     """The daemon has heard."""
 
@@ -104,6 +115,29 @@ async def check_store(call: Call) -> web.StreamResponse:
     """Check the file, its references and its counters; reads all of it."""
     problems = await call.services.store.read(find_problems)
     return call.answer(Soundness(ok=not problems, problems=problems))
+
+
+async def begin_round(call: Call) -> web.StreamResponse:
+    """Have what is too old forgotten now, and the file made smaller; answers before it is done."""
+    call.services.housekeeper.ask()
+    return call.answer(_round(call), 202)
+
+
+async def show_round(call: Call) -> web.StreamResponse:
+    """Answer with how far the housekeeping is."""
+    return call.answer(_round(call))
+
+
+def _round(call: Call) -> RoundShown:
+    last = call.services.housekeeper.last
+    if last is None:
+        return RoundShown(running=False, started_at=None, removed={}, error=None)
+    return RoundShown(
+        running=last.ended_at is None,
+        started_at=time_text(last.started_at),
+        removed=dict(last.removed),
+        error=last.error,
+    )
 
 
 def _fields(grant: Grant) -> dict[str, object]:
@@ -166,5 +200,22 @@ OPERATIONS: Final = (
         run=check_store,
         scope="admin",
         answers=Soundness,
+    ),
+    Operation(
+        method="POST",
+        path="/admin/store/prune",
+        summary="Forget what is too old now",
+        run=begin_round,
+        scope="admin",
+        answers=RoundShown,
+        status=202,
+    ),
+    Operation(
+        method="GET",
+        path="/admin/store/prune",
+        summary="Show how far the housekeeping is",
+        run=show_round,
+        scope="admin",
+        answers=RoundShown,
     ),
 )

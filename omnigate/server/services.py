@@ -11,6 +11,7 @@ from omnigate.config.settings import Settings
 from omnigate.flow.census import Census
 from omnigate.flow.doctor import Finding
 from omnigate.flow.figures import Figures
+from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.media import Media
 from omnigate.flow.pulse import Rates
 from omnigate.flow.reloading import Reloaded
@@ -170,6 +171,7 @@ class Services:
     replays: Replays
     reload: Callable[[], Awaitable[Reloaded]]
     """Reads the configuration again; raises `ConfigError`, and then nothing has changed."""
+    housekeeper: Housekeeper
     examine: Callable[[str | None], Awaitable[Sequence[Finding]]]
     """Asks every platform and backend and looks at the machine, or only at one subject."""
     ready: Callable[[], bool]

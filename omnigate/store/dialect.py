@@ -13,7 +13,15 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["disk_failure", "file_problems", "numbers_given", "truncate_log", "upsert"]
+__all__ = [
+    "disk_failure",
+    "disk_is_full",
+    "file_problems",
+    "give_back_pages",
+    "numbers_given",
+    "truncate_log",
+    "upsert",
+]
 
 _FATAL_CODES: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -27,10 +35,23 @@ def disk_failure(error: BaseException) -> BaseException | None:
     return original if code in _FATAL_CODES else None
 
 
+def disk_is_full(error: BaseException) -> bool:
+    """Tell whether the driver refused a write for lack of room; nothing of it was kept."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(original, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+
+
 def numbers_given(connection: Connection) -> Mapping[str, int]:
     """Return the highest number that rows of a table ever had, deleted ones included, by table."""
     rows = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
     return {row.name: row.seq for row in rows}
+
+
+def give_back_pages(connection: Connection, pages: int) -> int:
+    """Cut up to so many unused pages off the file; return how many unused ones are left."""
+    connection.exec_driver_sql(f"PRAGMA incremental_vacuum({pages})").all()
+    left: int = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+    return left
 
 
 def file_problems(connection: Connection, limit: int) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Column, Table, delete, select, tuple_
 
+from omnigate.store.dialect import give_back_pages
 from omnigate.store.schema import (
     IDLE,
     attempt,
@@ -47,8 +48,11 @@ class LaneWalk(NamedTuple):
     after: tuple[int, str] = (0, "")
 
 
-def prune(transaction: Transaction, items: Sequence[Ages]) -> list[bool]:
-    """Delete up to `CHUNK` rows of each table that are too old; True while there may be more."""
+def prune(transaction: Transaction, items: Sequence[Ages]) -> list[dict[str, int]]:
+    """Delete up to `CHUNK` rows of each table that are too old; return how many, by table.
+
+    Where it was `CHUNK` there may be more.
+    """
     return [_prune(transaction, ages) for ages in items]
 
 
@@ -59,34 +63,32 @@ def prune_lanes(
     return [_prune_lanes(transaction, item) for item in items]
 
 
-def _prune(transaction: Transaction, ages: Ages) -> bool:
-    now = transaction.now
-    return any(
-        [
-            _forget(transaction, dedup, dedup.c.recorded_at, now - ages.dedup),
-            _forget(transaction, idempotency, idempotency.c.created_at, now - ages.idempotency),
-            _forget(
-                transaction, early_receipt, early_receipt.c.recorded_at, now - ages.early_receipts
-            ),
-            _forget(transaction, attempt, attempt.c.at, now - ages.attempts, attempt.c.id),
-            _forget(transaction, exchange, exchange.c.at, now - ages.exchanges, exchange.c.id),
-            _forget(
-                transaction,
-                delivery_done,
-                delivery_done.c.finished_at,
-                now - ages.attempts,
-                delivery_done.c.outbox_id,
-            ),
-            _forget(transaction, dead, dead.c.died_at, now - ages.dead),
-            _forget(
-                transaction,
-                quarantine,
-                quarantine.c.received_at,
-                now - ages.quarantine,
-                quarantine.c.id,
-            ),
-        ]
+def shrink(transaction: Transaction, items: Sequence[int]) -> list[int]:
+    """Give pages that nothing uses back to the file system, so many at most; return how many are left."""
+    return [give_back_pages(transaction.connection, pages) for pages in items]
+
+
+def _prune(transaction: Transaction, ages: Ages) -> dict[str, int]:
+    fronts: Sequence[tuple[Table, Column[int], int, Column[int] | None]] = (
+        (dedup, dedup.c.recorded_at, ages.dedup, None),
+        (idempotency, idempotency.c.created_at, ages.idempotency, None),
+        (early_receipt, early_receipt.c.recorded_at, ages.early_receipts, None),
+        (attempt, attempt.c.at, ages.attempts, attempt.c.id),
+        (exchange, exchange.c.at, ages.exchanges, exchange.c.id),
+        (
+            delivery_done,
+            delivery_done.c.finished_at,
+            ages.attempts,
+            delivery_done.c.outbox_id,
+        ),
+        (dead, dead.c.died_at, ages.dead, None),
+        (quarantine, quarantine.c.received_at, ages.quarantine, quarantine.c.id),
     )
+    return {
+        table.name: count
+        for table, moment, age, order in fronts
+        if (count := _forget(transaction, table, moment, transaction.now - age, order))
+    }
 
 
 def _forget(
@@ -94,8 +96,8 @@ def _forget(
     table: Table,
     moment: Column[int],
     before: int,
-    order: Column[int] | None = None,
-) -> bool:
+    order: Column[int] | None,
+) -> int:
     """Delete the oldest rows; ``order`` is a key that grows with time, where the time has no index."""
     keys = list(table.primary_key.columns)
     front = select(*keys, moment.label("moment")).order_by(moment if order is None else order)
@@ -103,7 +105,7 @@ def _forget(
     old = [tuple(row[:-1]) for row in rows if row.moment < before]
     if old:
         transaction.connection.execute(delete(table).where(tuple_(*keys).in_(old)))
-    return len(old) == CHUNK
+    return len(old)
 
 
 def _prune_lanes(transaction: Transaction, walk: LaneWalk) -> tuple[int, str] | None:

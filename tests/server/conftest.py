@@ -20,6 +20,7 @@ import omnigate
 from omnigate.config.settings import Server, Settings
 from omnigate.flow.census import Census
 from omnigate.flow.doctor import Finding
+from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
@@ -222,6 +223,7 @@ async def open_world(
             steering=Wheel(targets),
             replays=Replayer(store, lambda: RoutingTable({}, {})),
             reload=reload,
+            housekeeper=Housekeeper(store, lambda: settings.retention, lambda: ()),
             examine=examine,
             ready=lambda: not stopped,
             stop=lambda: stopped.append(True),

@@ -1,0 +1,146 @@
+"""Backups beside a working daemon, and what is too old forgotten on demand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+
+def cli(daemon: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "omnigate", *arguments],
+        cwd=daemon.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def upload(daemon: Any, content: bytes) -> str:
+    request = urllib.request.Request(
+        f"{daemon.address}/v1/media",
+        data=content,
+        headers={
+            "Authorization": f"Bearer {daemon.token}",
+            "Content-Type": "application/octet-stream",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return str(json.load(answer)["id"])
+
+
+def test_a_backup_taken_under_load_can_be_restored_and_has_all_that_was_acknowledged_before(
+    new_daemon: Any, receiver: Any, until: Any, tmp_path: Path
+) -> None:
+    daemon = new_daemon()
+    daemon.start()
+    said: list[str] = []
+    over = threading.Event()
+
+    def talk() -> None:
+        number = 0
+        while not over.is_set():
+            daemon.say(f"m-{number}", f"c-{number % 7}")
+            said.append(f"m-{number}")
+            number += 1
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    try:
+        until(lambda: len(said) > 50, "there is something to copy")
+        before = list(said)
+        done = daemon.omnigate("db", "backup", str(tmp_path / "copy"), "--json")
+        after = list(said)
+    finally:
+        over.set()
+        thread.join()
+    answer = json.loads(done)
+    copy = Path(answer["database"])
+    assert copy == tmp_path / "copy" / "omnigate.db"
+    assert copy.stat().st_mode & 0o077 == 0
+    assert len(after) >= len(before)
+    daemon.stop()
+
+    restored = new_daemon()
+    shutil.copyfile(copy, restored.folder / "store.db")
+    receiver.crm.deliveries.clear()
+    restored.start()
+    listed = {
+        row[0]
+        for row in sqlite3.connect(f"file:{restored.folder}/store.db?mode=ro", uri=True).execute(
+            "SELECT external_id FROM dedup"
+        )
+    }
+    assert {f"x-{text}" for text in before} <= listed
+    assert "The store is sound." in restored.omnigate("db", "check")
+    assert restored.say(before[0], "c-0") == {"accepted": 0, "duplicates": 1}
+    until(lambda: restored.status("crm")["pending"] == 0, "what the copy still owed is delivered")
+
+
+def test_files_are_copied_once(daemon: Any, tmp_path: Path) -> None:
+    upload(daemon, b"one file")
+    copy = tmp_path / "copy"
+    assert json.loads(daemon.omnigate("db", "backup", str(copy), "--json"))["files"] == 1
+    upload(daemon, b"another file")
+    assert "and 1 new files" in daemon.omnigate("db", "backup", str(copy))
+    contents = {path.read_bytes() for path in (copy / "files").rglob("*") if path.is_file()}
+    assert contents == {b"one file", b"another file"}
+    assert "new files" not in daemon.omnigate("db", "backup", str(copy), "--no-files")
+
+
+def test_a_backup_works_without_a_daemon_and_says_what_stands_in_its_way(
+    new_daemon: Any, tmp_path: Path
+) -> None:
+    daemon = new_daemon()
+    nothing = cli(daemon, "db", "backup", str(tmp_path / "copy"))
+    assert nothing.returncode == 1
+    assert "There is no store" in nothing.stderr
+    daemon.start()
+    daemon.say("hello")
+    daemon.stop()
+    (tmp_path / "file").write_text("")
+    assert "is a file" in cli(daemon, "db", "backup", str(tmp_path / "file")).stderr
+    assert "the copy is sound" in daemon.omnigate("db", "backup", str(tmp_path / "copy"))
+    store = daemon.folder / "store.db"
+    content = bytearray(store.read_bytes())
+    content[8192:] = b"\xaa" * (len(content) - 8192)
+    store.write_bytes(content)
+    damaged = cli(daemon, "db", "backup", str(tmp_path / "copy"))
+    assert damaged.returncode == 1
+    assert "Traceback" not in damaged.stderr
+    kept = sqlite3.connect(f"file:{tmp_path}/copy/omnigate.db?mode=ro", uri=True)
+    assert kept.execute("SELECT count(*) FROM event").fetchone() == (2,), "the old copy stands"
+
+
+def test_prune_forgets_what_is_too_old_and_gives_room_back(new_daemon: Any, until: Any) -> None:
+    daemon = new_daemon().start()
+    assert daemon.omnigate("db", "prune") == "Nothing was too old."
+    daemon.stop()
+    store = sqlite3.connect(daemon.folder / "store.db")
+    store.executemany(
+        "INSERT INTO attempt (id, outbox_id, destination_id, number, at, outcome, error)"
+        " VALUES (?, 1, 1, 1, ?, 'retry', ?)",
+        ((number, number, "x" * 1000) for number in range(1, 1300)),
+    )
+    store.commit()
+    store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    size = (daemon.folder / "store.db").stat().st_size
+    daemon.start()
+    daemon.omnigate("db", "prune")
+    until(
+        lambda: daemon.omnigate("db", "prune") == "Nothing was too old.", "all of it is forgotten"
+    )
+    daemon.stop()
+    assert (daemon.folder / "store.db").stat().st_size < size - 1_000_000
+    not_running = cli(daemon, "db", "prune")
+    assert not_running.returncode == 1
+    assert "The daemon is not running" in not_running.stderr
