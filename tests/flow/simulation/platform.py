@@ -21,7 +21,7 @@ from omnigate.model.address import Address
 from omnigate.model.event import Message
 from omnigate.model.outbound import OutboundPart, Sent
 from omnigate.store.destinations import Name, register
-from omnigate.store.outbound import Outgoing, PartContent, enqueue
+from omnigate.store.outbound import IdempotencyKey, Outgoing, PartContent, enqueue
 from omnigate.store.threads import ChannelKey
 from tests.flow.simulation.world import DAY, World
 
@@ -65,8 +65,10 @@ class Platform:
         world.destinations[self.name] = destination
         world.dispatcher.add(destination)
 
-    async def write(self, world: World, person: str, *texts: str) -> str:
-        """Be the CRM that sends a message of so many parts; returns its id."""
+    async def write(
+        self, world: World, person: str, *texts: str, key: IdempotencyKey | None = None
+    ) -> str:
+        """Be the CRM that sends a message of so many parts; returns the id that it is told."""
         said = Message(
             id=ids.message_id(),
             direction="outbound",
@@ -80,9 +82,9 @@ class Platform:
             parts=[PartContent(text=text) for text in texts],
             address=Address(f"user:{person}"),
             external_id=person,
+            key=key,
         )
-        await world.store.writer.do(enqueue, outgoing)
-        return said.id
+        return (await world.store.writer.do(enqueue, outgoing)).id
 
     def show(self, part: OutboundPart) -> None:
         """Have the customer see it."""
