@@ -24,6 +24,7 @@ from omnigate.cli import (
     events,
     init,
     message,
+    people,
     plugin,
     quarantine,
     queue,
@@ -90,7 +91,10 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
             "close": conversation.close,
         },
     ),
-    "contact": ("Customers, over all channels.", {"show": contact.show}),
+    "contact": (
+        "Customers, over all channels.",
+        {"show": contact.show, "export": people.export, "erase": people.erase},
+    ),
     "events": (
         "What happens, as it happens, and once more.",
         {

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from urllib.parse import quote, urlencode
 
 from omnigate.cli.failure import Failed
 
 TIMEOUT_SECONDS: Final = 60.0
+_CHUNK_BYTES: Final = 64 * 1024
 _LONGEST_PATH_BYTES: Final = 107
 """Source: unix(7), the size of ``sun_path`` less its final NUL."""
 
@@ -127,6 +128,37 @@ class Client:
                 _answer(response, response.read())
             connection.wait_for_ever()
             yield from _events(response)
+        except (OSError, HTTPException) as error:
+            raise self._explain(error) from None
+        finally:
+            connection.close()
+
+    def lines(self, method: str, path: str, **query: str | int | None) -> Iterator[Any]:
+        """Return the objects of an answer that has one on each line, as they come."""
+        connection = _Connection(self.path, self._timeout_seconds)
+        try:
+            response = self._send(
+                connection, method, path, query, None, {"Accept": "application/x-ndjson"}
+            )
+            if response.status != 200:
+                _answer(response, response.read())
+            connection.wait_for_ever()
+            while line := response.readline():
+                yield json.loads(line)
+        except (OSError, HTTPException, ValueError) as error:
+            raise self._explain(error) from None
+        finally:
+            connection.close()
+
+    def download(self, path: str, target: IO[bytes], **query: str | int | None) -> None:
+        """Write the bytes of an answer to a file."""
+        connection = _Connection(self.path, self._timeout_seconds)
+        try:
+            response = self._send(connection, "GET", path, query, None, {"Accept": "*/*"})
+            if response.status != 200:
+                _answer(response, response.read())
+            while chunk := response.read(_CHUNK_BYTES):
+                target.write(chunk)
         except (OSError, HTTPException) as error:
             raise self._explain(error) from None
         finally:
