@@ -15,10 +15,10 @@ CHANNELS: Final = {
     "KIND": "kind",
     "STATE": "state",
     "IN": "stored",
-    "TWICE": "duplicates",
+    "DUPLICATE": "duplicates",
     "REFUSED": "refused",
-    "STRANGERS": "unauthorized",
-    "PUZZLING": "quarantined",
+    "UNAUTHORIZED": "unauthorized",
+    "QUARANTINED": "quarantined",
     "SAYS": "message",
 }
 """Heading → key of a row; the counts are since the daemon started."""
@@ -83,15 +83,15 @@ def number(value: float) -> str:
 
 
 def channel_rows(answer: Answer) -> list[Row]:
-    """Return the channels, zeros left out."""
+    """Return the channels."""
     return [
-        {key: terminal.clean(known[key] or "") for key in CHANNELS.values()}
+        {key: terminal.clean(known[key]) for key in CHANNELS.values()}
         for known in answer["channels"]
     ]
 
 
 def destination_rows(answer: Answer) -> list[Row]:
-    """Return the destinations, zeros and what does not apply left out."""
+    """Return the destinations; what does not apply is empty."""
     return [_destination(known) for known in answer["destinations"]]
 
 
@@ -101,10 +101,10 @@ def _destination(known: Answer) -> Row:
         "name": terminal.clean(known["name"]),
         "gets": "events" if known["direction"] == "backend" else "messages",
         "state": known["state"] if known["enabled"] else "disabled",
-        **{key: str(known[key] or "") for key in counts},
+        **{key: str(known[key]) for key in counts},
         "oldest": _passed(known["oldest_pending_at"]),
-        "delivered": _rate(known["delivered_per_second"]),
-        "failed": _rate(known["failures_per_second"]),
+        "delivered": number(known["delivered_per_second"]),
+        "failed": number(known["failures_per_second"]),
         "failing": _passed(known["failing_since"]),
         "next": terminal.until(known["next_attempt_at"]),
         "success": terminal.age(known["last_success_at"]),
@@ -130,7 +130,3 @@ def _error(known: Answer) -> str:
 
 def _passed(moment: object) -> str:
     return terminal.age(moment).removesuffix(" ago")
-
-
-def _rate(per_second: float) -> str:
-    return number(per_second) if per_second else ""

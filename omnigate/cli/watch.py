@@ -21,13 +21,24 @@ from omnigate.cli import overview, terminal
 from omnigate.cli.failure import Failed
 from omnigate.cli.overview import Answer, Row
 
-_LEAVE_OUT: Final = ("KIND", "TWICE", "LAST OK", "STRANGERS", "PUZZLING", "DUE", "GETS", "NEXT")
+_LEAVE_OUT: Final = (
+    "KIND",
+    "DUPLICATE",
+    "LAST OK",
+    "UNAUTHORIZED",
+    "QUARANTINED",
+    "DUE",
+    "GETS",
+    "NEXT",
+)
 """Columns that a narrow screen does without, the first ones first."""
 _NUMBERS: Final = frozenset(
-    {"IN", "TWICE", "REFUSED", "STRANGERS", "PUZZLING", "PENDING", "DUE", "RETRYING", "DEAD"}
+    {"IN", "DUPLICATE", "REFUSED", "UNAUTHORIZED", "QUARANTINED"}
+    | {"PENDING", "DUE", "RETRYING", "DEAD"}
     | {"DONE/S", "FAILED/S"}
 )
 _ALARMING: Final = frozenset({"dead", "failed", "refused", "quarantined"})
+_NOTHING: Final = ("", "0")
 _ALARMING_STATES: Final = {"open": "bold red", "stopped": "bold red"}
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _GAP: Final = 2
@@ -152,11 +163,11 @@ def _title(text: str) -> RenderableType:
 
 
 def _table(columns: Mapping[str, str], rows: list[Row], width: int) -> RenderableType:
-    """Return as many columns as fit; empty ones are left out first."""
+    """Return as many columns as fit; those that say nothing are left out first."""
     shown = {
         heading: key
         for heading, key in columns.items()
-        if heading in ("NAME", "STATE") or any(row[key] for row in rows)
+        if heading in ("NAME", "STATE") or any(row[key] not in _NOTHING for row in rows)
     }
     for heading in _LEAVE_OUT:
         if _width(shown, rows) <= width:
@@ -181,4 +192,6 @@ def _width(columns: Mapping[str, str], rows: list[Row]) -> int:
 def _cell(key: str, text: str) -> Text:
     if key == "state":
         return Text(text, style=_ALARMING_STATES.get(text) or terminal.style_of(text))
-    return Text(text, style="red" if text and key in _ALARMING else "")
+    if text in _NOTHING:
+        return Text(text, style="dim")
+    return Text(text, style="red" if key in _ALARMING else "")
