@@ -32,6 +32,7 @@ from omnigate.flow.retry import RetryPolicy
 from omnigate.flow.tasks import Tasks
 from omnigate.store import lanes, leases, settling
 from omnigate.store.lanes import Claim, Claimed, Lease
+from omnigate.store.settling import Settlement
 from omnigate.store.store import Store
 from omnigate.store.writer import Committed, LastWord
 
@@ -42,6 +43,8 @@ ELDER_EVERY: Final = 4
 UNSETTLED_LIMIT: Final = 1000
 """With more than this waiting to be written, a slot waits for its own settlement."""
 CLAIM_AGAIN_SECONDS: Final = 1.0
+SETTLE_AGAIN_SECONDS: Final = 1.0
+"""Doubled with each refusal: within a lease that is five times."""
 
 log = structlog.get_logger("dispatcher")
 
@@ -295,8 +298,7 @@ class Dispatcher:
                 settlement = await self._attempts.make(destination, lease, item, last=last)
                 if self._stopping or destination.is_held_back:
                     settlement.last = True  # whoever waits for this attempt need not wait for more
-                settled = self._writer.do_nowait(settling.settle, settlement)
-                settled.add_done_callback(partial(self._settled, held))
+                settled = self._settle(held, settlement)
                 if self._writer.waiting > UNSETTLED_LIMIT:
                     await asyncio.wait([settled])
                 if settlement.last or held.lost:
@@ -311,11 +313,29 @@ class Dispatcher:
             if destination.hungry:
                 self._feed(destination)
 
-    def _settled(self, held: _Held, future: asyncio.Future[bool]) -> None:
+    def _settle(
+        self, held: _Held, settlement: Settlement, again_seconds: float = SETTLE_AGAIN_SECONDS
+    ) -> asyncio.Future[bool]:
+        """Write what became of an item; what the store refuses is tried again for as long as it counts."""
+        settled = self._writer.do_nowait(settling.settle, settlement)
+        settled.add_done_callback(partial(self._settled, held, settlement, again_seconds))
+        return settled
+
+    def _settled(
+        self,
+        held: _Held,
+        settlement: Settlement,
+        again_seconds: float,
+        future: asyncio.Future[bool],
+    ) -> None:
         if future.cancelled():
             return
-        if future.exception() is not None:
-            log.error("settling failed", stream=held.lease.stream, error=str(future.exception()))
+        if (error := future.exception()) is not None:
+            log.error("settling failed", stream=held.lease.stream, error=str(error))
+            if again_seconds < LEASE_SECONDS and not self._stopping:
+                # Or the lane would wait for its lease's end, and the item be delivered twice.
+                loop = asyncio.get_running_loop()
+                loop.call_later(again_seconds, self._settle, held, settlement, again_seconds * 2)
         elif not future.result():
             held.lost = True
             self.figures.leases_lost += 1

@@ -16,6 +16,7 @@ from omnigate.store.ingest import Intake, ingest
 from omnigate.store.quarantined import Puzzle, keep
 from omnigate.store.store import Store
 from omnigate.store.threads import ChannelKey
+from omnigate.store.writer import FULL_SECONDS
 
 WAITING_LIMIT: Final = 1000
 WAITING_MESSAGES_LIMIT: Final = 10_000
@@ -23,6 +24,8 @@ WAITING_MESSAGES_LIMIT: Final = 10_000
 SLOW_COMMIT_SECONDS: Final = 2.0
 CLOSED_RETRY_SECONDS: Final = 30.0
 DISK_SHARE: Final = 0.02
+LOW_DISK_SECONDS: Final = 60.0
+"""When to come back: somebody has to make room."""
 _DISK_CHECK_SECONDS: Final = 2.0
 
 
@@ -91,11 +94,14 @@ class Inbox:
         if writer.figures.last_commit_seconds > SLOW_COMMIT_SECONDS and writer.waiting:
             raise Overloaded("the disk is slow", retry_after_seconds=5)
         if self.disk_is_low():
-            raise Overloaded("the disk is nearly full", retry_after_seconds=60)
+            raise Overloaded("the disk is nearly full", retry_after_seconds=LOW_DISK_SECONDS)
 
     def disk_is_low(self) -> bool:
         """Tell whether there is too little room left to take in more."""
         now = time.monotonic()
+        full_at = self._store.writer.figures.full_at
+        if full_at is not None and now - full_at < FULL_SECONDS:
+            return True  # under a quota writes are refused while the disk itself has room
         if now - self._checked_at >= _DISK_CHECK_SECONDS:
             usage = shutil.disk_usage(self._directory)
             wanted = max(self._min_free_bytes, int(usage.total * DISK_SHARE))

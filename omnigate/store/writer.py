@@ -31,7 +31,7 @@ from sqlalchemy.exc import DBAPIError
 from omnigate import failpoints
 from omnigate.errors import OmnigateError, StoreError
 from omnigate.figures import QUICK_SECONDS, TURN_ITEMS, Histogram
-from omnigate.store.dialect import disk_failure, truncate_log
+from omnigate.store.dialect import disk_failure, disk_is_full, truncate_log
 from omnigate.store.transaction import RecordedEvent, Transaction
 
 ItemT = TypeVar("ItemT")
@@ -43,6 +43,9 @@ LastWord = tuple[Operation[Any, Any], Any, "asyncio.Future[Any]"]
 
 MAX_WEIGHT: Final = 512
 """About how many items one turn takes, so that a turn stays short."""
+
+FULL_SECONDS: Final = 5.0
+"""How long a disk counts as full after a write was refused: it is the next write that tells."""
 
 log = structlog.get_logger("store")
 
@@ -86,6 +89,8 @@ class WriterFigures:
     commit_seconds: Histogram = field(default_factory=lambda: Histogram(QUICK_SECONDS))
     """The COMMIT alone: the disk's part."""
     turn_items: Histogram = field(default_factory=lambda: Histogram(TURN_ITEMS))
+    full_at: float | None = None
+    """When a write was last refused for lack of room, by the monotonic clock."""
 
 
 class Writer:
@@ -288,13 +293,31 @@ class Writer:
                 results, committed = await self._commit([job])
             except Exception as error:  # as above
                 outcome.fatal = disk_failure(error)
-                outcome.results.append(_as_store_error(error))
+                outcome.results.append(self._as_store_error(error))
                 continue
             outcome.results.append(results[0])
             outcome.committed.recorded += committed.recorded
             outcome.committed.due |= committed.due
             outcome.committed.attachments_due |= committed.attachments_due
         return outcome
+
+    def _as_store_error(self, error: BaseException) -> BaseException:
+        """Return what the waiter is told; anything but our own errors is logged here, once."""
+        if isinstance(error, OmnigateError):
+            return error
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if disk_is_full(error):
+            self._note_full()
+        else:
+            log.error("write failed", error=str(cause), exc_info=error)
+        return StoreError(f"the store refused the write: {cause}")
+
+    def _note_full(self) -> None:
+        """Say that the disk is full, now and then: the log may be on the same disk."""
+        now, before = time.monotonic(), self.figures.full_at
+        if before is None or now - before > FULL_SECONDS:
+            log.error("the disk is full; nothing is stored until there is room again")
+        self.figures.full_at = now
 
     async def _truncate(self) -> None:
         waiting, self._truncations = self._truncations, []
@@ -320,12 +343,3 @@ class Writer:
 
 def _disk_error(cause: BaseException) -> StoreError:
     return StoreError(f"the disk failed while committing: {cause}")
-
-
-def _as_store_error(error: BaseException) -> BaseException:
-    """Return what the waiter is told; anything but our own errors is logged here, once."""
-    if isinstance(error, OmnigateError):
-        return error
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    log.error("write failed", error=str(cause), exc_info=error)
-    return StoreError(f"the store refused the write: {cause}")
