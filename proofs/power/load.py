@@ -48,6 +48,9 @@ class Crm:
 
     def __init__(self) -> None:
         self.delivered = 0
+        self.gate = threading.Event()
+        """While it is not set, deliveries wait for their answer."""
+        self.gate.set()
         crm = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,6 +59,7 @@ class Crm:
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["content-length"]))
+                crm.gate.wait()
                 crm.delivered += 1
                 self._answer(b"{}", "application/json")
 
@@ -79,6 +83,7 @@ class Crm:
 
     def close(self) -> None:
         """Stop serving."""
+        self.gate.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

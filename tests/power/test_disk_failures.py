@@ -1,0 +1,123 @@
+"""When the disk fails under the running daemon: nothing is acknowledged that is not there afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proofs.power.daemon import ATTACHABLE, Daemon, wait_until
+from proofs.power.judge import Verdict
+
+SOUND = Verdict([], [])
+# Lets the daemon try again at once after a write was refused, where it would wait for seconds.
+IMPATIENT = f"""
+{ATTACHABLE}
+import omnigate.flow.inbox as inbox
+assert inbox.FULL_SECONDS > 0
+inbox.FULL_SECONDS = 0.0
+"""
+
+
+def log_of(daemon: Daemon) -> Path:
+    return daemon.store.with_name(daemon.store.name + "-wal")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "when"),
+    [
+        ("fdatasync", "EIO", "2"),
+        ("fdatasync", "ENOSPC", "1"),
+        ("pwrite64", "EIO", "1"),
+        ("pwrite64", "EIO", "2"),
+        ("pwrite64", "EIO", "11"),
+    ],
+)
+def test_a_log_that_cannot_be_trusted_ends_the_daemon_and_nobody_was_told_yes(
+    call: str,
+    error: str,
+    when: str,
+    disk: Path,
+    new_daemon: Callable[..., Daemon],
+    spoilt: Any,
+    customers: Any,
+    found: Any,
+) -> None:
+    daemon = new_daemon()
+    with customers(daemon).writing() as writing:
+        writing.wait_for_more(10)
+        with spoilt(daemon, log_of(daemon), call, error, when) as trace:
+            assert daemon.wait_for_end() == 1
+        assert "(INJECTED)" in trace.read_text()
+        assert '"the disk failed while committing' in daemon.log
+        assert "Traceback" not in daemon.log
+        # Whatever supervises it starts it again; those who write have not gone away.
+        daemon.start()
+        writing.wait_for_more(10)
+    assert {said.status for said in writing.refusals} <= {503}
+    daemon.kill()
+    assert found(disk, writing) == SOUND
+
+
+def test_a_lack_of_room_at_any_write_of_a_commit_is_told_and_then_forgotten(
+    disk: Path, new_daemon: Callable[..., Daemon], spoilt: Any, customers: Any, found: Any
+) -> None:
+    daemon = new_daemon(prelude=IMPATIENT)
+    writing = customers(daemon)
+    failed = 0
+    for number in range(1, 25):
+        with spoilt(daemon, log_of(daemon), "pwrite64", "ENOSPC", str(number)) as trace:
+            for again in range(4):
+                key = f"x-{number}-{again}"
+                if (said := daemon.say(key)).status == 202:
+                    writing.acknowledged.append(key)
+                else:
+                    assert (said.status, said.headers["retry-after"]) == (503, "5")
+        failed += "(INJECTED)" in trace.read_text()
+        assert daemon.runs()
+    assert failed == 24
+    assert len(writing.acknowledged) >= 24 * 2
+    daemon.stop()
+    assert found(disk, writing) == SOUND
+
+
+def test_what_waits_while_there_is_no_room_is_delivered_when_there_is(
+    disk: Path, new_daemon: Callable[..., Daemon], spoilt: Any, customers: Any, found: Any, crm: Any
+) -> None:
+    daemon = new_daemon()
+    with customers(daemon).writing() as writing:
+        writing.wait_for_more(10)
+        with spoilt(daemon, log_of(daemon), "pwrite64", "ENOSPC", "1+"):
+            wait_until(lambda: len(writing.refusals) > 20, "messages are refused")
+            assert not daemon.is_ready()
+            before = len(writing.acknowledged)
+            wait_until(lambda: len(writing.refusals) > 60, "more messages are refused")
+            assert len(writing.acknowledged) == before
+        writing.wait_for_more(10)
+        wait_until(daemon.is_ready, "it says that it takes messages in")
+    assert {said.status for said in writing.refusals} == {503}
+    assert all(int(said.headers["retry-after"]) > 0 for said in writing.refusals)
+    wait_until(lambda: crm.delivered >= len(writing.acknowledged), "all is delivered")
+    daemon.stop()
+    assert found(disk, writing) == SOUND
+
+
+def test_a_database_that_cannot_be_read_ends_the_daemon_and_nothing_is_lost(
+    disk: Path, new_daemon: Callable[..., Daemon], spoilt: Any, customers: Any, found: Any
+) -> None:
+    daemon = new_daemon()
+    with customers(daemon).writing() as writing:
+        writing.wait_for_more(50)
+    daemon.stop()  # what was in the log is in the file now, and in no memory
+    daemon.start()
+    with spoilt(daemon, daemon.store, "pread64", "EIO", "1+") as trace, writing.writing():
+        assert daemon.wait_for_end() == 1
+    assert "(INJECTED)" in trace.read_text()
+    assert '"the disk failed while committing' in daemon.log
+    daemon.start()
+    with writing.writing():
+        writing.wait_for_more(10)
+    daemon.kill()
+    assert found(disk, writing) == SOUND
