@@ -49,9 +49,12 @@ def numbers_given(connection: Connection) -> Mapping[str, int]:
 
 def give_back_pages(connection: Connection, pages: int) -> int:
     """Cut up to so many unused pages off the file; return how many unused ones are left."""
-    connection.exec_driver_sql(f"PRAGMA incremental_vacuum({pages})").all()
     left: int = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
-    return left
+    # One at a time: the driver takes but one step of this statement, and each step frees one page.
+    for _ in range(min(pages, left)):
+        connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
+    rest: int = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+    return rest
 
 
 def file_problems(connection: Connection, limit: int) -> list[str]:

@@ -25,11 +25,12 @@ def cli(daemon: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def upload(daemon: Any, content: bytes) -> str:
+    token = daemon.omnigate("token", "create", "files", "--scope", "media")
     request = urllib.request.Request(
         f"{daemon.address}/v1/media",
         data=content,
         headers={
-            "Authorization": f"Bearer {daemon.token}",
+            "Authorization": f"Bearer {token}",
             "Content-Type": "application/octet-stream",
         },
     )
