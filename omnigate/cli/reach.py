@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
 from anyio.from_thread import start_blocking_portal
 
 from omnigate import config
 from omnigate.cli.client import Client, Unreachable
-from omnigate.cli.failure import NotRunning
+from omnigate.cli.failure import Failed, NotRunning
 from omnigate.cli.terminal import note
 from omnigate.config import Config
 
@@ -58,10 +59,17 @@ def _offline(loaded: Config, *, makes_plugins: bool) -> Iterator[Client]:
     # Opening the store brings in the database: only commands that need it pay for that.
     from omnigate import gateway  # noqa: PLC0415
 
+    ended: Failed | typer.Exit | typer.Abort | None = None
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(
             gateway.offline(loaded, makes_plugins=makes_plugins)
         ) as socket,
     ):
-        yield Client(socket)
+        try:
+            yield Client(socket)
+        except (Failed, typer.Exit, typer.Abort) as early:
+            # Only once the store is closed: its tasks would wrap whatever passes through them.
+            ended = early
+    if ended is not None:
+        raise ended
