@@ -150,9 +150,12 @@ class Daemon:
     def ask(self, method: str, path: str, body: object = None, *, token: str = TOKEN) -> Said:
         """Make one call on a connection of its own; raises ``OSError`` when nobody answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        content, mime = json.dumps(body).encode(), "application/json"
+        if isinstance(body, bytes):
+            content, mime = body, "application/octet-stream"
+        headers = {"authorization": f"Bearer {token}", "content-type": mime}
         try:
-            connection.request(method, path, content, {"authorization": f"Bearer {token}"})
+            connection.request(method, path, content, headers)
             answer = connection.getresponse()
             said = answer.read()
             return Said(answer.status, answer.headers, json.loads(said) if said else None)
