@@ -6,12 +6,16 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
 from omnigate.errors import ConfigError, OmnigateError
+
+LEFTOVER_SECONDS: Final = 3.0
 
 log = structlog.get_logger("gateway")
 
@@ -30,17 +34,37 @@ def run(serve: Callable[[Signals], Awaitable[None]]) -> int:
     Returns the exit code: 0 for an orderly end, 2 when the operator must edit the configuration, else 1.
     """
 
-    async def main() -> None:
+    async def main() -> int:
         signals = Signals()
         _hear(signals)
-        await serve(signals)
+        try:
+            await serve(signals)
+        finally:
+            left = await _end_what_is_left()
+        return left
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
-            runner.run(main())
+            left = runner.run(main())
         except (OmnigateError, BaseExceptionGroup) as error:
             return _fatal(error)
+        if left:
+            # Everything is stored and closed; the loop would wait for these for ever.
+            log.error("tasks of plugins do not end when cancelled; leaving them", count=left)
+            sys.stderr.flush()
+            os._exit(0)
     return 0
+
+
+async def _end_what_is_left() -> int:
+    """Cancel tasks that somebody began and forgot; return how many of them do not end."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if not left:
+        return 0
+    _, deaf = await asyncio.wait(left, timeout=LEFTOVER_SECONDS)
+    return len(deaf)
 
 
 def _fatal(error: BaseException) -> int:

@@ -24,6 +24,7 @@ from omnigate.errors import (
     RetryLater,
     Uncertain,
 )
+from omnigate.flow.contained import contained
 from omnigate.model.event import Event, EventType
 from omnigate.model.outbound import Reply
 from omnigate.store.lanes import Item, Lease
@@ -35,6 +36,8 @@ DELIVER_SECONDS: Final = 25.0
 SEND_SECONDS: Final = 60.0
 RESEND_AFTER_SECONDS: Final = 30.0
 
+MOST_REPLIES: Final = 10
+"""Of a plugin that goes round the limit of `Reply`."""
 
 ANSWERABLE: Final = frozenset(
     {
@@ -106,12 +109,16 @@ class BackendCarrier:
         try:
             async with asyncio.timeout(DELIVER_SECONDS):
                 failpoints.reached("send")
-                reply = await self._backend.deliver(event)
+                with contained:
+                    reply = await self._backend.deliver(event)
                 failpoints.reached("sent")
         except TimeoutError:
             raise DestinationUnavailable(f"no answer within {DELIVER_SECONDS:.0f} s") from None
         if reply is None or not reply.messages:
             return
+        if len(reply.messages) > MOST_REPLIES:
+            log.warning("reply cut: too many messages", item=event.id, count=len(reply.messages))
+            reply = Reply.model_construct(messages=reply.messages[:MOST_REPLIES])
         if event.type in ANSWERABLE:
             await self._reply(item.event_id, reply)
         else:
@@ -160,7 +167,8 @@ class ChannelCarrier:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 failpoints.reached("send")
-                sent = await self._channel.send(part)
+                with contained:
+                    sent = await self._channel.send(part)
                 failpoints.reached("sent")
         except (RetryLater, DestinationUnavailable, CredentialsRejected, NotReady) as error:
             # Surely not sent.

@@ -13,6 +13,7 @@ import structlog
 from omnigate import ids
 from omnigate.backend import Backend
 from omnigate.errors import OmnigateError
+from omnigate.flow.contained import contained
 from omnigate.flow.router import RoutingTable
 from omnigate.model.event import (
     DATA,
@@ -107,7 +108,8 @@ class EphemeralRelay:
     async def _deliver(self, name: str, backend: Backend, event: Event) -> None:
         try:
             async with asyncio.timeout(DELIVER_SECONDS):
-                await backend.deliver(event)
+                with contained:
+                    await backend.deliver(event)
         except (OmnigateError, TimeoutError) as error:
             log.debug("fleeting event not taken", backend=name, error=str(error))
         except Exception:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 import anyio
 import structlog
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 HISTORY_LIMIT: Final = 500
 CHUNK_BYTES: Final = 256 * 1024
+LONGEST_REASON: Final = 500
 
 
 class DaemonChannelHost:
@@ -75,6 +76,9 @@ class DaemonChannelHost:
 
     async def put(self, *items: Inbound, cursor: str | None = None) -> Sequence[Recorded]:
         """See `omnigate.ChannelHost`."""
+        for item in items:
+            if not isinstance(item, Inbound):
+                raise TypeError(f"a channel puts items of the model, not {type(item).__name__}")
         return await self._inbox.put(self._key, items, cursor)
 
     async def cursor(self) -> str | None:
@@ -83,6 +87,8 @@ class DaemonChannelHost:
 
     def emit(self, item: Ephemeral) -> None:
         """See `omnigate.ChannelHost`."""
+        if not isinstance(item, get_args(Ephemeral)):
+            raise TypeError(f"a channel emits items of the model, not {type(item).__name__}")
         self._relay.emit(self._key, item)
 
     async def conversation(self, external_id: str) -> ConversationInfo | None:
@@ -137,7 +143,9 @@ class DaemonChannelHost:
 
     def status(self, state: HealthState, message: str = "") -> None:
         """See `omnigate.ChannelHost`."""
-        self._report(state, message)
+        if state not in get_args(HealthState):
+            raise ValueError("a channel's state is one of " + ", ".join(get_args(HealthState)))
+        self._report(state, str(message)[:LONGEST_REASON])
 
     async def close(self) -> None:
         """Let go of connections."""

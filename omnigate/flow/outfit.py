@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from typing import Final
+
+import structlog
 
 from omnigate.backend import Backend
 from omnigate.channel import Channel
 from omnigate.config import BackendSection, ChannelSection
 from omnigate.flow.carriers import BackendCarrier, Carrier, ChannelCarrier
+from omnigate.flow.contained import contained
 from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.hosts import DaemonBackendHost, DaemonChannelHost
 from omnigate.flow.inbox import Inbox
@@ -15,6 +20,10 @@ from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
 from omnigate.flow.supervisor import ChannelRunner
 from omnigate.store.store import Store
+
+CLOSE_SECONDS: Final = 10.0
+
+log = structlog.get_logger("gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,12 @@ class Outfit:
     async def close(self) -> None:
         """Let go of what the instance holds; after its last attempt."""
         if isinstance(self.plugin, Backend):
-            await self.plugin.close()
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    with contained:
+                        await self.plugin.close()
+            except Exception as error:
+                log.error("backend raised in close()", backend=self.host.name, exc_info=error)
         await self.host.close()
 
 
@@ -46,7 +60,8 @@ class Outfitter:
     def backend(self, section: BackendSection) -> Outfit:
         """Make a backend."""
         host = DaemonBackendHost(section.name)
-        backend = section.plugin(section.config, host)
+        with contained:
+            backend = section.plugin(section.config, host)
         return Outfit(
             backend, host, BackendCarrier(backend, self.media.present, self.outbound.reply)
         )
@@ -65,5 +80,6 @@ class Outfitter:
             allow_private=getattr(config, "allow_private", ()),
             ca_file=getattr(config, "ca_file", None),
         )
-        channel = section.plugin(config, host)
+        with contained:
+            channel = section.plugin(config, host)
         return Outfit(channel, host, ChannelCarrier(channel, self.store.writer))

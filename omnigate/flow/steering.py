@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from omnigate.errors import OmnigateError
+from omnigate.flow.contained import contained
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.roster import Member, Roster
 from omnigate.model.event import Event, EventType
@@ -97,9 +98,14 @@ class Steering:
         started = time.monotonic()
         try:
             async with asyncio.timeout(TEST_SECONDS):
-                await backend.deliver(event)
+                with contained:
+                    await backend.deliver(event)
         except (OmnigateError, TimeoutError) as error:
             return TestOutcome(False, str(error) or "no answer", time.monotonic() - started)
+        except Exception as error:
+            log.error("backend raised", backend=name, exc_info=error)
+            reason = f"the plugin raised {type(error).__name__}"
+            return TestOutcome(False, reason, time.monotonic() - started)
         spent_seconds = time.monotonic() - started
         if member.destination is None or member.health.paused == BY_OPERATOR:
             return TestOutcome(True, "", spent_seconds)

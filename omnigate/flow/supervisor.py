@@ -12,6 +12,7 @@ import structlog
 
 from omnigate.channel import Capabilities, Channel, ChannelConfig, HealthState
 from omnigate.errors import CredentialsRejected, NotReady
+from omnigate.flow.contained import contained
 from omnigate.model.address import Address
 from omnigate.model.event import Event
 from omnigate.store.destinations import Health
@@ -84,7 +85,8 @@ class ChannelRunner:
         """Return the conversation that writing to an address begins; raises `Refused`."""
         if self.channel is None:
             return address.path
-        return self.channel.conversation_of(address)
+        with contained:
+            return self.channel.conversation_of(address)
 
     def report(self, state: HealthState, message: str = "") -> None:
         """Note how the channel is; said once per change."""
@@ -108,14 +110,11 @@ class ChannelRunner:
             self._ended.set()
 
     async def stop(self) -> None:
-        """End `run`; a channel that does not end when it is cancelled is left behind, loudly."""
+        """End `run`; a plugin that does not end when it is cancelled is left behind, loudly."""
         if self._scope is None or self._ended is None:
             return
         self._scope.cancel()
-        with anyio.move_on_after(STOP_SECONDS):
-            await self._ended.wait()
-            return
-        log.error("channel does not end when cancelled; going on without it", channel=self.name)
+        await self._ended.wait()
 
     async def _run(self, channel: Channel) -> None:
         pause = FIRST_PAUSE_SECONDS
@@ -124,7 +123,7 @@ class ChannelRunner:
             started = loop.time()
             self.report("up")
             try:
-                await channel.run()
+                await self._run_once(channel)
                 return
             except CredentialsRejected as error:
                 self.report("stopped", f"the platform refuses our credentials: {error}")
@@ -138,6 +137,28 @@ class ChannelRunner:
                 pause = FIRST_PAUSE_SECONDS
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _run_once(self, channel: Channel) -> None:
+        """Run the plugin's method in a task of its own: one that ignores its end is left behind."""
+        running = asyncio.create_task(_run(channel), name=f"channel {self.name}")
+        try:
+            await asyncio.wait({running})
+        finally:
+            if not running.done():
+                running.cancel()
+                with anyio.CancelScope(shield=True):
+                    await asyncio.wait({running}, timeout=STOP_SECONDS)
+                if not running.done():
+                    log.error(
+                        "channel does not end when cancelled; going on without it",
+                        channel=self.name,
+                    )
+        running.result()
+
+
+async def _run(channel: Channel) -> None:
+    with contained:
+        await channel.run()
 
 
 class Followers:
@@ -167,7 +188,8 @@ class Followers:
                 groups.setdefault((row.channel, row.conversation), []).append(event)
         for (name, conversation), events in groups.items():
             try:
-                self._channels[name].recorded(conversation, events)
+                with contained:
+                    self._channels[name].recorded(conversation, events)
             except Exception:
                 log.exception("channel raised in recorded()", name=name)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import structlog
+
+GRACE_SECONDS: Final = 5.0
+"""What is cancelled and does not end in this time is left behind."""
 
 log = structlog.get_logger("dispatcher")
 
@@ -34,7 +37,12 @@ class Tasks:
         late = list(self.running)
         for task in late:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            _, deaf = await asyncio.wait(late, timeout=GRACE_SECONDS)
+            if deaf:
+                log.error(
+                    "attempts do not end when cancelled; going on without them", count=len(deaf)
+                )
         return len(late)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:

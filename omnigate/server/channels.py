@@ -24,6 +24,7 @@ from aiohttp.web_urldispatcher import (
 from yarl import URL
 
 from omnigate.channel import Channel, WebhookChannel
+from omnigate.flow.contained import contained
 from omnigate.server.bodies import Handler, bounded
 from omnigate.server.hook import hook
 from omnigate.server.problems import Denied, unavailable
@@ -124,9 +125,11 @@ def _mount(services: Services, runner: RunningChannel, channel: Channel) -> UrlD
     prefix = f"{PREFIX}/{runner.name}"
     deadline_seconds = services.settings.server.body_timeout_seconds
     try:
-        for route in channel.routes():
+        with contained:
+            routes = list(channel.routes())
+        for route in routes:
             handler = bounded(
-                route.handler,
+                _contained(route.handler),
                 route.max_body_bytes,
                 room=services.room,
                 deadline_seconds=deadline_seconds,
@@ -152,9 +155,21 @@ def _mount(services: Services, runner: RunningChannel, channel: Channel) -> UrlD
     return router
 
 
+def _contained(handler: Handler) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        with contained:
+            answer = await handler(request)
+        if not isinstance(answer, web.StreamResponse):
+            raise TypeError(f"a channel's handler returned {type(answer).__name__}, not a response")
+        return answer
+
+    return handle
+
+
 def _admitting(admit: Callable[[web.Request], None], handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        admit(request)
+        with contained:
+            admit(request)
         return await handler(request)
 
     return handle

@@ -11,6 +11,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from omnigate.errors import OmnigateError
+from omnigate.flow.contained import contained
 from omnigate.model.outbound import AgentRead, AgentTyping, Author, Signal
 from omnigate.model.text import Model, Text
 from omnigate.server.auth import Caller
@@ -143,9 +144,12 @@ async def _signal(call: Call, signal: Signal) -> web.StreamResponse:
     if runner is not None and runner.channel is not None:
         try:
             async with asyncio.timeout(SIGNAL_SECONDS):
-                await runner.channel.signal(row.external_id, signal)
+                with contained:
+                    await runner.channel.signal(row.external_id, signal)
         except (OmnigateError, TimeoutError) as error:
             log.debug("signal not shown", channel=row.channel, error=str(error))
+        except Exception as error:
+            log.error("channel raised in signal()", channel=row.channel, exc_info=error)
     return web.Response(status=204)
 
 

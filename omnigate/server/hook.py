@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from omnigate.channel import WebhookChannel
 from omnigate.errors import BadPayload, Unauthorized
+from omnigate.flow.contained import contained
 from omnigate.model.inbound import Inbound
 from omnigate.request import Request, Response
 from omnigate.server.bodies import Handler
@@ -44,7 +45,8 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
             remote=request.remote,
             received_at_seconds=time.time(),
         )
-        channel.authenticate(given)
+        with contained:
+            channel.authenticate(given)
         items, reason = parsed(channel, given)
         if reason is not None:
             log.warning("quarantined", channel=runner.name, reason=reason)
@@ -52,7 +54,8 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
             await services.inbox.quarantine(puzzle)
         if items:
             await services.inbox.put(runner.key, items)
-        return _answer(channel.reply(given))
+        with contained:
+            return _answer(channel.reply(given))
 
     return handle
 
@@ -60,7 +63,11 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
 def parsed(channel: WebhookChannel, given: Request) -> tuple[Sequence[Inbound], str | None]:
     """Return what the request says, or why it cannot be told; raises `Unauthorized` as `parse` does."""
     try:
-        return channel.parse(given), None
+        with contained:
+            items = channel.parse(given)
+        if not all(isinstance(item, Inbound) for item in items):
+            raise TypeError("a channel parses a request into items of the model")
+        return items, None
     except BadPayload as error:
         return (), str(error)
     except Unauthorized:

@@ -130,5 +130,5 @@ web_protocol.HttpRequestParser = Lenient
 
 
 def test_a_parser_that_overlooks_a_header_is_found(new_daemon):
-    """Sabotage twin: with a parser that does not see every Transfer-Encoding, hidden requests come through."""
+    """Sabotage twin: with a parser that overlooks a Transfer-Encoding they come through."""
     assert understood(new_daemon(prelude=LENIENT)) > 1
