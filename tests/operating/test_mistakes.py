@@ -1,0 +1,106 @@
+"""What operators get wrong: every mistake is said in words, with the right exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+UNKNOWN = "evt_" + "0" * 26
+REPLAY = ["events", "replay", "--to"]
+MISTAKES = [
+    (["dead", "show", "77"], 1, "no dead letter 77"),
+    (["dead", "show", "99999999999999999999999"], 1, "no dead letter"),
+    (["dead", "show", "x"], 2, "integer"),
+    (["dead", "replay", "77"], 1, "no such dead letter"),
+    (["dead", "drop", "77"], 1, "no such dead letter"),
+    (["dead", "replay"], 2, "not clear"),
+    (["dead", "replay", "1", "--all"], 2, "not clear"),
+    (["dead", "drop", "--all", "--to", "crm"], 2, "not clear"),
+    (["dead", "replay", "--to", "nobody"], 1, "nobody"),
+    (["dead", "list", "--to", "nobody"], 1, "nobody"),
+    (["dead", "list", "--since", "yesterday"], 2, "not a time"),
+    (["dead", "list", "--since", "2026-13-01"], 2, "not a time"),
+    (["dead", "list", "--cursor", "junk"], 1, "cursor"),
+    (["dead", "list", "--limit", "0"], 2, "--limit"),
+    (["events", "show", UNKNOWN], 1, "no such event"),
+    (["events", "show", "junk"], 1, "no such event"),
+    (["events", "replay", "--since", "1h"], 2, "--to"),
+    ([*REPLAY, "crm"], 2, "--since"),
+    ([*REPLAY, "crm", "--since", "soon"], 2, "not a time"),
+    ([*REPLAY, "nobody", "--since", "1h"], 1, "nobody"),
+    ([*REPLAY, "app", "--since", "1h"], 1, "no backend"),
+    ([*REPLAY, "crm", "--since", UNKNOWN], 1, "no event"),
+    ([*REPLAY, "crm", "--since", "1h", "--type", "nonsense"], 1, "does not exist"),
+    ([*REPLAY, "crm", "--since", "1h", "--until", "2h"], 1, "until is before"),
+    ([*REPLAY, "crm", "--since", "1h", "--rate", "0"], 2, "--rate"),
+    (["events", "replays", "--cancel", "7"], 1, "no replay 7"),
+    (["queue", "show", "7777"], 1, "Nothing of the number 7777"),
+    (["queue", "show", "cnv_nothing"], 1, "Nothing is owed in cnv_nothing"),
+    (["queue", "retry", "cnv_nothing"], 1, "Nothing waits in cnv_nothing"),
+    (["queue", "retry", "--to", "nobody"], 1, "nobody"),
+    (["queue", "drop", "7777"], 1, "nothing of this number"),
+    (["queue", "drop", "--all", "--yes"], 1, "No item matches"),
+    (["queue", "drop"], 2, "not clear"),
+    (["queue", "drop", "7", "--to", "crm"], 2, "not clear"),
+    (["queue", "list", "--to", "nobody"], 1, "nobody"),
+    (["quarantine", "show", "7"], 1, "no request 7"),
+    (["quarantine", "drop", "7"], 1, "no such request"),
+    (["quarantine", "retry", "7"], 1, "no such request"),
+    (["quarantine", "drop"], 2, "not clear"),
+    (["quarantine", "drop", "7", "--all"], 2, "not clear"),
+    (["quarantine", "drop", "--all", "--yes"], 1, "No request matches"),
+    (["message", "cancel", "msg_" + "0" * 26], 1, "no such message"),
+]
+NEED_THE_DAEMON = [
+    ["dead", "replay", "--all"],
+    [*REPLAY, "crm", "--since", "1h"],
+    ["queue", "retry"],
+    ["quarantine", "retry", "--all"],
+]
+EMPTY = [
+    (["dead", "list"], "There are no dead letters.\n"),
+    (["events", "replays"], "Nothing was replayed yet. See: omnigate events replay --help\n"),
+    (["queue", "list"], "Nothing waits.\n"),
+    (["quarantine", "list"], "The quarantine is empty.\n"),
+]
+VERBS = [
+    *(f"dead {verb}" for verb in ("list", "show", "replay", "drop")),
+    *(f"quarantine {verb}" for verb in ("list", "show", "retry", "drop")),
+    *(f"queue {verb}" for verb in ("list", "show", "retry", "drop")),
+    *(f"events {verb}" for verb in ("show", "replay", "replays")),
+    "message cancel",
+]
+
+
+def test_mistakes_are_said_in_words_with_a_daemon_and_without_one(
+    operator: Callable[..., Any],
+) -> None:
+    omnigate = operator()
+    for words, said in EMPTY:
+        result = omnigate(*words)
+        assert (result.code, result.out, result.err) == (0, "", said)
+    for words, code, said in MISTAKES:
+        check(omnigate, words, code, said)
+    omnigate.daemon.stop()
+    for words in NEED_THE_DAEMON:
+        check(omnigate, words, 1, "not running")
+    for words, code, said in MISTAKES:
+        if code == 1 and words[1] in ("show", "drop", "list", "replays", "cancel"):
+            check(omnigate, words, code, said)
+
+
+def check(omnigate: Any, words: list[str], code: int, said: str) -> None:
+    result = omnigate(*words)
+    assert result.code == code, (words, result)
+    assert said in result.err, (words, result)
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("words", VERBS)
+def test_every_verb_explains_itself(omnigate: Callable[..., Any], words: str) -> None:
+    result = omnigate(*words.split(), "--help")
+    assert result.code == 0
+    assert "--json" in result.out
+    assert "--config" in result.out

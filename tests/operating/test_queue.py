@@ -1,0 +1,174 @@
+"""``omnigate queue`` and ``message cancel`` through the real command line against a real daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def first_conversation(daemon: Any) -> str:
+    return str(daemon.get("/v1/conversations")["items"][0]["id"])
+
+
+def test_the_queue_says_what_waits_for_whom_and_why_and_is_hastened(
+    operator: Callable[..., Any], receiver: Any, answer: Any, until: Any
+) -> None:
+    receiver.crm.behave = lambda delivery: answer(503)
+    omnigate = operator(schedule="[3600]")
+    omnigate.daemon.say("one")
+    omnigate.daemon.say("two")
+    omnigate.daemon.say("three", conversation="c-2")
+    conversation = next(
+        item["id"]
+        for item in omnigate.daemon.get("/v1/conversations")["items"]
+        if item["external_id"] == "c-1"
+    )
+
+    def waiting() -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = omnigate.json("queue", "list")["items"]
+        return items if all(item["attempts"] == 1 for item in items) and len(items) == 2 else []
+
+    lanes = until(waiting, "both lanes were tried")
+    by_stream = {item["stream"]: item for item in lanes}
+    lane = by_stream[conversation]
+    assert (lane["destination"], lane["pending"], lane["state"]) == ("crm", 3, "waiting")
+    assert "503" in lane["last_error"]
+    plain = omnigate("queue", "list", "--to", "crm")
+    assert plain.code == 0, plain.err
+    assert conversation in plain.out
+    assert "in 59 min" in plain.out
+    items = omnigate.json("queue", "show", conversation)["items"]
+    assert [item["type"] for item in items][1:] == ["message.received"] * 2
+    assert conversation not in omnigate("queue", "show", str(items[1]["id"])).err
+    shown = omnigate("queue", "show", str(lane["head"]))
+    assert shown.code == 0, shown.err
+    assert "503" in shown.out
+    assert '"type": "conversation.started"' in shown.out
+    assert omnigate.json("queue", "list", "--to", "app")["items"] == []
+
+    receiver.crm.behave = lambda delivery: answer()
+    assert omnigate("queue", "retry", conversation).out == "Tried now: 1 lane.\n"
+    until(lambda: "two" in receiver.crm.texts(), "the lane went out")
+    assert omnigate("queue", "retry", "--to", "crm").out == "Tried now: 1 lane.\n"
+    until(lambda: omnigate.json("queue", "list")["items"] == [], "nothing waits")
+    nothing = omnigate("queue", "list")
+    assert (nothing.code, nothing.out, nothing.err) == (0, "", "Nothing waits.\n")
+    assert omnigate("queue", "retry").out == "Tried now: 0 lanes.\n"
+
+
+def test_what_is_dropped_is_announced_by_what_follows(
+    operator: Callable[..., Any], receiver: Any, answer: Any, until: Any
+) -> None:
+    receiver.crm.behave = lambda delivery: answer(503)
+    omnigate = operator(schedule="[3600]")
+    for text in ("one", "two", "three"):
+        omnigate.daemon.say(text)
+    until(lambda: omnigate.daemon.status("crm")["pending"] == 4, "all is pending")
+    conversation = first_conversation(omnigate.daemon)
+    items = omnigate.json("queue", "show", conversation)["items"]
+    first, second = str(items[0]["id"]), str(items[2]["id"])
+    counted = omnigate("queue", "drop", "--to", "crm", "--dry-run")
+    assert counted.out == "4 items would be meant.\n"
+    unasked = omnigate("queue", "drop", "--stream", conversation)
+    assert unasked.code == 2
+    assert "--yes" in unasked.err
+    done = omnigate("queue", "drop", first, second)
+    assert (done.code, done.out) == (0, "Dropped 2 items.\n")
+    receiver.crm.behave = lambda delivery: answer()
+    until(
+        lambda: (
+            omnigate("queue", "retry").code == 0 and omnigate.json("queue", "list")["items"] == []
+        ),
+        "the rest went out",
+    )
+    delivered = [one for one in receiver.crm.deliveries if one.json["sequence"] in (2, 4)]
+    accepted = delivered[-2:]
+    assert [one.text for one in accepted] == ["one", "three"]
+    assert accepted[0].json["gap"] == [1, 3]
+    assert accepted[1].json["gap"] == []
+    assert omnigate.is_sound()
+
+
+def test_without_a_daemon_the_queue_can_be_seen_and_dropped(
+    operator: Callable[..., Any], receiver: Any, answer: Any
+) -> None:
+    receiver.crm.behave = lambda delivery: answer(200, delay_seconds=60)
+    omnigate = operator()
+    omnigate.daemon.say("hello")
+    omnigate.daemon.kill()  # in the midst of an attempt
+    (lane,) = omnigate.json("queue", "list")["items"]
+    assert (lane["pending"], lane["state"]) == (2, "due"), "nobody works on it any more"
+    retried = omnigate("queue", "retry")
+    assert retried.code == 1
+    assert "not running" in retried.err
+    assert omnigate.json("queue", "drop", "--all", "--yes") == {"count": 2, "refused": []}
+    assert omnigate.json("queue", "list")["items"] == []
+    assert omnigate.is_sound()
+
+
+def test_a_message_that_waits_is_cancelled_and_the_crm_hears_of_it(
+    operator: Callable[..., Any], receiver: Any, answer: Any, until: Any
+) -> None:
+    receiver.answers.behave = lambda delivery: answer(503)
+    omnigate = operator(schedule="[3600]")
+    omnigate.daemon.say("hello")
+    conversation = first_conversation(omnigate.daemon)
+    first, second = (
+        omnigate.daemon.send({"conversation": conversation}, text)["id"] for text in ("a", "b")
+    )
+    until(
+        lambda: (
+            [item["attempts"] for item in omnigate.json("queue", "list", "--to", "app")["items"]]
+            == [1]
+        ),
+        "the first was tried",
+    )
+    # The first was surely not sent, and waits; the second waits behind it.
+    done = omnigate("message", "cancel", second)
+    assert (done.code, done.out) == (0, f"Cancelled {second}; it is failed: cancelled.\n")
+    status, said = omnigate.daemon.request(
+        "POST", f"/v1/messages/{first}/cancel", token=omnigate.daemon.token
+    )
+    assert (status, said["state"], said["error"]) == (200, "failed", "cancelled")
+    until(lambda: len(receiver.crm.of("message.failed")) == 2, "the CRM hears of both")
+    told = [one.json["data"]["message"] for one in receiver.crm.of("message.failed")]
+    assert [(one["id"], one["error"]) for one in told] == [
+        (second, "cancelled"),
+        (first, "cancelled"),
+    ]
+    assert omnigate.json("queue", "list", "--to", "app")["items"] == []
+    assert omnigate.daemon.get(f"/v1/messages/{first}")["state"] == "failed"
+    again = omnigate("message", "cancel", first)
+    assert again.code == 1
+    assert "nothing of it waits any more" in again.err
+    assert omnigate.is_sound()
+
+
+def test_what_is_sent_or_being_sent_cannot_be_cancelled(
+    operator: Callable[..., Any], receiver: Any, answer: Any, until: Any
+) -> None:
+    omnigate = operator()
+    omnigate.daemon.say("hello")
+    conversation = first_conversation(omnigate.daemon)
+    sent = omnigate.daemon.send({"conversation": conversation}, "sent")["id"]
+    until(lambda: omnigate.daemon.get(f"/v1/messages/{sent}")["state"] == "sent", "it is sent")
+    assert "The message is sent" in omnigate("message", "cancel", sent).err
+    receiver.answers.behave = lambda delivery: answer(delay_seconds=1.5)
+    slow = omnigate.daemon.send({"conversation": conversation}, "slow")["id"]
+    until(lambda: "slow" in [one.json["text"] for one in receiver.answers.deliveries], "under way")
+    refused = omnigate("message", "cancel", slow)
+    assert refused.code == 1
+    assert "being sent at this moment" in refused.err
+    dropped = omnigate("queue", "drop", "--to", "app", "--yes")
+    assert dropped.code == 1
+    assert "being sent at this moment" in dropped.err
+    until(lambda: omnigate.daemon.get(f"/v1/messages/{slow}")["state"] == "sent", "it arrives")
+    assert [one.json["text"] for one in receiver.answers.deliveries] == ["sent", "slow"]
+    (inbound,) = [
+        item["id"]
+        for item in omnigate.daemon.get("/v1/messages")["items"]
+        if item["direction"] == "inbound"
+    ]
+    assert "came from the customer" in omnigate("message", "cancel", inbound).err
+    assert "no such message" in omnigate("message", "cancel", "msg_" + "0" * 26).err
+    assert omnigate.is_sound()
