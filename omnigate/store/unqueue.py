@@ -52,7 +52,7 @@ def dead_letters_about(connection: Connection, subjects: Sequence[str]) -> list[
 
 def _empty(transaction: Transaction, destination_id: int, stream: str) -> int:
     connection, now = transaction.connection, transaction.now
-    keys = {"destination": destination_id, "stream": stream}
+    keys = {"destination": destination_id, "name": stream}
     rows = connection.execute(_ITEMS, keys).mappings().all()
     connection.execute(
         update(lane)
@@ -108,12 +108,12 @@ def _columns(table: Any, number: Any) -> list[Any]:
 
 _LANE: Final = (
     lane.c.destination_id == bindparam("destination"),
-    lane.c.stream == bindparam("stream"),
+    lane.c.stream == bindparam("name"),
 )
 _ITEMS: Final = (
     select(*_columns(outbox, outbox.c.id))
     .where(
-        outbox.c.destination_id == bindparam("destination"), outbox.c.stream == bindparam("stream")
+        outbox.c.destination_id == bindparam("destination"), outbox.c.stream == bindparam("name")
     )
     .order_by(outbox.c.id)
     .limit(CHUNK)
