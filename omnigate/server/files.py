@@ -50,6 +50,7 @@ async def upload(call: Call) -> web.StreamResponse:
     """Store a file; the answer comes once it is on disk. Send its id with a message."""
     query: UploadQuery = call.query
     request = call.request
+    call.services.inbox.admit()
     limit_bytes = call.services.settings.media.max_file_bytes
     if (request.content_length or 0) > limit_bytes + _FORM_BYTES:
         raise _too_large(limit_bytes)

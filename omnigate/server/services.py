@@ -39,6 +39,9 @@ class Intake(Protocol):
     async def quarantine(self, puzzle: Puzzle) -> None:
         """Keep a request that nobody understood."""
 
+    def admit(self) -> None:
+        """Raise `Overloaded` when new work should not be accepted."""
+
 
 class Outlet(Protocol):
     """Where a CRM's messages go."""

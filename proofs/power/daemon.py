@@ -150,9 +150,10 @@ class Daemon:
     def ask(self, method: str, path: str, body: object = None, *, token: str = TOKEN) -> Said:
         """Make one call on a connection of its own; raises ``OSError`` when nobody answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        content, mime = json.dumps(body).encode(), "application/json"
         if isinstance(body, bytes):
             content, mime = body, "application/octet-stream"
+        else:
+            content, mime = json.dumps(body).encode(), "application/json"
         headers = {"authorization": f"Bearer {token}", "content-type": mime}
         try:
             connection.request(method, path, content, headers)

@@ -45,6 +45,7 @@ def test_intake_is_refused_before_the_disk_is_full_while_what_is_stored_goes_out
         assert (said.status, said.headers["retry-after"]) == (503, "60")
         answer = {"to": {"channel": "app", "address": "app:c-1"}, "text": "too late"}
         assert daemon.ask("POST", "/v1/messages", answer, token=token).status == 503
+        assert daemon.ask("POST", "/v1/media", b"too late", token=token).status == 503
         assert crm.delivered < stored
         crm.gate.set()
         wait_until(lambda: crm.delivered >= stored, "what is stored is delivered")
@@ -106,7 +107,7 @@ def test_a_file_that_does_not_fit_is_refused_and_leaves_nothing_behind(
     token = daemon.api_token()
     upload = daemon.ask("POST", "/v1/media", bytes(3 * MIB), token=token)
     assert upload.status == 201
-    with ballast(small_disk, 2 * MIB):
+    with ballast(small_disk, 2 * MIB):  # enough for anybody who only looks before
         assert daemon.ask("POST", "/v1/media", bytes(4 * MIB), token=token).status == 503
     assert daemon.ask("POST", "/v1/media", bytes(4 * MIB), token=token).status == 201
     files = [path for path in daemon.store.with_name("files").rglob("*") if path.is_file()]
