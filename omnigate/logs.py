@@ -41,7 +41,11 @@ _TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 _LONGEST_LINE: Final = 4096
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_LONGEST_TEXT: Final = 10_000
+# Besides what moves the cursor: what hides, turns text round or cannot be written at all.
+_CONTROL: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+)
 
 
 class Line(NamedTuple):
@@ -160,7 +164,7 @@ def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mutable
 
 def cleaned(text: str) -> str:
     """Return a text as the log would show it: credentials masked, control characters escaped."""
-    return str(_clean(text, lines=True))
+    return "\n".join(str(_clean(line, lines=False)) for line in text.split("\n"))
 
 
 def _clean(value: Any, *, lines: bool) -> Any:
@@ -168,10 +172,15 @@ def _clean(value: Any, *, lines: bool) -> Any:
         for pattern in _CREDENTIALS:
             value = pattern.sub(MASK, value)
         value = _CONTROL.sub(_escaped, value)
-        return value if lines else value.replace("\n", "\\n")
+        if len(value) > _LONGEST_TEXT:
+            value = f"{value[:_LONGEST_TEXT]}… ({len(value)} characters)"
+        # Set in, so that no line of a traceback can pass for one of the log's own.
+        return value.replace("\n", "\n    " if lines else "\\n")
     if isinstance(value, dict):
         return {
-            key: MASK if _SECRET_NAMES.search(str(key)) else _clean(inner, lines=lines)
+            _clean(str(key), lines=False): MASK
+            if _SECRET_NAMES.search(str(key))
+            else _clean(inner, lines=lines)
             for key, inner in value.items()
         }
     if isinstance(value, (list, tuple)):
@@ -184,4 +193,5 @@ def _clean(value: Any, *, lines: bool) -> Any:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    return f"\\x{ord(match[0]):02x}"
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -37,14 +37,16 @@ _STYLES: Final = {
 _CONTROLS: Final = [
     *range(0x20),
     *range(0x7F, 0xA0),
+    0x061C,
     *range(0x200B, 0x2010),
     *range(0x2028, 0x202F),
-    *range(0x2066, 0x206A),
+    *range(0x2060, 0x2070),
     0xFEFF,
+    *range(0xE0000, 0xE0080),
 ]
 """C0, C1, zero-width and direction-changing characters: invisible, and some are commands."""
 _ON_ONE_LINE: Final = {code: " " if chr(code) in "\n\r\t" else "�" for code in _CONTROLS}
-_IN_JSON: Final = {code: f"\\u{code:04x}" for code in _CONTROLS if code >= 0x7F}
+_IN_JSON: Final = {code: json.dumps(chr(code))[1:-1] for code in _CONTROLS if code >= 0x7F}
 _WIDEST_CELL: Final = 60
 
 
