@@ -13,11 +13,13 @@ Source: the special-purpose address registries of IANA (RFC 6890 and its success
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import ssl
 from collections.abc import Sequence
 from contextvars import ContextVar
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Final
@@ -28,6 +30,7 @@ from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import AddrInfoType, Connection
 from aiohttp.tracing import Trace
 
+from omnigate.flow.interim import InterimLimit
 from omnigate.flow.overheard import listener
 
 CONNECT_SECONDS: Final = 5.0
@@ -154,6 +157,8 @@ def guarded_session(
     connector = _GuardedConnector(
         socket_factory=guard.open_socket, ssl=context, limit=0, resolver=resolver
     )
+    # The client has no public way to name the protocol of its connections.
+    connector._factory = partial(InterimLimit, loop=asyncio.get_running_loop())  # type: ignore[assignment]  # noqa: SLF001
     watch = listener()
     watch.on_request_start.append(_refuse_userinfo)
     watch.on_request_redirect.append(_refuse_redirect)
