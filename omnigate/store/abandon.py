@@ -132,8 +132,8 @@ def _shortened(rows: Sequence[Any], lost_head: bool, now: int) -> dict[str, Any]
     # What a channel sends at this moment stays; a backend's lease covers more than its first item.
     taken = known.lane_state == LEASED and known.direction == "backend"
     keeps_lease = known.lane_state == LEASED and not taken
-    missing = sorted(row.sequence for row in rows if row.sequence is not None and not row.replay)
-    gap = ",".join(filter(None, [known.gap, *map(str, missing)])) or None
+    missing = {int(number) for number in known.gap.split(",")} if known.gap else set()
+    missing |= {row.sequence for row in rows if row.sequence is not None and not row.replay}
     return {
         "state": LEASED if keeps_lease else (DUE if pending else IDLE),
         "run_at": now if lost_head or taken else known.run_at,
@@ -143,7 +143,7 @@ def _shortened(rows: Sequence[Any], lost_head: bool, now: int) -> dict[str, Any]
         "first_failure_at": None if lost_head else known.first_failure_at,
         "lease_until": known.lease_until if keeps_lease else None,
         "lease_token": known.lease_token + taken,
-        "gap": gap,
+        "gap": ",".join(map(str, sorted(missing))) or None,
         "updated_at": now,
     }
 

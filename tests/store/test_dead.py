@@ -1,0 +1,176 @@
+"""Dead letters that are offered again: once, in order, with everything as new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from omnigate.model.inbound import Receipt
+from omnigate.store import dead as letters
+from omnigate.store.dead import DeadFilter, DeadReplay, drop_dead, replay_dead
+from omnigate.store.destinations import Name, register
+from omnigate.store.lanes import Claim, claim
+from omnigate.store.parts import PartResult, settle_part
+from omnigate.store.settling import Settlement, settle
+from tests.store.test_parts import queue, states
+
+
+def take(desk: Any, destination: int) -> Any:
+    (claimed,) = desk.run(claim, Claim(destination, 9, 9, 8, 60_000))
+    return claimed.leases
+
+
+def bury(desk: Any, destination: int, reason: str = "attempts") -> list[int]:
+    """Let everything that a destination is owed die; returns the letters' numbers."""
+    numbers: list[int] = []
+    while leases := take(desk, destination):
+        for lease in leases:
+            for item in lease.items:
+                last = item is lease.items[-1]
+                died = Settlement(lease, item, "dead", last=last, reason=reason, error="400")
+                desk.run(settle, died)
+                numbers.append(item.id)
+    return sorted(numbers)
+
+
+def read(desk: Any, query: Any, *args: Any, **options: Any) -> Any:
+    with desk.engine.begin() as connection:
+        return query(connection, *args, **options)
+
+
+def test_letters_are_found_by_destination_reason_and_time_in_pages(desk: Any, said: Any) -> None:
+    crm, bot = desk.add_backend("crm"), desk.add_backend("bot")
+    desk.put(said("one"))
+    early = bury(desk, crm)
+    desk.now += 60_000
+    late = bury(desk, bot, "expired")
+    begin = desk.now
+
+    def found(**wanted: Any) -> list[int]:
+        rows = read(desk, letters.list_dead, DeadFilter(**wanted), limit=50)
+        assert read(desk, letters.count_dead, DeadFilter(**wanted)) == len(rows)
+        return [row.outbox_id for row in rows]
+
+    assert found() == [*reversed(late), *reversed(early)]
+    assert found(to="crm") == found(until=begin - 1) == list(reversed(early))
+    assert found(reason="expired") == found(since=begin) == list(reversed(late))
+    assert found(to="nobody") == []
+    walked: list[int] = []
+    before = None
+    while rows := read(desk, letters.list_dead, DeadFilter(), before=before, limit=3):
+        walked += [row.outbox_id for row in rows]
+        before = (rows[-1].died_at, rows[-1].outbox_id)
+    assert walked == found()
+    assert read(desk, letters.next_dead, DeadFilter(to="bot"), late[0], 1) == [late[1]]
+    assert desk.run(drop_dead, [*early, 999]) == [len(early)]
+    assert found() == list(reversed(late))
+
+
+def test_replayed_letters_stand_in_order_in_a_lane_beside_the_live_one(
+    desk: Any, said: Any
+) -> None:
+    crm = desk.add_backend("crm")
+    desk.put(said("one"), said("two"))
+    dead = bury(desk, crm)
+    desk.put(said("live"))
+    desk.now += 1000
+    (done,) = desk.run(replay_dead, DeadReplay([*reversed(dead), dead[0], 999], {crm}))
+    assert done.done == dead
+    assert done.refused == {}
+    live, again = sorted(take(desk, crm), key=lambda lease: len(lease.stream))
+    assert again.stream == f"{live.stream}#replay"
+    assert [item.sequence for item in again.items] == [1, 2, 3]
+    assert [item.sequence for item in live.items] == [4]
+    assert live.gap == [1, 2, 3]
+    assert again.gap == []
+    assert all(item.replay and item.attempts == 0 for item in again.items)
+    assert all(item.expires_at == desk.now + 432_000_000 for item in again.items)
+    assert read(desk, letters.count_dead, DeadFilter()) == 0
+    for item in again.items:
+        last = item is again.items[-1]
+        desk.run(settle, Settlement(again, item, "dead", last=last, reason="x", error="x"))
+    assert len(desk.rows("SELECT * FROM lane")) == 1, "the lane beside is gone"
+    assert read(desk, letters.count_dead, DeadFilter()) == 3, "it may die once more"
+
+
+@pytest.fixture
+def app(desk: Any) -> int:
+    (health,) = desk.run(register, Name("channel", "app"))
+    return int(health.destination_id)
+
+
+def fail(desk: Any, app: int, message: str, sent: int) -> None:
+    """Send so many parts of a message, and let the next one fail for good."""
+    (lease,) = take(desk, app)
+    for number in range(sent):
+        desk.run(settle_part, PartResult(message, number, "sent", f"p-{number}"))
+    desk.run(settle_part, PartResult(message, sent, "failed", error="blocked"))
+    died = Settlement(lease, lease.items[0], "dead", last=True, reason="blocked", error="blocked")
+    desk.run(settle, died)
+
+
+def state(desk: Any, message: str) -> tuple[str, str | None]:
+    (row,) = desk.rows("SELECT state, error FROM message WHERE id = :id", id=message)
+    return row.state, row.error
+
+
+def test_of_a_message_only_what_did_not_arrive_is_sent_again(desk: Any, app: int) -> None:
+    message = queue(desk, app, "anna", parts=3)
+    fail(desk, app, message, sent=1)
+    assert state(desk, message) == ("failed", "blocked")
+    (number,) = [row.outbox_id for row in desk.rows("SELECT outbox_id FROM dead")]
+    desk.run(replay_dead, DeadReplay([number], {app}))
+    assert states(desk, message) == [("sent", "p-0"), ("queued", None), ("queued", None)]
+    assert state(desk, message) == ("queued", None)
+    (lease,) = take(desk, app)
+    assert lease.items[0].ended == ""
+    assert (lease.items[0].job.part.index, lease.items[0].job.doubts) == (1, 0)
+    desk.run(settle_part, PartResult(message, 1, "sent", "p-1"))
+    desk.run(settle_part, PartResult(message, 2, "sent", "p-2"))
+    desk.run(settle, Settlement(lease, lease.items[0], "delivered", last=True))
+    assert state(desk, message) == ("sent", None)
+    told = [row.type for row in desk.rows("SELECT type FROM event ORDER BY position")]
+    assert told[-3:] == ["message.failed", "delivery.dead", "message.sent"]
+
+
+def test_a_receipt_for_the_send_of_before_does_not_end_the_new_one(
+    desk: Any, app: int, said: Any
+) -> None:
+    def refusal(external_id: str) -> Any:
+        return said(external_id, "anna", item=Receipt, message_id="p-0", state="failed")
+
+    message = queue(desk, app, "anna", parts=2)
+    fail(desk, app, message, sent=1)
+    desk.put(refusal("1"))
+    (number,) = [row.outbox_id for row in desk.rows("SELECT outbox_id FROM dead")]
+    desk.run(replay_dead, DeadReplay([number], {app}))
+    assert states(desk, message) == [("queued", None), ("queued", None)]
+    desk.put(refusal("2"))
+    assert state(desk, message) == ("queued", None)
+
+
+def test_what_cannot_be_offered_again_stays_and_says_why(desk: Any, app: int, said: Any) -> None:
+    crm, gone = desk.add_backend("crm"), desk.add_backend("gone")
+    message = queue(desk, app, "anna")
+    (lease,) = take(desk, app)
+    desk.run(settle_part, PartResult(message, 0, "unknown", error="no answer"))
+    died = Settlement(lease, lease.items[0], "dead", last=True, reason="unknown", error="?")
+    desk.run(settle, died)
+    desk.run(settle_part, PartResult(message, 0, "sent", "p-1"))
+    (sent,) = [row.outbox_id for row in desk.rows("SELECT outbox_id FROM dead")]
+    erased, kept, *_ = bury(desk, crm)
+    for_nobody = bury(desk, gone)[0]
+    position = desk.rows("SELECT position FROM dead WHERE outbox_id = :id", id=erased)[0].position
+    with desk.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM event_body WHERE position = ?", (position,))
+    (done,) = desk.run(replay_dead, DeadReplay([sent, erased, kept, for_nobody], {app, crm}))
+    assert done.done == [kept]
+    assert done.refused == {
+        sent: "the message was sent meanwhile",
+        erased: "what it said was erased",
+        for_nobody: "there is no backend gone in the configuration any more",
+    }
+    left = {row.outbox_id for row in desk.rows("SELECT outbox_id FROM dead")}
+    assert {sent, erased, for_nobody} <= left
+    assert kept not in left
