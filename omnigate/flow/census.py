@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from omnigate.store.backlog import Backlog, count_backlog
@@ -15,8 +16,10 @@ SHARE: Final = 20
 class Census:
     """Counts the backlog for whoever asks, and says the same again while that is recent enough."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` returns seconds and never goes back."""
         self._store = store
+        self._clock = clock
         self._known = Backlog()
         self._good_until = 0.0
 
@@ -25,9 +28,9 @@ class Census:
 
         Raises `StoreError`.
         """
-        began = time.monotonic()
+        began = self._clock()
         if began >= self._good_until:
             self._known = await self._store.read(count_backlog)
-            ended = time.monotonic()
+            ended = self._clock()
             self._good_until = ended + (SHARE - 1) * (ended - began)
         return self._known
