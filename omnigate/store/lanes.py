@@ -1,8 +1,8 @@
 """Lanes: claiming what is due.
 
-A claim leases whole lanes, never items: of a destination's due lanes, first those without failures by
-priority and age, then the retrying ones, the longest due first, as far as they may. What a lane owes
-next comes with it. How it ends is `omnigate.store.settling`.
+A claim leases whole lanes, never items: of a destination's due lanes, first a share by age alone, then
+those without failures by priority and age, then the retrying ones, the longest due first, as far as they
+may. What a lane owes next comes with it. How it ends is `omnigate.store.settling`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Claim:
     """How many items of each lane come along at most."""
     lease_ms: int
     elders: int = 0
-    """How many lanes are taken by age whatever their priority, so that nobody starves."""
+    """How many lanes are taken by age, whatever their priority and their past: nobody starves."""
 
 
 @dataclass(slots=True)
@@ -106,18 +106,14 @@ def claim(transaction: Transaction, items: Sequence[Claim]) -> list[Claimed]:
 def _claim(transaction: Transaction, wanted: Claim) -> Claimed:
     connection, now = transaction.connection, transaction.now
     keys = {"destination": wanted.destination_id, "now": now, "until": now + wanted.lease_ms}
-    rows: list[Any] = []
-    if wanted.elders > 0:
-        longest = _longest_waiting(connection, wanted.destination_id)
-        if longest is not None:
-            elders = min(wanted.elders, wanted.lanes)
-            rows += _LEASE_ELDERS.run(connection, {**keys, "of_priority": longest, "free": elders})
+    rows = _lease_elders(connection, wanted, keys) if wanted.elders > 0 else []
+    again = sum(bool(row.retrying) for row in rows)
     if len(rows) < wanted.lanes:
         rows += _LEASE_FRESH.run(connection, {**keys, "free": wanted.lanes - len(rows)})
     next_due_at = None
     if len(rows) < wanted.lanes:
         [due] = _NEXT_DUE.run(connection, keys)
-        free = min(wanted.retrying, wanted.lanes - len(rows))
+        free = min(wanted.retrying - again, wanted.lanes - len(rows))
         if free > 0 and due.retrying is not None and due.retrying <= now:
             rows += _LEASE_RETRYING.run(connection, {**keys, "free": free})
             [due] = _NEXT_DUE.run(connection, keys)
@@ -140,8 +136,30 @@ def _claim(transaction: Transaction, wanted: Claim) -> Claimed:
     return Claimed(list(leases.values()), next_due_at if len(leases) < wanted.lanes else None)
 
 
-def _longest_waiting(connection: Connection, destination_id: int) -> int | None:
-    """Return the priority whose first lane waits longest; None when all lanes have the same."""
+def _lease_elders(connection: Connection, wanted: Claim, keys: dict[str, int]) -> list[Any]:
+    """Lease lanes by age alone, so that neither a low priority nor a failure makes one starve."""
+    elders = min(wanted.elders, wanted.lanes)
+    longest = _longest_waiting(connection, wanted.destination_id)
+    [due] = _NEXT_DUE.run(connection, keys)
+    fresh = longest[0] if longest else due.fresh
+    retrying = due.retrying if due.retrying is not None and due.retrying <= keys["now"] else None
+    if wanted.retrying > 0 and _is_older(retrying, fresh):
+        free = min(elders, wanted.retrying)
+        return list(_LEASE_RETRYING.run(connection, {**keys, "free": free}))
+    if longest is None:
+        return []
+    return list(_LEASE_ELDERS.run(connection, {**keys, "of_priority": longest[1], "free": elders}))
+
+
+def _is_older(retrying: int | None, fresh: int | None) -> bool:
+    return retrying is not None and fresh is not None and retrying < fresh
+
+
+def _longest_waiting(connection: Connection, destination_id: int) -> tuple[int, int] | None:
+    """Return since when, and with which priority, the first attempt that waits longest is due.
+
+    None when all have the same priority: the first of them is the one.
+    """
     keys = {"destination": destination_id}
     [span] = _PRIORITIES.run(connection, keys)
     if span.least == span.most:
@@ -151,7 +169,7 @@ def _longest_waiting(connection: Connection, destination_id: int) -> int | None:
     while found := _NEXT_PRIORITY.run(connection, {**keys, "above": above}):
         above = found[0].priority
         heads.append((found[0].run_at, above))
-    return min(heads)[1]
+    return min(heads)
 
 
 def _fill(transaction: Transaction, wanted: Claim, leases: dict[str, Lease]) -> None:
