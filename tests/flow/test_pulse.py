@@ -67,13 +67,26 @@ async def test_counting_that_takes_long_is_done_rarely(
 
     monkeypatch.setattr(census, "count_backlog", count)
     async with open_store(f"sqlite:///{tmp_path}/store.db") as store:
-        asked = Census(store, lambda: clock.now)
+        asked = Census(store, lambda: clock.now, lambda: clock.now)
         for _ in range(1000):
             await asked.take()
             clock.now += 0.1
         passed = clock.now
     assert 0.5 * counted <= passed / census.SHARE + 0.5
     assert counted >= passed / (0.5 * census.SHARE) - 1, "it is not older than it must be either"
+
+
+@pytest.mark.anyio
+async def test_counting_that_costs_nothing_is_done_whenever_somebody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[Backlog] = []
+    monkeypatch.setattr(census, "count_backlog", lambda _: counted.append(Backlog()))
+    async with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+        asked = Census(store, lambda: 1.0, lambda: 1.0)
+        for _ in range(10):
+            await asked.take()
+    assert len(counted) == 10
 
 
 class Clock:
