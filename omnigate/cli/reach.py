@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from anyio.from_thread import start_blocking_portal
 
-from omnigate import config
+from omnigate import config, plugins
 from omnigate.cli.client import Client, Unreachable
 from omnigate.cli.failure import Failed, NotRunning
 from omnigate.cli.terminal import note
@@ -27,18 +27,20 @@ def running(path: Path | None) -> Iterator[Client]:
 
 
 @contextmanager
-def store(path: Path | None) -> Iterator[Client]:
+def store(path: Path | None, *, routes: bool = False) -> Iterator[Client]:
     """Yield a client of the running daemon, or of the store alone when there is none.
 
-    Without a daemon the store is opened for this command only and answers in the same words.
+    Without a daemon the store is opened for this command only and answers in the same words. ``routes``:
+    the command brings about events, which are owed to the backends of the whole configuration.
     """
     outline = config.outline(path)
     client = Client(outline.settings.socket)
     if client.reachable():
         yield client
         return
-    note("The daemon is not running: reading the store itself.")
-    with _offline(outline, makes_plugins=False) as client:
+    note("The daemon is not running: using the store itself.")
+    loaded = config.load(path, plugins.load) if routes else outline
+    with _offline(loaded, makes_plugins=routes) as client:
         yield client
 
 
@@ -57,8 +59,10 @@ def examined(loaded: Config) -> Iterator[Client]:
 @contextmanager
 def _offline(loaded: Config, *, makes_plugins: bool) -> Iterator[Client]:
     # Opening the store brings in the database: only commands that need it pay for that.
-    from omnigate import gateway  # noqa: PLC0415
+    from omnigate import gateway, logs  # noqa: PLC0415
 
+    # What is logged on the way must not get into the answer.
+    logs.configure("warning", "auto")
     ended: Failed | typer.Exit | typer.Abort | None = None
     with (
         start_blocking_portal() as portal,

@@ -131,15 +131,37 @@ class Erasure:
         return count
 
     async def _empty_messages(self, known: Person, done: Erased) -> None:
+        uploads: set[str] = set()
         for row in known.conversations:
             after = ""
             while ids := await self._store.read(person.message_ids_of, row.id, after):
                 emptied = await self._store.writer.do(erase.empty_messages, ids)
                 done.messages += emptied.messages
-                for some in _pieces(emptied.hashes, FILES):
-                    files = ForgottenFiles(some, self._discard)
-                    done.files += await self._store.writer.do(erase.forget_files, files)
+                done.files += await self._forget_files(emptied.hashes)
+                uploads.update(emptied.uploads)
                 after = ids[-1]
+        if uploads:
+            done.files += await self._forget_uploads(uploads)
+
+    async def _forget_uploads(self, uploads: set[str]) -> int:
+        """Remove those files that a CRM sent to this person and to nobody else."""
+        # No message can be older than a file that was uploaded for it.
+        after: str | None = "msg_" + min(uploads).partition("_")[2]
+        while after is not None and uploads:
+            others, after = await self._store.read(person.still_sent, uploads, after)
+            uploads = uploads - others
+        count = 0
+        for some in _pieces(sorted(uploads), erase.CHUNK):
+            hashes = await self._store.writer.do(erase.forget_uploads, some)
+            count += await self._forget_files(hashes)
+        return count
+
+    async def _forget_files(self, hashes: Sequence[str]) -> int:
+        count = 0
+        for some in _pieces(hashes, FILES):
+            files = ForgottenFiles(some, self._discard)
+            count += await self._store.writer.do(erase.forget_files, files)
+        return count
 
     async def _blank(self, known: Person, done: Erased, tell: Tell) -> None:
         for row in known.conversations:

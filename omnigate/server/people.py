@@ -137,7 +137,8 @@ async def _sections(call: Call, known: Person) -> AsyncIterator[tuple[str, list[
     for row in known.conversations:
         after = ""
         while ids := await store.read(person.message_ids_of, row.id, after):
-            files = await store.read(person.files_of, ids)
+            said = await store.read(read_messages, ids)
+            files = await store.read(person.files_of, said.values())
             yield "files", [export.file_record(file) for file in files]
             after = ids[-1]
 

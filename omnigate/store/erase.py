@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from sqlalchemy import (
     BindParameter,
     bindparam,
@@ -89,6 +89,8 @@ class Emptied:
     messages: int = 0
     hashes: list[str] = field(default_factory=list)
     """Of the files that they bore."""
+    uploads: list[str] = field(default_factory=list)
+    """Ids of files that a CRM had uploaded and sent with them: others may have got them too."""
 
 
 def remove_person(transaction: Transaction, items: Sequence[Removal]) -> list[list[str]]:
@@ -102,6 +104,19 @@ def remove_person(transaction: Transaction, items: Sequence[Removal]) -> list[li
 def empty_messages(transaction: Transaction, items: Sequence[Sequence[str]]) -> list[Emptied]:
     """Take out what messages say, and their files; those that were not sent yet have failed."""
     return [_empty(transaction, list(ids)) for ids in items]
+
+
+def forget_uploads(transaction: Transaction, items: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Delete the rows of uploaded files; return the hashes of their bytes."""
+    results = []
+    for ids in items:
+        hashes = transaction.connection.scalars(
+            delete(attachment)
+            .where(attachment.c.id.in_(ids), attachment.c.message_id.is_(None))
+            .returning(attachment.c.sha256)
+        )
+        results.append([digest for digest in hashes if digest is not None])
+    return results
 
 
 def write_blanked(transaction: Transaction, items: Sequence[Sequence[Blanked]]) -> list[int]:
@@ -194,7 +209,17 @@ def _empty(transaction: Transaction, ids: list[str]) -> Emptied:
     connection.execute(delete(attachment).where(attachment.c.message_id.in_(ids)))
     _forget_keys(transaction, rows)
     forget_answers(transaction, list(connection.scalars(_DONE_OF_MESSAGES, keys)))
-    return Emptied(len(rows), hashes)
+    return Emptied(len(rows), hashes, _uploads(rows))
+
+
+def _uploads(rows: Sequence[Any]) -> list[str]:
+    """Return the ids of files that outbound messages were sent with."""
+    return [
+        file["id"]
+        for row in rows
+        if row.content is not None
+        for file in from_json(row.content)["attachments"]
+    ]
 
 
 def _forget_keys(transaction: Transaction, rows: Sequence[Any]) -> None:

@@ -5,13 +5,13 @@ Pages are short reads, each for itself: somebody with very much history holds up
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 from sqlalchemy import Connection, and_, or_, select
 
-from omnigate.model.event import EventType
+from omnigate.model.event import EventType, Message
 from omnigate.store.blank import blank_envelope
 from omnigate.store.erase import Blanked
 from omnigate.store.schema import (
@@ -27,6 +27,7 @@ from omnigate.store.schema import (
 
 PAGE: Final = 200
 
+_LOOKED_AT: Final = 2000
 _SHORTEST_NEEDLE: Final = 5
 """What is shorter stands in too many requests to name anybody."""
 
@@ -128,10 +129,34 @@ def message_ids_of(connection: Connection, conversation_id: str, after: str) -> 
     return list(connection.scalars(query.order_by(message.c.id).limit(PAGE)))
 
 
-def files_of(connection: Connection, message_ids: Sequence[str]) -> list[Any]:
+def files_of(connection: Connection, messages: Iterable[Message]) -> list[Any]:
     """Return what is known of the files of messages."""
-    query = select(attachment).where(attachment.c.message_id.in_(message_ids))
+    ids = [file.id for message in messages for file in message.attachments]
+    query = select(attachment).where(attachment.c.id.in_(ids))
     return list(connection.execute(query.order_by(attachment.c.id)))
+
+
+def still_sent(
+    connection: Connection, uploads: Collection[str], after: str
+) -> tuple[set[str], str | None]:
+    """Return those uploads that messages beyond one were sent with, and where to look on; None: the end.
+
+    Goes through messages a page at a time: nothing says who got a file but the messages themselves.
+    """
+    rows = connection.execute(
+        select(message.c.id, message.c.content)
+        .where(message.c.id > after, message.c.direction == "outbound")
+        .order_by(message.c.id)
+        .limit(_LOOKED_AT)
+    ).all()
+    found = {
+        upload
+        for row in rows
+        if row.content is not None
+        for upload in uploads
+        if upload in row.content
+    }
+    return found, rows[-1].id if len(rows) == _LOOKED_AT else None
 
 
 def blanked(rows: Sequence[Any]) -> list[Blanked]:

@@ -1,0 +1,209 @@
+"""S45: a person is erased, and nothing of what was said is found anywhere in the store's directory."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+NAME = "Zanna-cAnary7"
+OTHER = "Borya-stays8"
+CANARIES = (
+    NAME,
+    "tel+cAnary7",
+    "said-cAnary7",
+    "answered-cAnary7",
+    "file-cAnary7",
+    "refused-cAnary7",
+    "context-cAnary7",
+)
+FILE = b"file-cAnary7 " * 50
+LONG = "x" * 3000
+"""Makes rows overflow their page, as long messages do."""
+
+
+def run(daemon: Any, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "omnigate", *arguments],
+        cwd=daemon.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def found(folder: Path, canaries: tuple[str, ...] = CANARIES) -> list[str]:
+    """Return where in the store's directory something personal stands: database, log and files."""
+    places = []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.name in ("omnigate.toml", "log"):
+            continue
+        content = path.read_bytes()
+        places += [f"{path.name}: {one}" for one in canaries if one.encode() in content]
+        places += [f"{path.name}: {one}, in its name" for one in canaries if one in path.name]
+    return places
+
+
+def say(daemon: Any, number: int, who: str = "cAnary7", **more: Any) -> None:
+    message = {
+        "external_id": f"m-{who[:2]}-{number}",
+        "conversation": f"tel+{who}",
+        "sender": {
+            "address": f"app:tel+{who}",
+            "display_name": NAME if who == "cAnary7" else OTHER,
+        },
+        "text": f"said-{who} {number} {LONG}",
+        **more,
+    }
+    status, answer = daemon.request("POST", "/channels/app/messages", message)
+    assert status == 202, answer
+
+
+def contact(daemon: Any, who: str = "cAnary7") -> str:
+    listed = daemon.get(f"/v1/contacts?address=app:tel%2B{who}")["items"]
+    return str(listed[0]["id"])
+
+
+def live_a_little(daemon: Any, receiver: Any, answer: Any, until: Callable[..., Any]) -> str:
+    """Have a person write, be answered, send a file, be refused by the CRM; return the contact."""
+    receiver.crm.behave = lambda delivery: (
+        answer(422, b"refused-cAnary7 " + str(delivery.text).encode())
+        if "poison" in str(delivery.text)
+        else answer()
+    )
+    receiver.answers.behave = lambda delivery: (
+        answer(400, b"refused-cAnary7")
+        if "bad" in str(delivery.json.get("text"))
+        else answer(200, b'{"external_id": "out-1"}')
+    )
+    for number in range(30):
+        say(daemon, number, context={"page": f"https://shop.example/context-cAnary7/{number}"})
+        say(daemon, number, "stays8")
+    say(daemon, 30, text="poison said-cAnary7")
+    who = contact(daemon)
+    conversation = daemon.get(f"/v1/conversations?contact={who}")["items"][0]["id"]
+    file = upload(daemon)
+    daemon.send(
+        {"conversation": conversation}, "answered-cAnary7", key="k-1", attachments=[{"id": file}]
+    )
+    daemon.send({"conversation": conversation}, "bad answered-cAnary7")
+    until(lambda: receiver.crm.of("message.failed"), "a message was refused")
+    return who
+
+
+def upload(daemon: Any) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=10)
+    headers = {"authorization": f"Bearer {daemon.token}", "content-type": "text/plain"}
+    try:
+        connection.request("POST", "/v1/media?name=file-cAnary7.txt", FILE, headers)
+        answered = connection.getresponse()
+        assert answered.status == 201
+        return str(json.loads(answered.read())["id"])
+    finally:
+        connection.close()
+
+
+def test_after_an_erasure_nothing_that_was_said_is_anywhere(
+    new_daemon: Any, receiver: Any, answer: Any, until: Any, tmp_path: Path
+) -> None:
+    """Told first, erased then, and somebody new afterwards; history has no holes."""
+    daemon = new_daemon(schedule="[0.2]").start()
+    scopes = ("messages:send", "messages:read", "events:read", "contacts:write", "media")
+    asked = [word for scope in scopes for word in ("--scope", scope)]
+    daemon._api_token = daemon.omnigate("token", "create", "all", *asked)
+    who = live_a_little(daemon, receiver, answer, until)
+    assert {place.split(": ")[1] for place in found(daemon.folder)} >= set(CANARIES)
+    conversation = daemon.get(f"/v1/conversations?contact={who}")["items"][0]["id"]
+    history = daemon.get("/v1/events?limit=200")["items"]
+    check_export(daemon, who, tmp_path / "zanna.json", tmp_path / "files")
+
+    told = run(daemon, "contact", "erase", who, "--yes", "--reason", "asked for")
+    assert f"Erased {who}: 33 messages" in told.stdout
+    assert found(daemon.folder) == []
+    assert found(daemon.folder, ("said-stays8", OTHER))
+
+    erased = until(lambda: receiver.crm.of("contact.erased"), "backends hear of it")[0].json
+    assert erased["data"]["contact"]["id"] == erased["contact"]["id"] == who
+    assert erased["data"]["contact"]["reason"] == "asked for"
+    assert erased["contact"]["addresses"] == []
+    kept = [(one["id"], one["type"], one["sequence"]) for one in history]
+    later = daemon.get("/v1/events?limit=200")["items"]
+    assert [(one["id"], one["type"], one["sequence"]) for one in later][: len(kept)] == kept
+    assert json.loads(run(daemon, "db", "check", "--json").stdout)["ok"]
+
+    left = run(daemon, "contact", "export", who).stdout
+    assert not [canary for canary in CANARIES if canary in left]
+    check_that_only_somebody_new_is_there(daemon, who, conversation)
+
+
+def check_export(daemon: Any, who: str, target: Path, files: Path) -> None:
+    run(daemon, "contact", "export", who, "--output", str(target), "--files", str(files))
+    assert target.stat().st_mode & 0o077 == 0
+    known = json.loads(target.read_text())
+    assert [one["id"] for one in known["contacts"]] == [who]
+    assert [one["address"] for one in known["addresses"]] == ["app:tel+cAnary7"]
+    assert [one["external_id"] for one in known["conversations"]] == ["tel+cAnary7"]
+    sequences = [one["sequence"] for one in known["events"] if one["sequence"] is not None]
+    assert sequences == list(range(1, len(sequences) + 1))
+    assert len(known["messages"]) == 33
+    assert {"answered-cAnary7", "bad answered-cAnary7"} <= {
+        one["text"] for one in known["messages"]
+    }
+    assert [one["name"] for one in known["files"]] == ["file-cAnary7.txt"]
+    (saved,) = files.iterdir()
+    assert saved.read_bytes() == FILE
+    assert saved.stat().st_mode & 0o077 == 0
+    assert "stays8" not in target.read_text()
+
+
+def check_that_only_somebody_new_is_there(daemon: Any, who: str, conversation: str) -> None:
+    for method, body in (("GET", None), ("PATCH", {"display_name": "x"}), ("DELETE", None)):
+        status, _ = daemon.request(method, f"/v1/contacts/{who}", body, token=daemon.token)
+        assert status == 410
+    message = {"to": {"conversation": conversation}, "text": "still there?"}
+    status, _ = daemon.request("POST", "/v1/messages", message, token=daemon.token)
+    assert status == 410
+    say(daemon, 100)
+    assert contact(daemon) != who
+    (fresh,) = daemon.get(f"/v1/conversations?contact={contact(daemon)}")["items"]
+    assert fresh["id"] != conversation
+    assert fresh["last_sequence"] == 2
+
+
+def test_what_is_still_owed_about_an_erased_person_never_goes_out(
+    new_daemon: Any, receiver: Any, until: Any
+) -> None:
+    """Erased without a daemon, while the CRM was down; what others said goes out when it is back."""
+    receiver.down()
+    daemon = new_daemon(schedule="[0.5]").start()
+    for number in range(230):
+        say(daemon, number)
+    say(daemon, 1, "stays8")
+    who = contact(daemon)
+    daemon.stop()
+    refused = {
+        (who,): (2, "Add --yes"),
+        ("ctc_" + "0" * 26, "--yes"): (1, "no such contact"),
+        ("app:nobody", "--yes"): (1, "Nobody is known"),
+        ("zanna", "--yes"): (2, "neither"),
+    }
+    for arguments, (code, words) in refused.items():
+        assert words in run(daemon, "contact", "erase", *arguments, code=code).stderr
+    told = run(daemon, "contact", "erase", "app:tel+cAnary7", "--yes", "--json")
+    assert "The daemon is not running" in told.stderr
+    assert json.loads(told.stdout)["cancelled"] == 231
+    assert found(daemon.folder) == []
+    assert "erased already" in run(daemon, "contact", "erase", who, "--yes", code=1).stderr
+    assert json.loads(run(daemon, "db", "check", "--json").stdout)["ok"]
+    receiver.up()
+    daemon.start()
+    until(lambda: "said-stays8" in str(receiver.crm.texts()), "others are served")
+    assert "cAnary7" not in str(receiver.crm.deliveries)
