@@ -87,6 +87,9 @@ class Housekeeper:
             await self._expire(now)
             if shrinks:
                 await self._shrink()
+            # The engine moves its log by itself and is silent where it cannot: a log that grows for
+            # ever, and a disk that fails there, are found here.
+            await self._store.writer.truncate_log()
         except StoreError as error:
             now.error = str(error)
             log.warning("round not finished; the next one goes on", error=str(error))

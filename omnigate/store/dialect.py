@@ -30,7 +30,7 @@ _FATAL_CODES: Final = frozenset(
 
 def disk_failure(error: BaseException) -> BaseException | None:
     """Return the driver's error if it means that the file cannot be trusted any more."""
-    original = error.orig if isinstance(error, DBAPIError) else None
+    original = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     return original if code in _FATAL_CODES else None
 

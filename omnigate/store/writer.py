@@ -326,14 +326,17 @@ class Writer:
         if self._connection is None:
             self._connection = self._connect()
         work = partial(truncate_log, self._connection)
+        is_empty, fatal = False, None
         try:
             is_empty = await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except Exception as error:  # whatever the engine refuses, turns go on
+        except Exception as error:  # what the engine refuses for lack of room it does another time
             log.error("the store's log could not be emptied", error=str(error))
-            is_empty = False
+            fatal = disk_failure(error)
         for done in waiting:
             if not done.done():
                 done.set_result(is_empty)
+        if fatal is not None:
+            self._fail_all(fatal)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -342,4 +345,4 @@ class Writer:
 
 
 def _disk_error(cause: BaseException) -> StoreError:
-    return StoreError(f"the disk failed while committing: {cause}")
+    return StoreError(f"the disk failed under the store: {cause}")

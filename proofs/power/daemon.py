@@ -140,12 +140,16 @@ class Daemon:
     def api_token(self) -> str:
         """Return a token for sending and uploading, made as an operator makes one."""
         if self._api_token is None:
-            command = [sys.executable, "-c", CLI, "token", "create", "crm", "--config"]
-            command += [str(self._folder / "omnigate.toml")]
-            command += ["--scope", "messages:send", "--scope", "media"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-            self._api_token = done.stdout.strip()
+            scopes = ("--scope", "messages:send", "--scope", "media")
+            self._api_token = self.run("token", "create", "crm", *scopes)
         return self._api_token
+
+    def run(self, *words: str) -> str:
+        """Run the command line as an operator does, whether it succeeds or not; return what it printed."""
+        command = [sys.executable, "-c", CLI, *words, "--config"]
+        command += [str(self._folder / "omnigate.toml")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return done.stdout.strip()
 
     def ask(self, method: str, path: str, body: object = None, *, token: str = TOKEN) -> Said:
         """Make one call on a connection of its own; raises ``OSError`` when nobody answers."""

@@ -51,7 +51,7 @@ def test_a_log_that_cannot_be_trusted_ends_the_daemon_and_nobody_was_told_yes(
         with spoilt(daemon, log_of(daemon), call, error, when) as trace:
             assert daemon.wait_for_end() == 1
         assert "(INJECTED)" in trace.read_text()
-        assert '"the disk failed while committing' in daemon.log
+        assert '"the disk failed under the store' in daemon.log
         assert "Traceback" not in daemon.log
         # Whatever supervises it starts it again; those who write have not gone away.
         daemon.start()
@@ -115,7 +115,34 @@ def test_a_database_that_cannot_be_read_ends_the_daemon_and_nothing_is_lost(
     with spoilt(daemon, daemon.store, "pread64", "EIO", "1+") as trace, writing.writing():
         assert daemon.wait_for_end() == 1
     assert "(INJECTED)" in trace.read_text()
-    assert '"the disk failed while committing' in daemon.log
+    assert '"the disk failed under the store' in daemon.log
+    daemon.start()
+    with writing.writing():
+        writing.wait_for_more(10)
+    daemon.kill()
+    assert found(disk, writing) == SOUND
+
+
+@pytest.mark.parametrize(("call", "error"), [("pwrite64", "EIO"), ("fdatasync", "EIO")])
+def test_a_log_that_cannot_be_moved_into_the_database_ends_the_daemon_and_nothing_is_lost(
+    call: str,
+    error: str,
+    disk: Path,
+    new_daemon: Callable[..., Daemon],
+    spoilt: Any,
+    customers: Any,
+    found: Any,
+) -> None:
+    """SQLite checkpoints by itself and says nothing when that fails; housekeeping asks it to."""
+    daemon = new_daemon()
+    with customers(daemon).writing() as writing:
+        writing.wait_for_more(100)
+        with spoilt(daemon, daemon.store, call, error, "1+") as trace:
+            writing.wait_for_more(10)
+            daemon.run("db", "prune")
+            assert daemon.wait_for_end() == 1
+    assert "(INJECTED)" in trace.read_text()
+    assert '"the disk failed under the store' in daemon.log
     daemon.start()
     with writing.writing():
         writing.wait_for_more(10)
