@@ -136,7 +136,7 @@ def cancel(
 
     What was sent of it stays sent.
     """
-    with store(config_path) as client:
+    with store(config_path, routes=True) as client:
         answer = client.post(f"/v1/messages/{segment(message)}/cancel")
     if as_json:
         terminal.say_json(answer)

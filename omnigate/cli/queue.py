@@ -136,7 +136,7 @@ def drop(
             "It is not clear what to drop.", "Give numbers of items, or --to, --stream, or --all."
         )
     selection: dict[str, Any] = {"ids": items} if items else filters or {"all": True}
-    with store(config_path) as client:
+    with store(config_path, routes=True) as client:
         total = portions.agreed(
             client,
             "/admin/queue/drop",
