@@ -125,6 +125,10 @@ proof-kill: $(DEV_STAMP)  ## Kill the daemon LOOPS times (500) at random moments
 proof-soak: $(DEV_STAMP)  ## Constant load for MINUTES (10) at RATE (200) a second: nothing grows
 	@$(BIN)/python -m proofs.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),200) $(if $(SEED),--seed $(SEED))
 
+.PHONY: bench-claims
+bench-claims: $(DEV_STAMP)  ## What a claim costs with 10 thousand, 1 and 10 million messages (13 GB, minutes)
+	@$(BIN)/python bench/claims.py $(BENCH)
+
 .PHONY: clean
 clean:  ## Remove everything that make has made
 	@rm -rf $(VENV) node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .schemathesis
