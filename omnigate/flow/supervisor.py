@@ -23,6 +23,8 @@ FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
 STEADY_SECONDS: Final = 60.0
 """After running for so long a channel's next failure counts as the first again."""
+PROVEN_SECONDS: Final = 30.0
+"""After running for so long a channel that was down counts as up, unless it says so earlier itself."""
 STOP_SECONDS: Final = 10.0
 DOWN: Final = frozenset({"down", "stopped"})
 """States in which a channel does not do its work."""
@@ -116,12 +118,18 @@ class ChannelRunner:
         self._scope.cancel()
         await self._ended.wait()
 
+    def _is_back(self) -> None:
+        if self.reported == "down":
+            self.report("up")
+
     async def _run(self, channel: Channel) -> None:
         pause = FIRST_PAUSE_SECONDS
         loop = asyncio.get_running_loop()
+        self.report("up")
         while True:
             started = loop.time()
-            self.report("up")
+            # Not at once: a platform that is still away would be up and down again at every try.
+            proven = loop.call_later(PROVEN_SECONDS, self._is_back)
             try:
                 await self._run_once(channel)
                 return
@@ -133,6 +141,8 @@ class ChannelRunner:
             except Exception as error:
                 log.exception("channel failed", name=self.name)
                 self.report("down", f"{type(error).__name__}: {error}")
+            finally:
+                proven.cancel()
             if loop.time() - started > STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             await asyncio.sleep(pause)
