@@ -80,6 +80,7 @@ class Daemon:
         self._folder, self._prelude = folder, prelude
         self._process: subprocess.Popen[bytes] | None = None
         self._api_token: str | None = None
+        self._log_bytes = 0
         self.store = disk / "data" / "store.db"
         config = folder / "omnigate.toml"
         config.write_text(
@@ -99,6 +100,7 @@ class Daemon:
         """Run it, below another program if one is given, until it is ready."""
         command = [*below, sys.executable, "-c", f"{self._prelude}\n{CLI}", "run", "--config"]
         with (self._folder / "log").open("ab") as log:
+            self._log_bytes = log.tell()
             self._process = subprocess.Popen(
                 [*command, str(self._folder / "omnigate.toml")], stdout=log, stderr=log
             )
@@ -115,6 +117,11 @@ class Daemon:
     def log(self) -> str:
         """All that it has logged, in all its lives."""
         return (self._folder / "log").read_text()
+
+    @property
+    def log_since_start(self) -> str:
+        """What it has logged in this life."""
+        return (self._folder / "log").read_bytes()[self._log_bytes :].decode()
 
     def runs(self) -> bool:
         """Tell whether the process is there."""

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from proofs.power.daemon import ATTACHABLE, Daemon, wait_until
 from proofs.power.judge import Verdict
 
@@ -20,45 +18,79 @@ assert inbox.FULL_SECONDS > 0
 inbox.FULL_SECONDS = 0.0
 """
 
+TRUSTING = f"""
+{ATTACHABLE}
+import omnigate.store.writer as writer
+assert writer.disk_failure
+writer.disk_failure = lambda error: None
+"""
+HASTY = f"""
+{ATTACHABLE}
+import asyncio
+from omnigate.channel import Recorded
+from omnigate.flow.inbox import Inbox
+put, tasks = Inbox.put, []
+async def hasty(self, *what, **more):
+    tasks.append(asyncio.ensure_future(put(self, *what, **more)))
+    return [Recorded(None, None, None) for _ in what[1]]
+Inbox.put = hasty
+"""
+FATAL = (
+    ("fdatasync", "EIO", "2"),
+    ("fdatasync", "ENOSPC", "1"),
+    ("pwrite64", "EIO", "1"),
+    ("pwrite64", "EIO", "10"),
+)
+
 
 def log_of(daemon: Daemon) -> Path:
     return daemon.store.with_name(daemon.store.name + "-wal")
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "when"),
-    [
-        ("fdatasync", "EIO", "2"),
-        ("fdatasync", "ENOSPC", "1"),
-        ("pwrite64", "EIO", "1"),
-        ("pwrite64", "EIO", "2"),
-        ("pwrite64", "EIO", "11"),
-    ],
-)
 def test_a_log_that_cannot_be_trusted_ends_the_daemon_and_nobody_was_told_yes(
-    call: str,
-    error: str,
-    when: str,
-    disk: Path,
-    new_daemon: Callable[..., Daemon],
-    spoilt: Any,
-    customers: Any,
-    found: Any,
+    disk: Path, new_daemon: Callable[..., Daemon], spoilt: Any, customers: Any, found: Any
 ) -> None:
     daemon = new_daemon()
     with customers(daemon).writing() as writing:
-        writing.wait_for_more(10)
-        with spoilt(daemon, log_of(daemon), call, error, when) as trace:
-            assert daemon.wait_for_end() == 1
-        assert "(INJECTED)" in trace.read_text()
-        assert '"the disk failed under the store' in daemon.log
-        assert "Traceback" not in daemon.log
-        # Whatever supervises it starts it again; those who write have not gone away.
-        daemon.start()
+        for call, error, when in FATAL:
+            writing.wait_for_more(10)
+            with spoilt(daemon, log_of(daemon), call, error, when) as trace:
+                assert daemon.wait_for_end() == 1, (call, error, when)
+            assert "(INJECTED)" in trace.read_text()
+            assert '"the disk failed under the store' in daemon.log_since_start
+            # Whatever supervises it starts it again; those who write have not gone away.
+            daemon.start()
         writing.wait_for_more(10)
     assert {said.status for said in writing.refusals} <= {503}
+    assert "Traceback" not in daemon.log
     daemon.kill()
     assert found(disk, writing) == SOUND
+
+
+def test_a_daemon_that_goes_on_after_a_failed_sync_is_found_out(
+    new_daemon: Callable[..., Daemon], spoilt: Any, customers: Any
+) -> None:
+    """The sabotage twin: the end of the daemon is its own doing, and seen to be missing."""
+    daemon = new_daemon(prelude=TRUSTING)
+    with customers(daemon).writing() as writing:
+        writing.wait_for_more(10)
+        with spoilt(daemon, log_of(daemon), "fdatasync", "EIO", "2") as trace:
+            writing.wait_for_more(10)
+        assert "(INJECTED)" in trace.read_text()
+    assert daemon.runs()
+
+
+def test_a_daemon_that_says_yes_before_it_is_written_is_found_out(
+    disk: Path, new_daemon: Callable[..., Daemon], spoilt: Any, customers: Any, found: Any
+) -> None:
+    """The sabotage twin: what was said too early is missed."""
+    daemon = new_daemon(prelude=HASTY)
+    with customers(daemon).writing() as writing:
+        writing.wait_for_more(10)
+        with spoilt(daemon, log_of(daemon), "pwrite64", "ENOSPC", "1+"):
+            writing.wait_for_more(10)
+    daemon.kill()
+    assert found(disk, writing).lost
 
 
 def test_a_lack_of_room_at_any_write_of_a_commit_is_told_and_then_forgotten(
@@ -123,28 +155,21 @@ def test_a_database_that_cannot_be_read_ends_the_daemon_and_nothing_is_lost(
     assert found(disk, writing) == SOUND
 
 
-@pytest.mark.parametrize(("call", "error"), [("pwrite64", "EIO"), ("fdatasync", "EIO")])
 def test_a_log_that_cannot_be_moved_into_the_database_ends_the_daemon_and_nothing_is_lost(
-    call: str,
-    error: str,
-    disk: Path,
-    new_daemon: Callable[..., Daemon],
-    spoilt: Any,
-    customers: Any,
-    found: Any,
+    disk: Path, new_daemon: Callable[..., Daemon], spoilt: Any, customers: Any, found: Any
 ) -> None:
     """SQLite checkpoints by itself and says nothing when that fails; housekeeping asks it to."""
     daemon = new_daemon()
     with customers(daemon).writing() as writing:
-        writing.wait_for_more(100)
-        with spoilt(daemon, daemon.store, call, error, "1+") as trace:
-            writing.wait_for_more(10)
-            daemon.run("db", "prune")
-            assert daemon.wait_for_end() == 1
-    assert "(INJECTED)" in trace.read_text()
-    assert '"the disk failed under the store' in daemon.log
-    daemon.start()
-    with writing.writing():
+        for call in ("pwrite64", "fdatasync"):
+            writing.wait_for_more(50)
+            with spoilt(daemon, daemon.store, call, "EIO", "1+") as trace:
+                writing.wait_for_more(10)
+                daemon.run("db", "prune")
+                assert daemon.wait_for_end() == 1
+            assert "(INJECTED)" in trace.read_text()
+            assert '"the disk failed under the store' in daemon.log_since_start
+            daemon.start()
         writing.wait_for_more(10)
     daemon.kill()
     assert found(disk, writing) == SOUND
