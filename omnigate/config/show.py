@@ -11,14 +11,15 @@ from omnigate.channel import PluginConfig
 from omnigate.config.loading import Config
 
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_QUERY: Final = re.compile(r"(?<=[?&])([^=&\s]+)=[^&\s#]+")
 _MASK: Final = "**********"
 
 
 def masked(config: Config) -> dict[str, Any]:
     """Return the whole configuration as JSON-ready tables without any secret.
 
-    Secrets and what stands before the ``@`` of an address show as asterisks; keys that are not set
-    are left out.
+    Secrets, what stands before the ``@`` of an address and the values of its query show as asterisks;
+    keys that are not set are left out.
     """
     settings = config.settings
     tables: dict[str, Any] = settings.model_dump(mode="json", exclude_none=True)
@@ -45,11 +46,13 @@ def _section(kind: str, config: PluginConfig) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value without passwords in addresses and without needless fractions."""
+    """Return a value without secrets in addresses and without needless fractions."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return _USERINFO.sub(_MASK, value) if isinstance(value, str) else value
+    if isinstance(value, str) and "://" in value:
+        return _QUERY.sub(rf"\1={_MASK}", _USERINFO.sub(_MASK, value))
+    return value
