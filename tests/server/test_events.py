@@ -14,7 +14,7 @@ import pytest
 
 from omnigate import ids
 from omnigate.model.event import Event, EventType
-from omnigate.server import sse
+from omnigate.server import events, sse
 from omnigate.store import tokens
 
 pytestmark = pytest.mark.anyio
