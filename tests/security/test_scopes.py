@@ -59,6 +59,7 @@ def known(daemon: Any) -> dict[str, str]:
         "messages": message["id"],
         "conversations": message["conversation"],
         "contacts": daemon.get("/v1/contacts")["items"][0]["id"],
+        "events": daemon.get("/v1/events")["items"][0]["id"],
         "media": message["attachments"][0]["id"],
     }
 
