@@ -87,7 +87,7 @@ class DaemonChannelHost:
 
     def emit(self, item: Ephemeral) -> None:
         """See `omnigate.ChannelHost`."""
-        if not isinstance(item, get_args(Ephemeral)):
+        if not isinstance(item, Ephemeral):
             raise TypeError(f"a channel emits items of the model, not {type(item).__name__}")
         self._relay.emit(self._key, item)
 
