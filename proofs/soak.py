@@ -18,6 +18,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -83,16 +84,18 @@ class Soaked:
         )
 
 
-class Soak:
-    """A daemon, its receiver, and everybody who writes."""
+class Crowd:
+    """Everybody who writes to a daemon, at an even pace."""
 
-    def __init__(self, daemon: Daemon, receiver: Receiver, writers: Writers, rate: float) -> None:
-        self._daemon, self._receiver, self._writers = daemon, receiver, writers
+    def __init__(self, daemon: Daemon, writers: Writers, rate: float) -> None:
+        self._daemon, self._writers = daemon, writers
         self._pause_seconds = WORKERS / rate
         self._numbers = count()
+        self.cut_off = Counter[int | None]()
+        """How often a web chat ended before its visitor left, by the code it was closed with."""
         self._ended = False
 
-    async def load(self, seconds: float) -> None:
+    async def write(self, seconds: float) -> None:
         """Write for so long."""
         async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as tasks:
             for number in range(WORKERS):
@@ -118,22 +121,32 @@ class Soak:
                     await self._writers.send(to, f"t{conversation}-{said // ANSWERED}")
 
     async def _visitors(self, http: aiohttp.ClientSession) -> None:
-        """Be one visitor of the site after another: look, say something, leave."""
+        """Be one visitor of the site after another; who is cut off says it again, as widgets do."""
         base, headers = f"{self._daemon.address}/channels/site", {"Origin": ORIGIN}
         while not self._ended:
             async with http.post(f"{base}/session", json={}, headers=headers) as answer:
                 session = await answer.json()
-            async with http.ws_connect(
-                f"{base}/socket", protocols=("omni.v1",), headers=headers
-            ) as tab:
-                token = session["connection_token"]
-                await tab.send_json({"t": "hello", "d": {"connection_token": token, "after": 0}})
-                number = next(self._numbers)
-                said = {"t": "msg.send", "cid": f"cid-{number:08}", "d": {"text": f"w{number}-0"}}
-                await tab.send_json(said)
-                while (await tab.receive_json(timeout=30))["t"] != "ack":
-                    pass
-                await asyncio.sleep(1)
+            number = next(self._numbers)
+            while not await self._visit(http, session["connection_token"], number):
+                if not self._daemon.alive:
+                    raise RuntimeError(f"the daemon ended: {self._daemon.log()}")
+
+    async def _visit(self, http: aiohttp.ClientSession, token: str, number: int) -> bool:
+        """Look at the site, say something, leave; False when the connection ended before."""
+        said = {"t": "msg.send", "cid": f"cid-{number:08}", "d": {"text": f"w{number}-0"}}
+        async with http.ws_connect(
+            f"{self._daemon.address}/channels/site/socket",
+            protocols=("omni.v1",),
+            headers={"Origin": ORIGIN},
+        ) as tab:
+            await tab.send_json({"t": "hello", "d": {"connection_token": token, "after": 0}})
+            await tab.send_json(said)
+            async for frame in tab:
+                if frame.type == aiohttp.WSMsgType.TEXT and frame.json()["t"] == "ack":
+                    await asyncio.sleep(1)
+                    return True
+            self.cut_off[tab.close_code] += 1
+        return False
 
     async def _uploads(self) -> None:
         while not self._ended:
@@ -162,9 +175,11 @@ async def soak(
         gauge = Gauge(daemon.pid, folder / "store.db")
         watching = asyncio.create_task(_watch(gauge, minutes * 60, writers, tell))
         began = time.monotonic()
-        await Soak(daemon, receiver, writers, rate).load(minutes * 60)
+        crowd = Crowd(daemon, writers, rate)
+        await crowd.write(minutes * 60)
         reached = len(writers.book.messages) / (time.monotonic() - began)
         await watching
+        tell(f"web chats cut off, by code: {dict(crowd.cut_off) or 'none'}")
         receiver.calm_down()
         await wait_until(lambda: not owed(folder), "all is delivered", daemon.log, 600)
         code = await daemon.stop()
