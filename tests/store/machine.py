@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from omnigate import ids
 from omnigate.model.address import Address
@@ -116,6 +116,11 @@ class StoreMachine(RuleBasedStateMachine):
         return any(model.state == state for model in self.lanes.values())
 
     # What comes in
+
+    @initialize()
+    def there_is_something_to_do(self) -> None:
+        self.take_in([(number, InboundMessage, number) for number in range(3)])
+        self.the_crm_writes([0, 1])
 
     @rule(
         batch=st.lists(

@@ -18,7 +18,7 @@ from omnigate.store.settling import settle
 from tests.seeds import draw_seed
 from tests.store.machine import Operations, StoreMachine
 
-EXAMPLES = 40
+EXAMPLES = 30
 
 
 def run_machine(new_desk: Any, seed: int, broken: Operations | None = None) -> None:
