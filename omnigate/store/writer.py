@@ -190,10 +190,11 @@ class Writer:
     def _take(self) -> list[_Job]:
         weight = count = 0
         for job in self._queue:
+            # A heavy one gets a turn of its own: it holds the loop for long enough.
+            if count and weight + job.weight > MAX_WEIGHT:
+                break
             weight += job.weight
             count += 1
-            if weight >= MAX_WEIGHT:
-                break
         jobs, self._queue = self._queue[:count], self._queue[count:]
         self.waiting_weight -= weight
         if self._queue:
