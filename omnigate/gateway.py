@@ -122,6 +122,7 @@ class Gateway:
             store,
             lambda: self.config.settings.retention,
             lambda: [known.health.destination_id for known in self.roster.members.values()],
+            self.media.discard,
         )
         self.services = Services(
             settings=settings,

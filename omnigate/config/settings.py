@@ -202,6 +202,22 @@ class Retention(Section):
     quarantine_days: int = Field(
         30, ge=1, description="Input that nobody understood, for inspection and another try."
     )
+    bodies_days: int = Field(
+        90,
+        ge=0,
+        description=(
+            "What was said: texts, profiles in events, files. Later only ids, times and states are left; "
+            "what is still owed is kept until it is delivered. 0: for ever."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _dead_letters_have_bodies(self) -> Self:
+        if 0 < self.bodies_days < self.dead_days:
+            raise ValueError(
+                "bodies_days must not be less than dead_days: a dead letter is offered again as it was"
+            )
+        return self
 
 
 class Log(Section):

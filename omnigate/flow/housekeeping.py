@@ -13,6 +13,7 @@ import structlog
 
 from omnigate.config.settings import Retention
 from omnigate.errors import StoreError
+from omnigate.flow.fading import fade_old
 from omnigate.store.abandon import Abandonment, abandon
 from omnigate.store.prune import CHUNK, Ages, LaneWalk, prune, prune_lanes, shrink
 from omnigate.store.queue import expired_items
@@ -57,7 +58,10 @@ class Housekeeper:
         store: Store,
         retention: Callable[[], Retention],
         served: Callable[[], Collection[int]],
+        discard: Callable[[str], object] | None = None,
     ) -> None:
+        """``discard`` removes the file with a hash from the disk; without it files stay."""
+        self._discard = discard
         self.last: Round | None = None
         self._store = store
         self._retention = retention
@@ -85,6 +89,7 @@ class Housekeeper:
             await self._prune(now)
             await self._prune_lanes()
             await self._expire(now)
+            await self._fade(now)
             if shrinks:
                 await self._shrink()
             # The engine moves its log by itself and is silent where it cannot: a log that grows for
@@ -109,6 +114,13 @@ class Housekeeper:
         while walk is not None:
             after = await self._store.writer.do(prune_lanes, walk)
             walk = walk._replace(after=after) if after else None
+
+    async def _fade(self, now: Round) -> None:
+        """Take out what was said long ago."""
+        kept_ms = self._retention().bodies_days * _DAY
+        if kept_ms:
+            before = self._store.now() - kept_ms
+            now.removed["event_body"] += await fade_old(self._store, before, self._discard)
 
     async def _shrink(self) -> None:
         before, left = -1, await self._store.writer.do(shrink, PAGES)

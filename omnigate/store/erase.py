@@ -243,7 +243,9 @@ def _forget_keys(transaction: Transaction, rows: Sequence[Any]) -> None:
 
 def _write_blanked(transaction: Transaction, rows: Sequence[Blanked]) -> int:
     connection = transaction.connection
-    count = _BLANK.run(connection, [{"key": row.position, "body_now": row.body} for row in rows])
+    count = WRITE_BLANKED.run(
+        connection, [{"key": row.position, "body_now": row.body} for row in rows]
+    )
     positions = {"positions": [row.position for row in rows]}
     forget_answers(transaction, list(connection.scalars(_DONE_OF_EVENTS, positions)))
     return count
@@ -318,12 +320,13 @@ _EMPTY_MESSAGE: Final = Bulk(
         external_id=null(),
     )
 )
-_NO_CONTENT: Final = to_json(PartContent()).decode()
+NO_CONTENT: Final = to_json(PartContent()).decode()
+"""The body of a part that says nothing."""
 _EMPTY_PARTS: Final = (
     update(message_part)
     .where(_IS_PART)
     .values(
-        body=_NO_CONTENT,
+        body=NO_CONTENT,
         error=null(),
         external_id=null(),
         state=literal_column(
@@ -344,7 +347,7 @@ _DONE_OF_EVENTS: Final = select(delivery_done.c.outbox_id).where(
     delivery_done.c.position.in_(bindparam("positions", expanding=True)),
     delivery_done.c.position.is_not(None),
 )
-_BLANK: Final = Bulk(
+WRITE_BLANKED: Final = Bulk(
     update(event_body)
     .where(event_body.c.position == bindparam("key"))
     .values(body=bindparam("body_now"), media=literal_column("0"))

@@ -1,0 +1,31 @@
+"""What was said long ago loses its text, as `[retention] bodies_days` has it; ids and sequences stay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from omnigate.store import fade
+from omnigate.store.erase import ForgottenFiles, forget_files
+from omnigate.store.fade import FadedEvents
+from omnigate.store.person import blanked
+from omnigate.store.store import Store
+
+
+async def fade_old(
+    store: Store, recorded_before: int, discard: Callable[[str], object] | None
+) -> int:
+    """Blank the events and messages of before a moment, in short turns; return how many events.
+
+    ``discard`` removes the file with a hash from the disk; without it files stay. Raises `StoreError`.
+    """
+    bound = await store.read(fade.read_bound, recorded_before)
+    count = 0
+    while events := await store.read(fade.next_events, bound):
+        rows = await asyncio.to_thread(blanked, events)
+        count += await store.writer.do(fade.fade_events, FadedEvents(rows))
+    while ids := await store.read(fade.next_messages, bound):
+        gone = await store.writer.do(fade.fade_messages, ids)
+        if gone.hashes and discard is not None:
+            await store.writer.do(forget_files, ForgottenFiles(gone.hashes, discard))
+    return count
