@@ -98,7 +98,12 @@ def events_apart(
     """
     page = list(
         connection.execute(
-            _WITH_BODY.where(event.c.conversation_id.is_(None), event.c.position > after)
+            # Those have no sequence either: said, so that the index gives them in order.
+            _WITH_BODY.where(
+                event.c.conversation_id.is_(None),
+                event.c.sequence.is_(None),
+                event.c.position > after,
+            )
             .where(or_(event.c.contact_id.in_(person.contact_ids), _IS_DEAD_LETTER))
             .order_by(event.c.position)
             .limit(PAGE)
