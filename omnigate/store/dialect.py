@@ -26,19 +26,23 @@ __all__ = [
 _FATAL_CODES: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 )
+_FULL_CODES: Final = frozenset(
+    # The second: no room for the memory that connections share, a file beside the database.
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+)
 
 
 def disk_failure(error: BaseException) -> BaseException | None:
     """Return the driver's error if it means that the file cannot be trusted any more."""
     original = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(original, "sqlite_errorcode", 0) & 0xFF
-    return original if code in _FATAL_CODES else None
+    code = getattr(original, "sqlite_errorcode", 0)
+    return original if code & 0xFF in _FATAL_CODES and code not in _FULL_CODES else None
 
 
 def disk_is_full(error: BaseException) -> bool:
     """Tell whether the driver refused a write for lack of room; nothing of it was kept."""
     original = error.orig if isinstance(error, DBAPIError) else None
-    return getattr(original, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+    return getattr(original, "sqlite_errorcode", 0) in _FULL_CODES
 
 
 def numbers_given(connection: Connection) -> Mapping[str, int]:

@@ -20,7 +20,8 @@ from proofs.power.load import Crm
 from proofs.power.recording import Acknowledged, Recording, record
 
 SEED = 20261122
-ANSWERS = 320
+ANSWERS = 160
+# Per life of the daemon.
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +41,10 @@ def recorded(strace: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     def once(sabotage: str) -> Recording:
         if sabotage not in made:
             folder = tmp_path_factory.mktemp("power")
-            made[sabotage] = record(folder, answers=ANSWERS, seed=SEED, sabotage=sabotage)
+            lives = 1 if sabotage else 2
+            made[sabotage] = record(
+                folder, answers=ANSWERS * lives, seed=SEED, lives=lives, sabotage=sabotage
+            )
         return made[sabotage]
 
     return once

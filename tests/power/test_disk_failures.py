@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,29 @@ def test_what_waits_while_there_is_no_room_is_delivered_when_there_is(
     assert {said.status for said in writing.refusals} == {503}
     assert all(int(said.headers["retry-after"]) > 0 for said in writing.refusals)
     wait_until(lambda: crm.delivered >= len(writing.acknowledged), "all is delivered")
+    daemon.stop()
+    assert found(disk, writing) == SOUND
+
+
+def test_a_lack_of_room_for_shared_memory_ends_nothing(
+    disk: Path, new_daemon: Callable[..., Daemon], spoilt: Any, customers: Any, found: Any
+) -> None:
+    """It grows with the log, and the log grows while somebody reads for long."""
+    daemon = new_daemon()
+    memory = daemon.store.with_name(daemon.store.name + "-shm")
+    reader = sqlite3.connect(daemon.store, isolation_level=None)
+    with customers(daemon).writing("Hello " * 5000) as writing:
+        writing.wait_for_more(10)
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM message").fetchone()[0] >= 10
+        with spoilt(daemon, memory, "pwrite64", "ENOSPC", "1+") as trace:
+            wait_until(lambda: len(writing.refusals) > 10, "messages are refused")
+            assert daemon.runs()
+        assert "(INJECTED)" in trace.read_text()
+        assert not daemon.log.count("under the store")
+        reader.close()
+        writing.wait_for_more(10)
+    assert {said.status for said in writing.refusals} == {503}
     daemon.stop()
     assert found(disk, writing) == SOUND
 
