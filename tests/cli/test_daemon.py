@@ -144,7 +144,7 @@ def test_a_newcomers_walk_from_the_first_message_to_a_clean_end(omnigate, daemon
         ("site", "webchat"),
         ("app", "http"),
     ]
-    assert answer["totals"]["messages"] == 1
+    assert answer["totals"]["events"] == 2
 
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.process.wait(DEADLINE_SECONDS) == 0
