@@ -33,6 +33,8 @@ from omnigate.store.subjects import lanes_about
 
 FILES: Final = 20
 """How many files one turn removes."""
+LANES: Final = 20
+"""How many lanes one turn takes items out of."""
 _TRIES: Final = 20
 _PAUSE_SECONDS: Final = 0.25
 
@@ -122,7 +124,11 @@ class Erasure:
         count = 0
         left = list(lanes)
         while left:
-            taken = [await self._store.writer.do(unqueue.empty_lanes, lane) for lane in left]
+            taken: list[int] = []
+            for some_lanes in _pieces(left, LANES):
+                taken += await asyncio.gather(
+                    *(self._store.writer.do(unqueue.empty_lanes, lane) for lane in some_lanes)
+                )
             count += sum(taken)
             left = [lane for lane, some in zip(left, taken, strict=True) if some == unqueue.CHUNK]
         dead = await self._store.read(unqueue.dead_letters_about, known.subjects)

@@ -7,6 +7,7 @@ come in an order in which nothing that happens meanwhile can bring back what is 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -169,6 +170,8 @@ def _remove(transaction: Transaction, contact_ids: Sequence[str]) -> list[str]:
             {
                 "key": row.id,
                 "address_now": f"{ERASED_SCHEME}:{row.id}",
+                # Not to be guessed: whoever named it would write into the old conversation.
+                "external_now": f"{ERASED_SCHEME}:{secrets.token_hex(16)}",
                 "context_now": NO_CONTEXT,
                 "now": transaction.now,
             }
@@ -289,7 +292,7 @@ _PART_CONVERSATION: Final = Bulk(
     update(conversation)
     .where(conversation.c.id == bindparam("key"))
     .values(
-        external_id=bindparam("key"),
+        external_id=bindparam("external_now"),
         address=bindparam("address_now"),
         subject=null(),
         status=literal_column("'closed'"),

@@ -318,6 +318,21 @@ async def test_an_erased_conversation_takes_no_answers(world):
     assert (status, problem["code"]) == (410, "gone")
 
 
+async def test_nobody_gets_into_an_erased_conversation_by_naming_it(world):
+    """Its id is no secret; what the platform's id was replaced by is."""
+    who = await live(world)
+    conversation = await world.conversation(who=CANARY)
+    await erased(world, who)
+    for name in (conversation, f"erased:{conversation}"):
+        await write(world, 99, f"{name}-stranger", conversation=name)
+        status, shown = await world.operate(
+            "GET", f"/v1/conversations/{await world.conversation(who=name)}"
+        )
+        assert status == 200
+        assert shown["id"] != conversation
+        assert shown["contact"]["id"] != who
+
+
 async def test_what_is_remembered_of_an_erased_person_is_forgotten_too(world):
     """The writer's memory of conversations must not bring a name back into an envelope."""
     who = await live(world)
