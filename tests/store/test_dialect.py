@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.elements import ClauseElement
 
 import omnigate.store
-from omnigate.store.prepared import Bulk
+from omnigate.store.prepared import Bulk, Lookup, Query
 from omnigate.store.schema import metadata
 
 POSTGRESQL: Any = cast(Any, postgresql).dialect()
@@ -25,7 +25,8 @@ def statements() -> Iterator[Any]:
         if module.name == "migrations":
             continue
         for name, value in vars(importlib.import_module(f"omnigate.store.{module.name}")).items():
-            statement = value._statement if isinstance(value, Bulk) else value
+            query = value._queries[8] if isinstance(value, Lookup) else value
+            statement = query._statement if isinstance(query, Bulk | Query) else query
             if getattr(statement, "_post_values_clause", None) is not None:
                 continue  # made by the dialect's own upsert, which each engine has
             if isinstance(statement, ClauseElement) and statement.supports_execution:
