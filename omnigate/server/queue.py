@@ -183,7 +183,7 @@ async def retry(call: Call) -> web.StreamResponse:
     wanted: Hurry = call.body
     await check_destination(call, wanted.to)
     owners = await call.services.store.read(destinations_called, wanted.to)
-    haste, lanes = Haste(list(owners), wanted.stream), 0
+    haste, lanes = Haste(list(owners), call.services.store.now(), wanted.stream), 0
     while True:
         count = await call.services.store.writer.do(queue.hasten, haste, weight=CHUNK)
         lanes += count

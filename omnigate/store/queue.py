@@ -52,6 +52,8 @@ class Haste(NamedTuple):
     """Have waiting lanes of these destinations tried now, up to `CHUNK` of them."""
 
     destination_ids: Sequence[int]
+    begun_at: int
+    """Lanes that were tried since are left out: what fails at once must not be tried for ever."""
     stream: str | None = None
 
 
@@ -176,6 +178,7 @@ def _hasten(transaction: Transaction, wanted: Haste) -> int:
     waiting: list[ColumnElement[bool]] = [
         lane.c.destination_id.in_(wanted.destination_ids),
         lane.c.state == DUE,
+        lane.c.updated_at <= wanted.begun_at,
         or_(lane.c.retrying.is_(True), lane.c.run_at > transaction.now),
     ]
     if wanted.stream is not None:

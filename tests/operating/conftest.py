@@ -44,11 +44,11 @@ class Operator:
 
     def __init__(self, daemon: Daemon, run: Callable[..., Result]) -> None:
         self.daemon = daemon
-        self._run = run
+        self.run = run
 
     def __call__(self, *words: str) -> Result:
         """Run a command; returns whatever it came to."""
-        return self._run(*words, "--config", str(self.daemon.folder / "omnigate.toml"))
+        return self.run(*words, "--config", str(self.daemon.folder / "omnigate.toml"))
 
     def json(self, *words: str) -> Any:
         """Run a command that must work; returns what it says as JSON."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 
@@ -105,6 +110,8 @@ def test_dropping_asks_where_it_can_and_deletes_by_filter(
     assert unasked.code == 2
     assert "--yes" in unasked.err
     assert len(omnigate.dead(2)) == 2
+    assert "Drop 2 dead letters? [y/N]" in at_a_terminal(omnigate, b"n", "dead", "drop", "--all")
+    assert len(omnigate.dead(2)) == 2, "the answer was no"
     counted = omnigate("dead", "drop", "--all", "--dry-run")
     assert (counted.code, counted.out) == (0, "2 dead letters would be meant.\n")
     assert omnigate("dead", "drop", str(first["id"])).code == 0
@@ -114,6 +121,26 @@ def test_dropping_asks_where_it_can_and_deletes_by_filter(
     nothing = omnigate("dead", "drop", "--to", "crm", "--yes")
     assert nothing.code == 1
     assert "No dead letter matches." in nothing.err
+
+
+def at_a_terminal(omnigate: Any, answer: bytes, *words: str) -> str:
+    """Run a command as somebody at a terminal; returns what stood there in the end."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "omnigate", *words]
+    config = str(omnigate.daemon.folder / "omnigate.toml")
+    with subprocess.Popen(
+        [*command, "--config", config], stdin=theirs, stdout=theirs, stderr=theirs
+    ) as running:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # how a terminal ends on Linux
+            while some := os.read(ours, 4096):
+                shown += some
+                if shown.endswith(b"]: "):
+                    os.write(ours, answer + b"\n")
+        os.close(ours)
+        assert running.wait(30) == 1, shown
+    return shown.decode()
 
 
 def test_without_a_daemon_letters_can_be_seen_and_dropped_but_not_replayed(

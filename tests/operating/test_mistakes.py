@@ -91,6 +91,20 @@ def test_mistakes_are_said_in_words_with_a_daemon_and_without_one(
             check(omnigate, words, code, said)
 
 
+def test_a_store_that_another_process_has_is_left_alone(operator: Callable[..., Any]) -> None:
+    omnigate = operator()
+    folder = omnigate.daemon.folder
+    text = (folder / "omnigate.toml").read_text()
+    elsewhere = folder / "elsewhere.toml"
+    elsewhere.write_text(f'[admin]\nsocket = "other.sock"\n{text}')
+    elsewhere.chmod(0o600)
+    for words in (["dead", "list"], ["queue", "drop", "--all", "--yes"], ["quarantine", "list"]):
+        result = omnigate.run(*words, "--config", str(elsewhere))
+        assert result.code == 1, result
+        assert f"another Omnigate (process {omnigate.daemon.process.pid})" in result.err
+        assert "Traceback" not in result.err
+
+
 def check(omnigate: Any, words: list[str], code: int, said: str) -> None:
     result = omnigate(*words)
     assert result.code == code, (words, result)

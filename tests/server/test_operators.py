@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+import omnigate
 from omnigate.store.destinations import Name, register
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.quarantined import Puzzle, keep
 from omnigate.store.settling import Settlement, settle
 from omnigate.store.transaction import Target
+from omnigate.testing import FakeHost
 
 pytestmark = pytest.mark.anyio
 
@@ -128,6 +131,57 @@ async def test_what_is_asked_for_wrongly_is_refused(
     answered, problem = await world.operate(method, path, **options)
     assert answered == status, problem
     assert problem["detail"]
+
+
+class Hooked(omnigate.WebhookChannel):
+    """A platform whose words this version understands."""
+
+    kind = "hooked"
+    capabilities = omnigate.Capabilities()
+
+    def authenticate(self, request: omnigate.Request) -> None:
+        raise omnigate.Unauthorized("it was proven when it came")
+
+    def parse(self, request: omnigate.Request) -> list[omnigate.Inbound]:
+        return [
+            omnigate.InboundMessage(
+                external_id=request.body.decode(),
+                conversation="1",
+                occurred_at=datetime.now(UTC),
+                sender=omnigate.Profile(address=omnigate.Address("user:1")),
+                text=f"{request.query.get('q')} {request.headers.get('X-Secret')}",
+            )
+        ]
+
+    async def send(self, part: omnigate.OutboundPart) -> omnigate.Sent:
+        raise omnigate.Refused("no", "never")
+
+
+KEPT = """{"method": "POST", "path": "/hook", "query": {"q": "(redacted)"}, "remote": null,
+ "headers": {"x-secret": "(redacted)"}}"""
+
+
+async def test_a_request_leaves_the_quarantine_only_after_it_is_stored(
+    world_with: Any, runner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooked = runner("hooked", channel=Hooked(omnigate.ChannelConfig(), FakeHost()))
+    async with world_with(channels=[hooked]) as world:
+        await world.store.writer.do(keep, Puzzle("hooked", "junk", KEPT, b"x-1"))
+        retry = ("POST", "/admin/quarantine/retry")
+        with monkeypatch.context() as patch:
+            patch.setattr(world.inbox, "disk_is_low", lambda: True)
+            assert (await world.operate(*retry, json={"all": True}))[0] == 503
+        assert len(await walk(world, "/admin/quarantine")) == 1, "it is still there"
+        # As if the daemon had died between the storing and the forgetting.
+        await world.store.writer.do(keep, Puzzle("hooked", "junk", KEPT, b"x-1"))
+        status, answer = await world.operate(*retry, json={"all": True})
+        assert (status, answer["count"]) == (200, 1)
+        await world.store.writer.do(keep, Puzzle("hooked", "junk", KEPT, b"x-1"))
+        assert (await world.operate(*retry, json={"channel": "hooked"}))[1]["count"] == 1
+        assert await walk(world, "/admin/quarantine") == []
+        headers = await world.token("messages:read")
+        (said,) = (await world.call("GET", "/v1/messages", headers=headers))[1]["items"]
+        assert said["text"] == "None None", "what was left out is not there, rather than wrong"
 
 
 async def test_none_of_it_is_served_to_the_world(world: Any) -> None:
