@@ -146,6 +146,7 @@ def poisoned(refusal: Callable[[], Exception], order: str = "bounded") -> Callab
             order=order,
             behave=lambda arrival: refusal() if arrival.text == POISON else None,
         )
+        world.heartbeat_seconds = 5 * MINUTE
         async with world.living():
             await world.say("ill", "well", "ill")
             for number in range(20):
