@@ -116,7 +116,8 @@ def main() -> None:
             costs: list[Cost] = []
             # A small store has not enough for all rounds, but is soon built again.
             while len(costs) < options.rounds:
-                costs += claimed_from(directory / f"{stored}.db", stored, options)
+                path = directory / f"{stored}.db"
+                costs += claimed_from(path, stored, options, tells=not costs)
             for what, figures in (
                 ("claim", [cost.claim for cost in costs]),
                 ("processor", [cost.processor for cost in costs]),
@@ -128,13 +129,15 @@ def main() -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def claimed_from(path: Path, stored: int, options: argparse.Namespace) -> list[Cost]:
+def claimed_from(
+    path: Path, stored: int, options: argparse.Namespace, *, tells: bool
+) -> list[Cost]:
     """Build one store, claim from it, and remove it unless it is to be kept."""
     path.unlink(missing_ok=True)
     started = time.monotonic()
     destination = build(path, stored)
     seconds = time.monotonic() - started
-    if seconds > 1:
+    if tells:
         mib = path.stat().st_size / 2**20
         print(f"{stored:>10} stored, {mib:.0f} MiB, built in {seconds:.0f} s", flush=True)
     try:

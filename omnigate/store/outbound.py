@@ -22,6 +22,7 @@ from omnigate.model.outbound import Author, Button
 from omnigate.store.blank import ERASED_SCHEME
 from omnigate.store.ledger import Ledger
 from omnigate.store.messages import message_row
+from omnigate.store.prepared import Query
 from omnigate.store.record import Draft, Owed, Recorder, owe
 from omnigate.store.schema import (
     attachment,
@@ -181,12 +182,13 @@ class _Batch:
             return thread
         if item.address is None or item.external_id is None:
             raise Refused("no_recipient", "a message needs a conversation or an address")
-        known = self._transaction.connection.scalar(
-            _LATEST, {"channel": item.channel.name, "address": str(item.address)}
+        known = _LATEST.run(
+            self._transaction.connection,
+            {"channel": item.channel.name, "address": str(item.address)},
         )
-        if known is not None:
-            self._ledger.load_ids([known])
-            return self._ledger.by_id[known]
+        if known:
+            self._ledger.load_ids([known[0].id])
+            return self._ledger.by_id[known[0].id]
         return self._begin_thread(item.channel, item.address, item.external_id)
 
     def _begin_thread(self, channel: ChannelKey, address: Address, external_id: str) -> Thread:
@@ -269,7 +271,7 @@ def _part_row(message_id: str, index: int, channel: str, part: PartContent) -> d
     }
 
 
-_LATEST: Final = (
+_LATEST: Final = Query(
     select(conversation.c.id)
     .where(
         conversation.c.channel == bindparam("channel"),

@@ -119,7 +119,8 @@ def test_the_benchmark_prints_what_a_claim_takes(tmp_path: Path) -> None:
     done = subprocess.run(
         [*command, str(tmp_path)], check=True, capture_output=True, text=True, timeout=120
     )
-    claims, _, turns = done.stdout.splitlines()
+    built, claims, _, turns = done.stdout.splitlines()
+    assert "10000 stored, " in built
     assert "10000 claim: p50 " in claims
     assert "10000 turn with COMMIT: p50 " in turns
     assert list(tmp_path.iterdir()) == []
