@@ -90,6 +90,7 @@ def _cut(
     tally.lost += len(verdict.lost)
     tally.corrupt += bool(verdict.corrupt)
     tally.cuts_that_lost += bool(verdict.lost)
-    found: Sequence[str] = [f"lost {key}" for key in verdict.lost] + verdict.corrupt
+    # What is unsound comes first: it may be the reason of what is lost.
+    found: Sequence[str] = verdict.corrupt + [f"lost {key}" for key in verdict.lost]
     if found and len(tally.examples) < 5:
         tally.examples.append(f"line {line}: {len(found)} findings, first {found[0]}")
