@@ -172,7 +172,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def test_nothing_that_could_be_tried_is_left_out():
-    known = {"sh", "toml", "python", "html", "json", "http", "ini", "nginx", ""}
+    known = {"sh", "toml", "python", "html", "json", "http", "ini", "nginx", "yaml", ""}
     for page, text in PAGES.items():
         assert {said for _, said, _ in BLOCK.findall(text)} <= known, page
         assert text.count("```") == 2 * len(BLOCK.findall(text)), page
@@ -200,11 +200,17 @@ def test_the_first_steps_work_as_they_are_told(place):
 @pytest.mark.parametrize("page", ["README.md", "docs/operating.md"])
 def test_configurations_are_good(place, page):
     shown = blocks(page, "toml")
-    assert shown
+    (whole,) = [text for text in shown if "[[routes]]" in text]
+    place.environment["OPS_SECRET"] = new_secret()
     for text in shown:
-        text = text.replace("/var/lib/omnigate", str(place.directory))
-        text = text.replace("/run/omnigate", str(place.directory))
-        (place.directory / "omnigate.toml").write_text(text)
+        # What is no whole configuration is to be added to one.
+        added = "" if text is whole else text
+        (place.directory / "added.toml").write_text(added)
+        main = 'include = ["added.toml"]\n' + whole.replace(
+            "/var/lib/omnigate", str(place.directory)
+        )
+        main = main.replace("/run/omnigate", str(place.directory))
+        (place.directory / "omnigate.toml").write_text(main)
         (place.directory / "omnigate.toml").chmod(0o600)
         for name in ("app.secret", "crm.secret"):
             (place.directory / name).write_text(new_secret())

@@ -12,6 +12,7 @@ from omnigate.config.reading import Document
 from omnigate.config.sections import Catalogue, Sections, tables
 from omnigate.config.settings import Route
 from omnigate.errors import Problem
+from omnigate.model.event import OPERATIONAL, types_matching
 
 _WILDCARDS: Final = frozenset("*?[")
 
@@ -66,7 +67,10 @@ def warnings(document: Document, sections: Sections) -> Iterator[Problem]:
     for name in unrouted:
         hint = "add it to a route, or it is only stored"
         yield document.problem(("channels", name), "no route leads from this channel", hint)
-    for name in unfed:
+    for name, backend in unfed.items():
+        wanted = frozenset().union(*map(types_matching, backend.config.events))
+        if wanted <= OPERATIONAL:
+            continue  # these need no route
         hint = "add it to the backends of a route"
         yield document.problem(("backends", name), "no route names it: it gets no messages", hint)
 
