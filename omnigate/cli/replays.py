@@ -9,7 +9,7 @@ import typer
 
 from omnigate import ids
 from omnigate.cli import moments, portions, terminal
-from omnigate.cli.client import Client
+from omnigate.cli.client import Client, Unreachable
 from omnigate.cli.failure import Failed
 from omnigate.cli.message import note_more
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
@@ -137,9 +137,11 @@ def _watch(client: Client, known: dict[str, Any]) -> dict[str, Any]:
                 time.sleep(_LOOK_SECONDS)
                 try:
                     known = client.get(f"/admin/replays/{number}")
-                except Failed as error:
-                    error.remedy += f"\nReplay {number} goes on when the daemon does."
-                    raise
+                except Unreachable:
+                    raise Failed(
+                        f"The daemon has ended. Replay {number} goes on when it is started again.",
+                        "See how far it is: omnigate events replays",
+                    ) from None
                 bar.at(known["queued"] - known["pending"])
     except KeyboardInterrupt:
         terminal.note(

@@ -98,9 +98,14 @@ class Replayer:
             known.id: self._next_at[known.id] for known in running if known.id in self._next_at
         }
         loop = asyncio.get_running_loop()
+        served = {known.destination_id for known in self._routing().receivers.values()}
         for known in running:
-            if self._next_at.get(known.id, 0.0) <= loop.time():
+            if self._next_at.get(known.id, 0.0) > loop.time():
+                continue
+            if known.destination_id in served:
                 await self._step(known)
+            else:  # it has left the configuration, and may come back
+                self._next_at[known.id] = loop.time() + AGAIN_SECONDS
         if not running:
             return None
         return max(0.0, min(self._next_at.values()) - loop.time())

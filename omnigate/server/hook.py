@@ -50,7 +50,9 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
         items, reason = parsed(channel, given)
         if reason is not None:
             log.warning("quarantined", channel=runner.name, reason=reason)
-            puzzle = Puzzle(runner.name, reason, _described(given), given.body)
+            puzzle = Puzzle(
+                runner.name, reason, _described(given), given.body, request.query_string
+            )
             await services.inbox.quarantine(puzzle)
         if items:
             await services.inbox.put(runner.key, items)

@@ -24,6 +24,8 @@ class Puzzle(NamedTuple):
     request: str
     """Method, path and headers as JSON, secrets redacted."""
     body: bytes
+    query: str = ""
+    """What the address said: two requests without a body differ in it. Only its hash is kept."""
 
 
 class Riddle(NamedTuple):
@@ -34,7 +36,7 @@ class Riddle(NamedTuple):
 
 
 def keep(transaction: Transaction, items: Sequence[Puzzle]) -> list[None]:
-    """Keep requests raw; the same body of the same channel is kept once."""
+    """Keep requests raw; the same query and body of the same channel are kept once."""
     transaction.connection.execute(
         upsert(quarantine).on_conflict_do_nothing(),
         [
@@ -44,7 +46,7 @@ def keep(transaction: Transaction, items: Sequence[Puzzle]) -> list[None]:
                 "reason": item.reason[:_LONGEST_REASON],
                 "request": item.request,
                 "body": item.body,
-                "digest": hashlib.sha256(item.body).hexdigest(),
+                "digest": _digest(item),
                 "received_at": transaction.now,
             }
             for item in items
@@ -107,6 +109,13 @@ def explain_anew(transaction: Transaction, items: Sequence[Riddle]) -> list[None
     rows = [{"key": item.id, "why": item.reason[:_LONGEST_REASON]} for item in items]
     _EXPLAIN.run(transaction.connection, rows)
     return [None] * len(items)
+
+
+def _digest(item: Puzzle) -> str:
+    known = hashlib.sha256(item.body)
+    if item.query:
+        known.update(b"\0?" + item.query.encode())
+    return known.hexdigest()
 
 
 _SHOWN: Final = select(

@@ -75,19 +75,28 @@ VERBS = [
 
 
 def test_mistakes_are_said_in_words_with_a_daemon_and_without_one(
-    operator: Callable[..., Any],
+    operator: Callable[..., Any], receiver: Any, until: Any
 ) -> None:
     omnigate = operator()
+    omnigate.daemon.say("hello")
+    until(lambda: receiver.crm.texts() == ["hello"], "it is delivered")
+    (delivery,) = receiver.crm.of("message.received")
+    shown = omnigate("events", "show", delivery.id)
+    assert shown.code == 0, shown.err
+    assert '"text": "hello"' in shown.out
+    assert omnigate.json("events", "show", delivery.id) == delivery.json
+    until(lambda: omnigate.daemon.status("crm")["pending"] == 0, "nothing waits")
     for words, said in EMPTY:
         result = omnigate(*words)
         assert (result.code, result.out, result.err) == (0, "", said)
     for words, code, said in MISTAKES:
         check(omnigate, words, code, said)
     omnigate.daemon.stop()
+    assert omnigate.json("events", "show", delivery.id) == delivery.json
     for words in NEED_THE_DAEMON:
         check(omnigate, words, 1, "not running")
     for words, code, said in MISTAKES:
-        if code == 1 and words[1] in ("show", "drop", "list", "replays", "cancel"):
+        if words[:2] in (["dead", "show"], ["queue", "drop"], ["message", "cancel"]):
             check(omnigate, words, code, said)
 
 

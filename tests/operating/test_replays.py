@@ -34,9 +34,8 @@ def test_history_goes_to_a_backend_that_was_not_there(
     for number in range(6):
         omnigate.daemon.say(f"text {number}", conversation=f"c-{number % 2}")
     until(lambda: len(receiver.crm.deliveries) == 8, "the others have it")
-    omnigate.daemon.stop()
     add_backend(omnigate.daemon, "late", f"{receiver.url}/late")
-    omnigate.daemon.start()
+    assert omnigate("reload").code == 0
     done = omnigate("events", "replay", "--to", "late", "--since", "1h", "--rate", "1000")
     assert done.code == 0, done.err
     assert done.out == "Replay 1 to late is done: 8 of 8 events delivered.\n"
@@ -147,22 +146,3 @@ def test_leaving_the_progress_does_not_end_the_replay(
     assert "goes on by itself" in err
     assert "is running" in out
     until(lambda: len(set(receiver.at("late").texts())) == 12, "it went on")
-
-
-def test_an_event_is_shown_with_and_without_a_daemon(
-    operator: Callable[..., Any], receiver: Any, until: Any
-) -> None:
-    omnigate = operator()
-    omnigate.daemon.say("hello")
-    until(lambda: receiver.crm.texts() == ["hello"], "it is delivered")
-    (delivery,) = receiver.crm.of("message.received")
-    shown = omnigate("events", "show", delivery.id)
-    assert shown.code == 0, shown.err
-    assert '"text": "hello"' in shown.out
-    assert omnigate.json("events", "show", delivery.id) == delivery.json
-    omnigate.daemon.stop()
-    assert omnigate.json("events", "show", delivery.id) == delivery.json
-    assert omnigate.json("events", "replays")["items"] == []
-    down = omnigate("events", "replay", "--to", "crm", "--since", "1h")
-    assert down.code == 1
-    assert "not running" in down.err

@@ -62,18 +62,17 @@ def deliver_all(desk: Any, late: int) -> int:
     return count
 
 
-def test_a_window_is_gone_through_step_by_step_in_the_order_of_the_log(
-    desk: Any, said: Any, late: int
-) -> None:
+def go_through(desk: Any, said: Any, late: int) -> None:
+    """Replay a window in steps of two; everything in it must come once, in the order of the log."""
     for number in range(10):
         desk.put(said(f"{number}", f"c-{number % 3}"))
     received = "message.received"
-    window = Window(2, 12, [received], ["app"])
-    number = begin(desk, late, window)
+    number = begin(desk, late, Window(2, 12, [received], ["app"]))
     seen: list[int] = []
     while (known := read(desk, read_replay, number)).state == "running":
         assert desk.run(advance_replay, Step(number, 2))[0] <= 2
-        seen += [position for position in positions(desk, late) if position not in seen]
+        seen += positions(desk, late)
+        assert len(seen) <= known.total
         deliver_all(desk, late)
     rows = desk.rows(
         "SELECT position FROM event WHERE type = :t AND position BETWEEN 3 AND 12", t=received
@@ -83,6 +82,26 @@ def test_a_window_is_gone_through_step_by_step_in_the_order_of_the_log(
     assert known.finished_at == desk.now
     assert desk.run(advance_replay, Step(number, 2)) == [0], "it is over"
     assert desk.rows("SELECT * FROM lane WHERE destination_id = :d", d=late) == []
+
+
+def test_a_window_is_gone_through_step_by_step_in_the_order_of_the_log(
+    desk: Any, said: Any, late: int
+) -> None:
+    go_through(desk, said, late)
+
+
+@pytest.mark.parametrize("slip", [-1, 1])
+def test_a_replay_that_loses_its_place_is_noticed(
+    desk: Any, said: Any, late: int, slip: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = replays._move_on
+
+    def slipped(transaction: Any, known: Any, reached: int, count: int) -> None:
+        right(transaction, known, reached + slip, count)
+
+    monkeypatch.setattr(replays, "_move_on", slipped)
+    with pytest.raises(AssertionError):
+        go_through(desk, said, late)
 
 
 def test_never_more_than_a_bounded_number_is_pending(desk: Any, said: Any, late: int) -> None:
