@@ -1,11 +1,12 @@
 """The command line run in this process, as a shell would see it."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
 from omnigate import cli
 from omnigate.config import reading
@@ -30,7 +31,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 @pytest.fixture
 def omnigate(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Result]:
+) -> Iterator[Callable[..., Result]]:
     """Run ``omnigate`` with arguments and return its exit code and what it printed."""
 
     def run(*arguments: str) -> Result:
@@ -42,4 +43,6 @@ def omnigate(
         code = end.value.code
         return Result(code if isinstance(code, int) else int(code is not None), out, err)
 
-    return run
+    yield run
+    # A command that works on the store itself has set up logging to a stream that ends here.
+    structlog.reset_defaults()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import structlog
 
 from omnigate import cli
 from tests.e2e.conftest import (
@@ -73,7 +74,7 @@ class Operator:
 @pytest.fixture
 def omnigate(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Result]:
+) -> Iterator[Callable[..., Result]]:
     """Run ``omnigate`` with arguments in this process, as in a pipe."""
 
     def run(*arguments: str) -> Result:
@@ -85,7 +86,9 @@ def omnigate(
         code = end.value.code
         return Result(code if isinstance(code, int) else int(code is not None), out, err)
 
-    return run
+    yield run
+    # A command that works on the store itself has set up logging to a stream that ends here.
+    structlog.reset_defaults()
 
 
 @pytest.fixture
