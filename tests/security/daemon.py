@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-SECONDS = 30.0
+SECONDS = 60.0
 TOKEN = "canary-token-of-the-application"
 SECRET = "whsec_" + base64.b64encode(b"canary signing secret, 32 bytes.").decode()
 ORIGIN = "https://shop.example.org"

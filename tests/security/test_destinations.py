@@ -79,7 +79,7 @@ def reach_from_configuration(daemon: Any, until: Any, inside: Crm) -> int:
             one["last_error"] or one["last_success_at"] or one["name"] == "app" for one in found
         )
 
-    until(are_tried, "every destination has been tried")
+    until(are_tried, "every destination has been tried", seconds=90)
     return len({heard.path for heard in inside.heard})
 
 
