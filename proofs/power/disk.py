@@ -69,12 +69,12 @@ class Disk:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._top = _Node(is_directory=True)
-        self._open: dict[int, tuple[_Node, int]] = {}
-        """By descriptor: the file, and where the next plain write goes."""
+        self._positions: dict[int, int] = {}
+        """Where the next plain write to a descriptor goes."""
 
     def restart(self) -> None:
         """Forget open files: another process begins. What is not safe stays so."""
-        self._open.clear()
+        self._positions.clear()
 
     def begin(self, call: Call) -> None:
         """Let a call change what the process sees; nothing of it is safe yet."""
@@ -96,6 +96,11 @@ class Disk:
 
     def end(self, call: Call) -> None:
         """Make safe what a sync covers: what had ended when the sync was asked for."""
+        if call.name == "openat":
+            # Not at its beginning: until the kernel gives the number it may still be another file's.
+            node = self._find(call.words[0].decode())
+            appends = node is not None and "O_APPEND" in call.numbers
+            self._positions[call.descriptor] = node.seen_bytes if node and appends else 0
         if call.name not in _SYNCS or (node := self._find(call.about)) is None:
             return
         for change in [one for one in node.changes if one.end < call.begin]:
@@ -116,14 +121,9 @@ class Disk:
         node = self._find(path)
         if node is None and "O_CREAT" in call.numbers:
             node = self._make(call, path, is_directory=False)
-        if node is None:
-            self._open.pop(call.descriptor, None)
-            return
-        if "O_TRUNC" in call.numbers:
+        if node is not None and "O_TRUNC" in call.numbers:
             node.changes.append(_Change(call.end, 0, None))
             node.seen_bytes = 0
-        at = node.seen_bytes if "O_APPEND" in call.numbers else 0
-        self._open[call.descriptor] = (node, at)
 
     def _make(self, call: Call, path: str, *, is_directory: bool) -> _Node | None:
         node = _Node(is_directory)
@@ -148,11 +148,10 @@ class Disk:
             self._name(call, source, None)
 
     def _change(self, call: Call) -> None:
-        if self._find(call.about) is None or call.descriptor not in self._open:
+        if (node := self._find(call.about)) is None:
             return
-        node, at = self._open[call.descriptor]
         if call.name == "lseek":
-            self._open[call.descriptor] = (node, call.result)
+            self._positions[call.descriptor] = call.result
             return
         if call.name == "ftruncate":
             node.seen_bytes = call.last_number
@@ -162,7 +161,8 @@ class Disk:
         if call.name == "pwrite64":
             at = call.last_number
         else:
-            self._open[call.descriptor] = (node, at + len(data))
+            at = self._positions.get(call.descriptor, 0)
+            self._positions[call.descriptor] = at + len(data)
         node.seen_bytes = max(node.seen_bytes, at + len(data))
         node.changes.append(_Change(call.end, at, data))
 

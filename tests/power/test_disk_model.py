@@ -13,7 +13,7 @@ from textwrap import dedent
 import pytest
 
 from proofs.power.disk import SECTOR_BYTES, Disk
-from proofs.power.systemcalls import STRACE, read_trace
+from proofs.power.systemcalls import STRACE, Call, read_trace
 
 Cuts = Callable[[str], Iterator[dict[str, bytes]]]
 
@@ -153,3 +153,32 @@ def test_a_file_that_was_removed_may_come_back_until_its_directory_is_synced(
 def test_what_the_model_does_not_know_is_refused(left_of: Cuts) -> None:
     with pytest.raises(ValueError, match="does not know link"):
         next(left_of('write(root + "a", b"1"); os.link(root + "a", root + "b")'))
+
+
+def test_a_descriptor_is_the_old_files_until_the_new_one_is_open(tmp_path: Path) -> None:
+    """Two threads: one opens while the other writes its last to what has the number now."""
+    root, image = tmp_path / "disk", tmp_path / "image"
+    image.mkdir()
+
+    def call(name: str, begin: int, end: int, file: str, data: bytes = b"") -> Call:
+        words = (str(root / file).encode(),) if name == "openat" else (data,)
+        about = "/" if name == "openat" else str(root / file).rstrip("/")
+        return Call(name, begin, end, 7, about, words, ", O_CREAT", len(data))
+
+    calls = [
+        call("openat", 0, 0, "a"),
+        call("write", 1, 1, "a", b"one "),
+        call("openat", 2, 4, "b"),
+        call("write", 3, 3, "a", b"two"),
+        call("write", 5, 5, "b", b"other"),
+        *(call("fsync", at, at, file) for at, file in enumerate(("a", "b", ""), 6)),
+    ]
+    disk = Disk(root)
+    moments = [(one.begin, 0, one) for one in calls] + [(one.end, 1, one) for one in calls]
+    for _, ends, one in sorted(moments, key=lambda moment: moment[:2]):
+        (disk.end if ends else disk.begin)(one)
+    disk.cut(image, random.Random(1))
+    assert {path.name: path.read_bytes() for path in image.iterdir()} == {
+        "a": b"one two",
+        "b": b"other",
+    }
