@@ -305,7 +305,8 @@ class TestHook:
     async def test_what_is_not_understood_is_kept_raw_and_answered_as_a_success(self, world, body):
         status, said, _ = await post(world, body)
         assert (status, said) == (200, b"ok")
-        (kept,) = await world.store.read(quarantined.list_quarantined)
+        (listed,) = await world.store.read(quarantined.list_quarantined)
+        kept = await world.store.read(quarantined.read_quarantined, listed.id)
         assert json.loads(kept.body) == body
         assert "right" not in kept.request
         assert await world.stored("message") == 0
