@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Column, bindparam, case, func, select, update
+from sqlalchemy import BindParameter, Column, bindparam, case, func, select, update
 
 from omnigate.store.schema import IDLE, LEASED, attachment, attempt, destination, event, lane
 from omnigate.store.transaction import Transaction
@@ -55,7 +55,7 @@ def _nearer(moment: Column[int]) -> Any:
     return case((nearer > bindparam("present"), nearer), else_=bindparam("present"))
 
 
-_PRESENT: Final = bindparam("present")
+_PRESENT: Final[BindParameter[int]] = bindparam("present")
 _NEWEST: Final = (
     select(event.c.recorded_at).order_by(event.c.position.desc()).limit(1),
     select(attempt.c.at).order_by(attempt.c.id.desc()).limit(1),
