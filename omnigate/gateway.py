@@ -132,6 +132,7 @@ class Gateway:
             inbox=self.inbox,
             outbound=self.outbound,
             channels=lambda: self.roster.channels,
+            channel=self.roster.channel,
             destinations=lambda: self.roster.members.values(),
             figures=self.figures,
             census=Census(store),

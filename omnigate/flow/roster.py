@@ -94,6 +94,11 @@ class Roster:
         """The channels by name, broken ones too."""
         return {known.name: known.runner for known in self._of("channel") if known.runner}
 
+    def channel(self, name: str) -> ChannelRunner | None:
+        """Return a channel by name, also a broken one; None when there is none."""
+        member = self.members.get(("channel", name))
+        return member.runner if member else None
+
     @property
     def backends(self) -> dict[str, Backend]:
         """The backends at work by name."""

@@ -64,7 +64,7 @@ class ChannelResource(AbstractResource):
     async def resolve(self, request: web.Request) -> tuple[UrlMappingMatchInfo | None, set[str]]:
         """Return the route of a channel, or none and the methods that the path would take."""
         name = named_in(request)
-        runner = self._services.channels().get(name)
+        runner = self._services.channel(name)
         if runner is None or (runner.config is not None and not runner.config.enabled):
             return None, set()
         mounted = self._mounted_of(name, runner)
@@ -187,8 +187,7 @@ def named_in(request: web.Request) -> str:
 
 def channel_called(services: Services, name: str) -> RunningChannel:
     """Return a channel by name; raises 404 when there is none."""
-    channels: Mapping[str, Any] = services.channels()
-    runner: RunningChannel | None = channels.get(name)
+    runner = services.channel(name)
     if runner is None:
         raise Denied(404, f"No channel is called {name!r}; see omnigate channel list.")
     return runner

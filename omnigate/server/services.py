@@ -163,6 +163,8 @@ class Services:
     inbox: Intake
     outbound: Outlet
     channels: Callable[[], Mapping[str, RunningChannel]]
+    channel: Callable[[str], RunningChannel | None]
+    """One of them by name: asked for every request, so it must not cost more the more there are."""
     destinations: Callable[[], Collection[Destination]]
     figures: Figures
     """What is counted on the way of a message."""

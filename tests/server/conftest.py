@@ -216,6 +216,7 @@ async def open_world(
             inbox=inbox,
             outbound=Outbound(store, inbox, lambda: runners, files.sign),
             channels=lambda: runners,
+            channel=lambda name: runners.get(name),
             destinations=lambda: targets,
             figures=inbox.figures,
             census=Census(store),
