@@ -26,8 +26,9 @@ from prometheus_client.registry import Collector
 from omnigate.figures import Histogram
 from omnigate.server import measures
 from omnigate.server.edge import edge
-from omnigate.server.measures import METRICS, Moment
+from omnigate.server.measures import METRICS
 from omnigate.server.operations import Call, Operation
+from omnigate.server.readings import Moment
 from omnigate.server.services import Services
 
 PATH: Final = "/metrics"

@@ -1,0 +1,163 @@
+"""Where metrics are read: in the counters, the backlog and the health of a running daemon."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from omnigate.channel import HealthState as ChannelState
+from omnigate.figures import Histogram
+from omnigate.flow.figures import OUTBOUND_STATES, ChannelFigures, DestinationFigures
+from omnigate.server.services import Destination, Services
+from omnigate.store.backlog import Backlog, Owed
+from omnigate.store.destinations import BreakerState, Health, HealthState
+
+Value = float | Histogram
+Sample = tuple[tuple[str, ...], Value]
+"""The values of the labels, and what was measured."""
+CHANNEL_STATES: Final = (*get_args(ChannelState), "paused", "draining")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is read at one scrape."""
+
+    services: Services
+    backlog: Backlog
+    now: int
+    """Milliseconds since 1970."""
+    store_bytes: int
+    disk_free_bytes: int
+
+
+def once(read: Callable[[Moment], Value]) -> Callable[[Moment], Iterable[Sample]]:
+    """Measure one thing of the daemon as a whole."""
+    return lambda moment: [((), read(moment))]
+
+
+def by_channel(read: Callable[[ChannelFigures], Value]) -> Callable[[Moment], Iterable[Sample]]:
+    """Measure something of what came in from each channel."""
+
+    def samples(moment: Moment) -> Iterator[Sample]:
+        for name in moment.services.channels():
+            yield (name,), read(moment.services.figures.channel(name))
+
+    return samples
+
+
+def _known(moment: Moment) -> Iterator[tuple[tuple[str, str], Destination]]:
+    for known in moment.services.destinations():
+        yield (known.direction, known.name), known
+
+
+def by_destination(
+    read: Callable[[DestinationFigures], Value],
+) -> Callable[[Moment], Iterable[Sample]]:
+    """Measure something of what went to each destination."""
+
+    def samples(moment: Moment) -> Iterator[Sample]:
+        for key, known in _known(moment):
+            yield key, read(moment.services.figures.destination(known.direction, known.name))
+
+    return samples
+
+
+def of_backlog(read: Callable[[Owed, int], Value]) -> Callable[[Moment], Iterable[Sample]]:
+    """Measure something of what waits for each destination; the time comes along."""
+
+    def samples(moment: Moment) -> Iterator[Sample]:
+        for key, known in _known(moment):
+            yield key, read(moment.backlog.of(known.health.destination_id), moment.now)
+
+    return samples
+
+
+def of_health(read: Callable[[Health, int], Value]) -> Callable[[Moment], Iterable[Sample]]:
+    """Measure something of how each destination is; the time comes along."""
+
+    def samples(moment: Moment) -> Iterator[Sample]:
+        for key, known in _known(moment):
+            yield key, read(known.health, moment.now)
+
+    return samples
+
+
+def intake(moment: Moment) -> Iterator[Sample]:
+    """Return what became of what channels handed over."""
+    for name in moment.services.channels():
+        figures = moment.services.figures.channel(name)
+        yield (name, "stored"), figures.stored
+        yield (name, "duplicate"), figures.duplicates
+        yield (name, "refused"), figures.refused
+        yield (name, "unauthorized"), figures.unauthorized
+        yield (name, "quarantined"), figures.quarantined
+
+
+def events(moment: Moment) -> Iterator[Sample]:
+    """Return how many events were recorded; channels that are gone are left out."""
+    for (event_type, channel), count in moment.services.figures.events.items():
+        if channel is None or channel in moment.services.channels():
+            yield (event_type.value, channel or ""), count
+
+
+def outbound(moment: Moment) -> Iterator[Sample]:
+    """Return how many messages came into which state."""
+    for name in moment.services.channels():
+        for event_type, state in OUTBOUND_STATES.items():
+            yield (name, state), moment.services.figures.events[event_type, name]
+
+
+def deliveries(moment: Moment) -> Iterator[Sample]:
+    """Return how attempts ended."""
+    for key, known in _known(moment):
+        figures = moment.services.figures.destination(known.direction, known.name)
+        for (outcome, reason), count in figures.outcomes.items():
+            yield (*key, outcome, reason), count
+
+
+def lanes(moment: Moment) -> Iterator[Sample]:
+    """Return how many lanes are in which state."""
+    for key, known in _known(moment):
+        owed = moment.backlog.of(known.health.destination_id)
+        yield (*key, "due"), owed.due
+        yield (*key, "retrying"), owed.retrying
+        yield (*key, "leased"), owed.leased
+
+
+def states(moment: Moment) -> Iterator[Sample]:
+    """Return 1 for the state of each destination, 0 for the others."""
+    for key, known in _known(moment):
+        for state in get_args(HealthState):
+            yield (*key, state), known.health.state == state
+
+
+def breakers(moment: Moment) -> Iterator[Sample]:
+    """Return 1 for the state of each breaker, 0 for the others."""
+    for key, known in _known(moment):
+        for state in get_args(BreakerState):
+            yield (*key, state), known.health.breaker == state
+
+
+def channel_states(moment: Moment) -> Iterator[Sample]:
+    """Return 1 for the state of each channel, 0 for the others."""
+    for name, runner in moment.services.channels().items():
+        for state in CHANNEL_STATES:
+            yield (name, state), runner.state == state
+
+
+def quarantined(moment: Moment) -> Iterator[Sample]:
+    """Return how much of each channel is in quarantine."""
+    for name in moment.services.channels():
+        yield (name,), moment.backlog.quarantined.get(name, 0)
+
+
+def build(moment: Moment) -> Iterable[Sample]:
+    """Return what is running."""
+    return [((moment.services.version, platform.python_version()), 1)]
+
+
+def age_seconds(since: int | None, now: int) -> float:
+    """Return how long ago a moment was; 0 for none."""
+    return 0.0 if since is None else max(0, now - since) / 1000
