@@ -24,7 +24,7 @@ from typing import Final, NamedTuple, TypeVar
 import structlog
 
 from omnigate.errors import Refused
-from omnigate.store import erase, person, unqueue
+from omnigate.store import emptying, erase, person, unqueue
 from omnigate.store.erase import End, ForgottenFiles, Removal
 from omnigate.store.person import Person
 from omnigate.store.quarantined import drop_quarantined
@@ -141,7 +141,7 @@ class Erasure:
         for row in known.conversations:
             after = ""
             while ids := await self._store.read(person.message_ids_of, row.id, after):
-                emptied = await self._store.writer.do(erase.empty_messages, ids)
+                emptied = await self._store.writer.do(emptying.empty_messages, ids)
                 done.messages += emptied.messages
                 done.files += await self._forget_files(emptied.hashes)
                 uploads.update(emptied.uploads)
@@ -158,7 +158,7 @@ class Erasure:
             uploads = uploads - others
         count = 0
         for some in _pieces(sorted(uploads), erase.CHUNK):
-            hashes = await self._store.writer.do(erase.forget_uploads, some)
+            hashes = await self._store.writer.do(emptying.forget_uploads, some)
             count += await self._forget_files(hashes)
         return count
 

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from omnigate.store.blank import blank_message
 from omnigate.store.dialect import upsert
-from omnigate.store.erase import NO_CONTENT, WRITE_BLANKED, Blanked
+from omnigate.store.emptying import NO_CONTENT
+from omnigate.store.erase import WRITE_BLANKED, Blanked
 from omnigate.store.prepared import Bulk
 from omnigate.store.schema import (
     attachment,

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 import omnigate
 from omnigate.flow.erasure import Erasure
 from omnigate.flow.shelf import Shelf
 from omnigate.model.attachment import AttachmentRef
-from omnigate.store import engine, erase, person
+from omnigate.store import emptying, engine, erase, person
 from omnigate.store.contacts import Merge, merge
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.quarantined import Puzzle, keep
@@ -118,11 +118,11 @@ def careless_log(monkeypatch):
 
 
 def careless_messages(monkeypatch):
-    monkeypatch.setattr(erase, "blank_message", lambda content: content)
+    monkeypatch.setattr(emptying, "blank_message", lambda content: content)
 
 
 def careless_profile(monkeypatch):
-    query = select(contact.c.id).where(contact.c.id.in_(erase._IDS), erase.bindparam("now") < 0)
+    query = select(contact.c.id).where(contact.c.id.in_(erase._IDS), bindparam("now") < 0)
     monkeypatch.setattr(erase, "_FORGET_PROFILE", query)
 
 
