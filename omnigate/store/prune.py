@@ -1,6 +1,6 @@
 """Forgetting what is done with, in pieces small enough not to hold up a turn.
 
-No piece looks at more than `CHUNK` rows of a table: the oldest rows are found by an index on their time,
+No piece looks at more than some thousand rows of a table: the oldest rows are found by an index on their time,
 or at the front of a key that grows with time; lanes, which have neither, are walked in order of key.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Column, Table, delete, select, tuple_
+from sqlalchemy import Column, Select, Table, delete, select, tuple_
 
 from omnigate.store.dialect import give_back_pages
 from omnigate.store.schema import (
@@ -27,6 +27,7 @@ from omnigate.store.schema import (
 from omnigate.store.transaction import Transaction
 
 CHUNK: Final = 500
+DEEPER: Final = 10
 
 
 class Ages(NamedTuple):
@@ -101,11 +102,18 @@ def _forget(
     """Delete the oldest rows; ``order`` is a key that grows with time, where the time has no index."""
     keys = list(table.primary_key.columns)
     front = select(*keys, moment.label("moment")).order_by(moment if order is None else order)
-    rows = transaction.connection.execute(front.limit(CHUNK)).all()
-    old = [tuple(row[:-1]) for row in rows if row.moment < before]
+    old = _older(transaction, front.limit(CHUNK), before)
+    if order is not None and 0 < len(old) < CHUNK:
+        # Some got an early key and a late time (after an outage): they must not hold up the others.
+        old = _older(transaction, front.limit(DEEPER * CHUNK), before)[:CHUNK]
     if old:
         transaction.connection.execute(delete(table).where(tuple_(*keys).in_(old)))
     return len(old)
+
+
+def _older(transaction: Transaction, front: Select[Any], before: int) -> list[Any]:
+    rows = transaction.connection.execute(front).all()
+    return [tuple(row[:-1]) for row in rows if row.moment < before]
 
 
 def _prune_lanes(transaction: Transaction, walk: LaneWalk) -> tuple[int, str] | None:
