@@ -86,7 +86,8 @@ def waken(transaction: Transaction, items: Sequence[Waken]) -> list[int]:
         changed = transaction.connection.execute(
             update(lane)
             .where(lane.c.destination_id == item.destination_id, lane.c.stream.in_(chosen))
-            .values(run_at=transaction.now, retrying=False)
+            # The wait was the destination's doing: it is not held against the items.
+            .values(run_at=transaction.now, retrying=False, first_failure_at=None)
         ).rowcount
         if changed:
             transaction.due.add(item.destination_id)

@@ -147,6 +147,8 @@ def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) 
         if item.blames_item:
             row.failures += 1
             row.first_failure_at = row.first_failure_at or now
+        elif item.counts:
+            row.first_failure_at = None  # the destination's failing is not held against the item
         rows.counted.append({"key": owed.id, "attempts": attempts})
     if item.last:
         row.state = DUE if row.pending > 0 else IDLE

@@ -160,3 +160,24 @@ def test_a_lane_given_back_is_due_as_it_was(desk: Any, said: Any) -> None:
     assert [item.id for item in again.items] == [item.id for item in lease.items]
     desk.run(give_back, lease)
     assert take(desk, crm).leases == [], "who lost the lease gives nothing back"
+
+
+def test_an_outage_between_an_items_own_failures_is_no_part_of_the_time_it_may_hold_its_lane(
+    desk: Any, said: Any
+) -> None:
+    crm = desk.add_backend("crm")
+    desk.put(said("1"))
+    (lease,) = take(desk, crm).leases
+    fail(desk, lease, desk.now + 10, blames_item=True)
+    desk.now += 10
+    (lease,) = take(desk, crm).leases
+    assert (lease.failures, lease.first_failure_at) == (1, desk.now - 10)
+    fail(desk, lease, desk.now + 10)  # now the destination fails
+    desk.now += 10
+    (lease,) = take(desk, crm).leases
+    assert (lease.failures, lease.first_failure_at) == (1, None)
+    fail(desk, lease, desk.now + 10, blames_item=True)
+    desk.now += 2 * HOUR  # the breaker was open, the lane was not even tried
+    desk.run(waken, Waken(crm, 5))
+    (lease,) = take(desk, crm).leases
+    assert (lease.failures, lease.first_failure_at) == (2, None)
