@@ -15,6 +15,7 @@ from sqlalchemy import (
     BindParameter,
     bindparam,
     delete,
+    false,
     literal_column,
     null,
     select,
@@ -225,7 +226,7 @@ _DONE_OF_EVENTS: Final = select(delivery_done.c.outbox_id).where(
 WRITE_BLANKED: Final = Bulk(
     update(event_body)
     .where(event_body.c.position == bindparam("key"))
-    .values(body=bindparam("body_now"), media=literal_column("0"))
+    .values(body=bindparam("body_now"), media=false())
 )
 _FORGET_EXCHANGES: Final = delete(exchange).where(exchange.c.outbox_id.in_(_IDS))
 _FORGET_ERRORS: Final = update(attempt).where(attempt.c.outbox_id.in_(_IDS)).values(error=ERASED)
