@@ -1,7 +1,7 @@
 """Forgetting what is done with, in pieces small enough not to hold up a turn.
 
 No piece looks at more than some thousand rows of a table: the oldest rows are found by an index on their
-time, or at the front of a key that grows with time; lanes, which have neither, are walked by key.
+time, or at the front of a key that grows with time; lanes, which have neither, are walked in order of key.
 """
 
 from __future__ import annotations
