@@ -1,4 +1,4 @@
-"""Everything that is SQLite's own, apart from opening the file (`omnigate.store.engine`).
+"""Everything that is SQLite's own, apart from opening the file (`engine`) and copying it (`backup`).
 
 Another engine gets its own of these few; all other modules speak SQLAlchemy's common language.
 """

@@ -46,7 +46,7 @@ def backend(receiver: Any, name: str, **keys: str) -> str:
 
 def conversation_of(daemon: Any, conversation: str = "c-1") -> str:
     listed = daemon.get("/v1/conversations")["items"]
-    return next(one["id"] for one in listed if one["external_id"] == conversation)
+    return next(str(one["id"]) for one in listed if one["external_id"] == conversation)
 
 
 class TestPausing:
