@@ -15,7 +15,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -28,33 +27,22 @@ from omnigate.flow.attempts import Attempts
 from omnigate.flow.clockwatch import ClockWatch
 from omnigate.flow.destination import Destination
 from omnigate.flow.figures import Figures
+from omnigate.flow.held import LEASE_SECONDS, Held, HeldLeases
 from omnigate.flow.retry import RetryPolicy
 from omnigate.flow.tasks import Tasks
-from omnigate.store import lanes, leases, settling
+from omnigate.store import lanes, leases
 from omnigate.store.lanes import Claim, Claimed, Lease
-from omnigate.store.settling import Settlement
 from omnigate.store.store import Store
 from omnigate.store.writer import Committed, LastWord
 
-LEASE_SECONDS: Final = 60.0
 RENEW_SECONDS: Final = 15.0
 ELDER_EVERY: Final = 4
 """One of so many lanes is taken by age, whatever its priority."""
 UNSETTLED_LIMIT: Final = 1000
 """With more than this waiting to be written, a slot waits for its own settlement."""
 CLAIM_AGAIN_SECONDS: Final = 1.0
-SETTLE_AGAIN_SECONDS: Final = 1.0
-"""Doubled with each refusal: within a lease that is five times."""
 
 log = structlog.get_logger("dispatcher")
-
-
-@dataclass(slots=True, eq=False)
-class _Held:
-    """A lease that is being worked on."""
-
-    lease: Lease
-    lost: bool = False
 
 
 class Dispatcher:
@@ -77,7 +65,7 @@ class Dispatcher:
         )
         self.figures = figures or Figures()
         self._clock = ClockWatch(store, int(LEASE_SECONDS * 1000))
-        self._held: set[_Held] = set()
+        self._leases = HeldLeases(store, self.figures)
         self._stopping = False
 
     def add(self, destination: Destination) -> None:
@@ -157,7 +145,7 @@ class Dispatcher:
 
         What is cut short stays owed: its lease is void at the next start.
         """
-        self._stopping = True
+        self._stopping = self._leases.stopping = True
         self._stop_claiming()
         cut = await self._tasks.finish(seconds)
         await asyncio.gather(*(self._attempts.note(known) for known in self.destinations.values()))
@@ -266,10 +254,9 @@ class Dispatcher:
             failpoints.reached("claim")
             destination.breaker.probe()
         for lease in leased[:allowed]:
-            held = _Held(lease)
+            held = self._leases.hold(lease)
             destination.busy += 1
             destination.busy_retrying += lease.retrying
-            self._held.add(held)
             self._tasks.start(self._work(destination, held))
 
     def _give_back(self, leased: Sequence[Lease]) -> None:
@@ -290,7 +277,7 @@ class Dispatcher:
 
     # Working on one lane
 
-    async def _work(self, destination: Destination, held: _Held) -> None:
+    async def _work(self, destination: Destination, held: Held) -> None:
         lease = held.lease
         try:
             for item in lease.items:
@@ -298,7 +285,7 @@ class Dispatcher:
                 settlement = await self._attempts.make(destination, lease, item, last=last)
                 if self._stopping or destination.is_held_back:
                     settlement.last = True  # whoever waits for this attempt need not wait for more
-                settled = self._settle(held, settlement)
+                settled = self._leases.settle(held, settlement)
                 if self._writer.waiting > UNSETTLED_LIMIT:
                     await asyncio.wait([settled])
                 if settlement.last or held.lost:
@@ -306,40 +293,12 @@ class Dispatcher:
             if not lease.items:
                 log.error("lane without items", destination=destination.name, stream=lease.stream)
         finally:
-            self._held.discard(held)
+            self._leases.let_go(held)
             destination.busy -= 1
             destination.busy_retrying -= lease.retrying
             destination.say_if_quiet()
             if destination.hungry:
                 self._feed(destination)
-
-    def _settle(
-        self, held: _Held, settlement: Settlement, again_seconds: float = SETTLE_AGAIN_SECONDS
-    ) -> asyncio.Future[bool]:
-        """Write what became of an item; what the store refuses is tried again for as long as it counts."""
-        settled = self._writer.do_nowait(settling.settle, settlement)
-        settled.add_done_callback(partial(self._settled, held, settlement, again_seconds))
-        return settled
-
-    def _settled(
-        self,
-        held: _Held,
-        settlement: Settlement,
-        again_seconds: float,
-        future: asyncio.Future[bool],
-    ) -> None:
-        if future.cancelled():
-            return
-        if (error := future.exception()) is not None:
-            log.error("settling failed", stream=held.lease.stream, error=str(error))
-            if again_seconds < LEASE_SECONDS and not self._stopping:
-                # Or the lane would wait for its lease's end, and the item be delivered twice.
-                loop = asyncio.get_running_loop()
-                loop.call_later(again_seconds, self._settle, held, settlement, again_seconds * 2)
-        elif not future.result():
-            held.lost = True
-            self.figures.leases_lost += 1
-            log.warning("lease lost", stream=held.lease.stream)
 
     # Leases
 
@@ -349,20 +308,12 @@ class Dispatcher:
             await asyncio.sleep(RENEW_SECONDS)
             try:
                 await self._clock.look(self.destinations.values())
-                await self._renew()
+                await self._leases.renew()
                 for destination in list(self.destinations.values()):
                     await self._alerts.look(destination)
             except StoreError as error:
                 # A full disk ends no work under way: a lease that runs out is only worked on twice.
                 log.warning("leases were not renewed", error=str(error))
-
-    async def _renew(self) -> None:
-        until = self._store.now() + int(LEASE_SECONDS * 1000)
-        working = list(self._held)
-        wanted = [(held.lease, until) for held in working]
-        for held, renewed in zip(working, await self._writer.do(leases.renew, wanted), strict=True):
-            held.lost = held.lost or not renewed
-        await self._writer.do(leases.expire_leases, None)
 
 
 def _given_back(future: asyncio.Future[None]) -> None:

@@ -21,7 +21,8 @@ from pydantic import BaseModel
 
 from omnigate.channel import Health
 from omnigate.config import Config
-from omnigate.flow.roster import Member, Roster
+from omnigate.flow.member import Member
+from omnigate.flow.roster import Roster
 from omnigate.store.history import newest_event_at
 from omnigate.store.store import Store
 

@@ -6,7 +6,6 @@ anew before anything old is let go, so that a configuration that cannot work cha
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,48 +19,21 @@ from omnigate.backend import Backend
 from omnigate.channel import Channel
 from omnigate.config import BackendSection, BrokenSection, ChannelSection, Config
 from omnigate.errors import ConfigError, Refused
+from omnigate.flow.alerts import ChannelAlerts
 from omnigate.flow.breaker import Breaker
 from omnigate.flow.destination import Destination
 from omnigate.flow.dispatcher import Dispatcher
-from omnigate.flow.outfit import Outfit, Outfitter
+from omnigate.flow.member import Key, Member, Section, called, wanted_members
+from omnigate.flow.outfit import Outfitter
 from omnigate.flow.router import RoutingTable, routing_table
-from omnigate.flow.supervisor import DOWN, ChannelRunner, Followers
-from omnigate.model.event import ChannelHealth, EventType
-from omnigate.store.destinations import Direction, Health, Name, register
-from omnigate.store.reports import Report, report
+from omnigate.flow.supervisor import ChannelRunner, Followers
+from omnigate.store.destinations import Direction, Name, register
 from omnigate.store.store import Store
 from omnigate.store.threads import ChannelKey
 
 CHANNEL_CONCURRENCY: Final = 20
 
-Section = BackendSection | ChannelSection
-Key = tuple[Direction, str]
-
 log = structlog.get_logger("gateway")
-
-
-@dataclass(slots=True, eq=False)
-class Member:
-    """A channel or backend at work, as the operator sees it too."""
-
-    direction: Direction
-    name: str
-    kind: str
-    health: Health
-    section: Section | None = None
-    """None: the plugin is broken."""
-    failure: str | None = None
-    """Why there is no instance."""
-    outfit: Outfit | None = None
-    """None: there is no instance; what is owed waits."""
-    destination: Destination | None = None
-    runner: ChannelRunner | None = None
-    """Of channels only."""
-
-    @property
-    def enabled(self) -> bool:
-        """Whether the configuration wants it to work."""
-        return self.section is None or self.section.config.enabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +59,7 @@ class Roster:
         self._followers = followers
         self._outfitter = outfitter
         self._running: TaskGroup | None = None
-        self._told_down: set[str] = set()
+        self._alerts = ChannelAlerts(store)
 
     @property
     def channels(self) -> dict[str, ChannelRunner]:
@@ -119,7 +91,7 @@ class Roster:
         """Return what an instance is called, as ``channel site``; None for a stranger."""
         for key, known in list(self.members.items()):
             if known.outfit is not None and known.outfit.plugin is plugin:
-                return _called(key)
+                return called(key)
         return None
 
     def is_closed(self, channel: str) -> bool:
@@ -166,14 +138,14 @@ class Roster:
     # Exchanging
 
     async def _take(self, config: Config, *, strict: bool) -> Changes:
-        wanted = dict(_wanted(config))
+        wanted = dict(wanted_members(config))
         changed = {key: section for key, section in wanted.items() if self._differs(key, section)}
         made = await self._make(changed, strict=strict)
         changes = Changes(
-            added=[_called(key) for key in made if key not in self.members],
-            replaced=[_called(key) for key in made if key in self.members],
-            removed=[_called(key) for key in self.members if key not in wanted],
-            kept=[_called(key) for key in self.members if key in wanted and key not in made],
+            added=[called(key) for key in made if key not in self.members],
+            replaced=[called(key) for key in made if key in self.members],
+            removed=[called(key) for key in self.members if key not in wanted],
+            kept=[called(key) for key in self.members if key in wanted and key not in made],
         )
         # From here on nothing is owed to who goes, and those who come are owed what they should be.
         self.routing = routing_table(
@@ -227,7 +199,7 @@ class Roster:
                 ChannelKey(section.name, section.kind, config.priority if config else 100),
                 config,
                 member.health,
-                self._channel_changed,
+                self._alerts.changed,
             )
         if isinstance(section, BrokenSection):
             member.failure = f"the plugin is broken: {section.error}"
@@ -274,49 +246,11 @@ class Roster:
         if member.outfit is not None:
             await member.outfit.close()
 
-    def _channel_changed(self, runner: ChannelRunner) -> None:
-        """Report a channel that went down, and once that it is back."""
-        down = runner.reported in DOWN
-        if not down and (runner.reported != "up" or runner.name not in self._told_down):
-            return
-        if down == (runner.name in self._told_down):
-            return
-        (self._told_down.add if down else self._told_down.discard)(runner.name)
-        told = ChannelHealth(
-            name=runner.name,
-            kind=runner.kind,
-            state=runner.reported,
-            message=runner.message or None,
-        )
-        event_type = EventType.CHANNEL_DOWN if down else EventType.CHANNEL_UP
-        self._store.writer.do_nowait(report, Report(event_type, told)).add_done_callback(_reported)
-
     def _of(self, direction: Direction) -> Iterator[Member]:
         return (known for known in list(self.members.values()) if known.direction == direction)
-
-
-def _wanted(config: Config) -> Iterator[tuple[Key, Section | BrokenSection]]:
-    """Return who is to be a member: backends that are not enabled too, since events wait for them."""
-    for backend in config.backends.values():
-        yield ("backend", backend.name), backend
-    for channel in config.channels.values():
-        if channel.config.enabled:
-            yield ("channel", channel.name), channel
-    for broken in config.broken:
-        yield (broken.direction, broken.name), broken
 
 
 async def _close(members: Iterable[Member]) -> None:
     for member in members:
         if member.outfit is not None:
             await member.outfit.close()
-
-
-def _called(key: Key) -> str:
-    return " ".join(key)
-
-
-def _reported(future: asyncio.Future[None]) -> None:
-    """Leave a report that could not be stored to the log, which has the change itself."""
-    if not future.cancelled() and (error := future.exception()) is not None:
-        log.warning("operators could not be told by an event", error=str(error))

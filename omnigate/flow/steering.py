@@ -16,7 +16,8 @@ import structlog
 from omnigate.errors import OmnigateError
 from omnigate.flow.contained import contained
 from omnigate.flow.dispatcher import Dispatcher
-from omnigate.flow.roster import Member, Roster
+from omnigate.flow.member import Member
+from omnigate.flow.roster import Roster
 from omnigate.model.event import Event, EventType
 from omnigate.model.samples import sample
 from omnigate.store import destinations

@@ -11,7 +11,7 @@ import pytest
 
 import omnigate
 from omnigate.flow.clockwatch import ClockWatch
-from omnigate.flow.dispatcher import Dispatcher
+from omnigate.flow.held import HeldLeases
 from omnigate.store import leases
 from tests.flow.simulation.world import (
     DAY,
@@ -87,13 +87,13 @@ def looks_at_no_clock(patch: pytest.MonkeyPatch) -> None:
 
 
 def expires_before_it_renews(patch: pytest.MonkeyPatch) -> None:
-    renew = Dispatcher._renew
+    renew = HeldLeases.renew
 
-    async def too_late(self: Dispatcher) -> None:
+    async def too_late(self: HeldLeases) -> None:
         await self._writer.do(leases.expire_leases, None)
         await renew(self)
 
-    patch.setattr(Dispatcher, "_renew", too_late)
+    patch.setattr(HeldLeases, "renew", too_late)
 
 
 @pytest.mark.parametrize(

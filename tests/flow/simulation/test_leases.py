@@ -12,6 +12,7 @@ import pytest
 import omnigate
 from omnigate.flow.carriers import BackendCarrier
 from omnigate.flow.dispatcher import Dispatcher
+from omnigate.flow.held import HeldLeases
 from omnigate.store import leases, settling
 from omnigate.store.lanes import Item, Lease
 from tests.flow.simulation.world import (
@@ -42,18 +43,26 @@ class FreezingCarrier(BackendCarrier):
         await super().carry(lease, item)
 
 
-class FreezingDispatcher(Dispatcher):
+class FreezingLeases(HeldLeases):
     """Renews no lease whose worker stands still."""
 
-    async def _renew(self) -> None:
+    async def renew(self) -> None:
         still = {
             held
             for held in self._held
             if (held.lease.stream, held.lease.token) in FreezingCarrier.frozen
         }
         self._held -= still
-        await super()._renew()
+        await super().renew()
         self._held |= still
+
+
+class FreezingDispatcher(Dispatcher):
+    """Holds its leases so."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._leases = FreezingLeases(self._store, self.figures)
 
 
 async def one_freezes(world: World) -> tuple[World, Outside]:

@@ -1,0 +1,55 @@
+"""Who is at work, or should be: a configured channel or backend with all that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from omnigate.config import BackendSection, BrokenSection, ChannelSection, Config
+from omnigate.flow.destination import Destination
+from omnigate.flow.outfit import Outfit
+from omnigate.flow.supervisor import ChannelRunner
+from omnigate.store.destinations import Direction, Health
+
+Section = BackendSection | ChannelSection
+Key = tuple[Direction, str]
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A channel or backend at work, as the operator sees it too."""
+
+    direction: Direction
+    name: str
+    kind: str
+    health: Health
+    section: Section | None = None
+    """None: the plugin is broken."""
+    failure: str | None = None
+    """Why there is no instance."""
+    outfit: Outfit | None = None
+    """None: there is no instance; what is owed waits."""
+    destination: Destination | None = None
+    runner: ChannelRunner | None = None
+    """Of channels only."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the configuration wants it to work."""
+        return self.section is None or self.section.config.enabled
+
+
+def wanted_members(config: Config) -> Iterator[tuple[Key, Section | BrokenSection]]:
+    """Return who is to be a member: backends that are not enabled too, since events wait for them."""
+    for backend in config.backends.values():
+        yield ("backend", backend.name), backend
+    for channel in config.channels.values():
+        if channel.config.enabled:
+            yield ("channel", channel.name), channel
+    for broken in config.broken:
+        yield (broken.direction, broken.name), broken
+
+
+def called(key: Key) -> str:
+    """Return what people call a member: ``channel site``."""
+    return " ".join(key)
