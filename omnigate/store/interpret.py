@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from pydantic import BaseModel
 from pydantic_core import to_json
 
 from omnigate import ids
-from omnigate.model.attachment import Attachment
 from omnigate.model.event import (
     ButtonData,
     ContactChange,
@@ -40,13 +38,13 @@ from omnigate.model.inbound import (
     Receipt,
 )
 from omnigate.model.outbound import Author
-from omnigate.store import contacts
 from omnigate.store.attachments import AttachmentShelf
+from omnigate.store.correspondence import Correspondence, milliseconds
 from omnigate.store.ledger import Ledger
 from omnigate.store.messages import INSERT_MESSAGE, MessageIndex, message_row
 from omnigate.store.receipts import Receipts
-from omnigate.store.record import Draft, Recorder, time_text
-from omnigate.store.threads import ChannelKey, Person, Thread
+from omnigate.store.record import Recorder, time_text
+from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import RecordedEvent, Transaction
 
 _UNSAID: Final = {
@@ -75,6 +73,7 @@ class Interpreter:
         self._shelf = AttachmentShelf(transaction)
         self._index = MessageIndex(transaction)
         self._receipts = Receipts(transaction, self._recorder, self._ledger)
+        self._correspondence = Correspondence(transaction, self._ledger, self._recorder)
         self._new_messages: list[dict[str, Any]] = []
         self._meanings: Sequence[
             tuple[type[Inbound], Callable[[ChannelKey, Any], Meaning | None]]
@@ -127,7 +126,7 @@ class Interpreter:
         self._recorder.flush()
 
     def _message(self, channel: ChannelKey, item: InboundMessage) -> Meaning:
-        thread = self._thread(channel, item, item.sender)
+        thread = self._correspondence.thread(channel, item, item.sender)
         if item.context is not None:
             thread.merge_context(item.context)
         if item.subject and thread.subject is None:
@@ -139,7 +138,7 @@ class Interpreter:
             id=message_id,
             direction="inbound",
             state="received",
-            created_at=time_text(_milliseconds(item)),
+            created_at=time_text(milliseconds(item)),
             sender={
                 "address": item.sender.address,
                 "display_name": item.sender.display_name,
@@ -159,7 +158,7 @@ class Interpreter:
             external_ids=[own_id],
             extensions=item.extensions,
         )
-        recorded = self._record_message(
+        recorded = self._correspondence.record_message(
             EventType.MESSAGE_RECEIVED, thread, channel, item, message_id, said, attachments
         )
         row = message_row(
@@ -198,14 +197,14 @@ class Interpreter:
             news = {"state": "deleted", "text": None, "html": None, "attachments": []}
         message = before.model_copy(update=news)
         said = message.model_dump_json()
-        recorded = self._record_message(
+        recorded = self._correspondence.record_message(
             event_type, thread, channel, item, known.id, said, message.attachments
         )
         self._index.change(message, recorded.position)
         return _meaning(recorded, known.id)
 
     def _echo(self, channel: ChannelKey, item: EchoMessage) -> Meaning:
-        thread = self._thread(channel, item, item.recipient)
+        thread = self._correspondence.thread(channel, item, item.recipient)
         message_id = ids.message_id()
         own_id = item.message_id or item.external_id
         attachments = self._shelf.take(channel.name, message_id, item.attachments)
@@ -213,13 +212,13 @@ class Interpreter:
             id=message_id,
             direction="outbound",
             state="sent",
-            created_at=time_text(_milliseconds(item)),
+            created_at=time_text(milliseconds(item)),
             text=item.text,
             attachments=attachments,
             author=Author(name=item.author) if item.author else None,
             external_ids=[own_id],
         )
-        recorded = self._record_message(
+        recorded = self._correspondence.record_message(
             EventType.MESSAGE_SENT, thread, channel, item, message_id, said, attachments
         )
         row = message_row(
@@ -235,20 +234,24 @@ class Interpreter:
         return _meaning(recorded, message_id)
 
     def _reaction(self, channel: ChannelKey, item: Reaction) -> Meaning:
-        thread = self._thread(channel, item, item.sender)
+        thread = self._correspondence.thread(channel, item, item.sender)
         message_id = self._index.id_of(channel.name, item.message_id)
         data = ReactionChanged(message=message_id, external_id=item.message_id, emoji=item.emoji)
-        return _meaning(self._record(EventType.REACTION_CHANGED, thread, channel, item, data))
+        return _meaning(
+            self._correspondence.record(EventType.REACTION_CHANGED, thread, channel, item, data)
+        )
 
     def _button(self, channel: ChannelKey, item: ButtonPressed) -> Meaning:
-        thread = self._thread(channel, item, item.sender)
+        thread = self._correspondence.thread(channel, item, item.sender)
         data = ButtonData(
             payload=item.payload,
             label=item.label,
             message=self._index.id_of(channel.name, item.message_id),
             external_id=item.message_id,
         )
-        return _meaning(self._record(EventType.BUTTON_PRESSED, thread, channel, item, data))
+        return _meaning(
+            self._correspondence.record(EventType.BUTTON_PRESSED, thread, channel, item, data)
+        )
 
     def _blocked(self, channel: ChannelKey, item: ContactBlocked) -> Meaning | None:
         return self._block(channel, item, item.sender, item.reason, blocked=True)
@@ -265,35 +268,41 @@ class Interpreter:
         *,
         blocked: bool,
     ) -> Meaning | None:
-        person = self._thread(channel, item, sender).person
+        person = self._correspondence.thread(channel, item, sender).person
         if (person.blocked_at is not None) == blocked:
             return None
         person.blocked_at = self._transaction.now if blocked else None
         person.touch()
         event_type = EventType.CONTACT_BLOCKED if blocked else EventType.CONTACT_UNBLOCKED
         change = ContactChange(id=person.id, changed=["blocked"], reason=reason)
-        return _meaning(self._record_contact(event_type, person, channel, item, change))
+        return _meaning(
+            self._correspondence.record_contact(event_type, person, channel, item, change)
+        )
 
     def _updated(self, channel: ChannelKey, item: ContactUpdated) -> Meaning | None:
         thread = self._ledger.thread(channel, item.conversation)
         if thread is None:
-            thread = self._thread(channel, item, item.sender)
+            thread = self._correspondence.thread(channel, item, item.sender)
             changed = ["addresses"]
         else:
-            changed = self._learn(channel, item, thread, item.sender)
+            changed = self._correspondence.learn(channel, item, thread, item.sender)
         if item.context is not None and thread.merge_context(item.context):
             changed.append("context")
         if not changed:
             return None
         change = ContactChange(id=thread.person.id, changed=changed)
         return _meaning(
-            self._record_contact(EventType.CONTACT_UPDATED, thread.person, channel, item, change)
+            self._correspondence.record_contact(
+                EventType.CONTACT_UPDATED, thread.person, channel, item, change
+            )
         )
 
     def _rating(self, channel: ChannelKey, item: Rating) -> Meaning:
-        thread = self._thread(channel, item, item.sender)
+        thread = self._correspondence.thread(channel, item, item.sender)
         data = RatingData(score=item.score, comment=item.comment)
-        return _meaning(self._record(EventType.CONVERSATION_RATED, thread, channel, item, data))
+        return _meaning(
+            self._correspondence.record(EventType.CONVERSATION_RATED, thread, channel, item, data)
+        )
 
     def _closed(self, channel: ChannelKey, item: ConversationClosed) -> Meaning | None:
         thread = self._ledger.thread(channel, item.conversation)
@@ -301,109 +310,15 @@ class Interpreter:
             return None
         thread.status = "closed"
         status = StatusData(status="closed", by="customer")
-        return _meaning(self._record(EventType.CONVERSATION_CLOSED, thread, channel, item, status))
+        return _meaning(
+            self._correspondence.record(
+                EventType.CONVERSATION_CLOSED, thread, channel, item, status
+            )
+        )
 
     def _receipt(self, channel: ChannelKey, item: Receipt) -> Meaning | None:
         recorded = self._receipts.take(channel, item)
         return _meaning(recorded[0], recorded[1]) if recorded else None
-
-    def _thread(self, channel: ChannelKey, item: Inbound, profile: Profile) -> Thread:
-        """Return the item's conversation, begun or reopened if need be, and learn who is in it."""
-        thread = self._ledger.thread(channel, item.conversation)
-        if thread is None:
-            thread = self._ledger.open_thread(channel, item.conversation, profile)
-            self._take_over(channel, item, thread, profile)
-            self._ledger.learn(thread.person, profile)
-            status = StatusData(status="open", by="customer")
-            self._record(EventType.CONVERSATION_STARTED, thread, channel, item, status)
-            return thread
-        if changed := self._learn(channel, item, thread, profile):
-            change = ContactChange(id=thread.person.id, changed=changed)
-            self._record_contact(EventType.CONTACT_UPDATED, thread.person, channel, item, change)
-        if thread.status == "closed" and isinstance(item, InboundMessage):
-            thread.status = "open"
-            status = StatusData(status="open", by="customer")
-            self._record(EventType.CONVERSATION_REOPENED, thread, channel, item, status)
-        return thread
-
-    def _learn(
-        self, channel: ChannelKey, item: Inbound, thread: Thread, profile: Profile
-    ) -> list[str]:
-        """Take over what a profile tells; somebody else in the same conversation is left apart."""
-        if profile.address != thread.address and not any(
-            identity.address == profile.address for identity in thread.person.identities
-        ):
-            return []
-        self._take_over(channel, item, thread, profile)
-        return self._ledger.learn(thread.person, profile)
-
-    def _take_over(
-        self, channel: ChannelKey, item: Inbound, thread: Thread, profile: Profile
-    ) -> None:
-        """Make contacts that are proven to be this one part of it."""
-        for rival in self._ledger.rivals(thread.person, profile):
-            winner, loser = sorted((rival, thread.person), key=lambda person: person.id)
-            contacts.merge_rows(self._transaction, self._ledger, winner, loser)
-            change = ContactChange(id=winner.id, merged=loser.id, reason="proven the same")
-            self._record_contact(EventType.CONTACT_MERGED, winner, channel, item, change)
-
-    def _record_message(
-        self,
-        event_type: EventType,
-        thread: Thread,
-        channel: ChannelKey,
-        item: Inbound,
-        message_id: str,
-        said: str,
-        attachments: Sequence[Attachment],
-    ) -> RecordedEvent:
-        draft = Draft(
-            type=event_type,
-            person=thread.person,
-            thread=thread,
-            channel=channel,
-            occurred_at=_milliseconds(item),
-            data=said,
-            message_id=message_id,
-            media=bool(attachments),
-        )
-        return self._recorder.record(draft)
-
-    def _record(
-        self,
-        event_type: EventType,
-        thread: Thread,
-        channel: ChannelKey,
-        item: Inbound,
-        data: BaseModel,
-    ) -> RecordedEvent:
-        draft = Draft(
-            type=event_type,
-            person=thread.person,
-            thread=thread,
-            channel=channel,
-            occurred_at=_milliseconds(item),
-            data=data.model_dump_json(),
-        )
-        return self._recorder.record(draft)
-
-    def _record_contact(
-        self,
-        event_type: EventType,
-        person: Person,
-        channel: ChannelKey,
-        item: Inbound,
-        change: ContactChange,
-    ) -> RecordedEvent:
-        draft = Draft(
-            type=event_type,
-            person=person,
-            thread=None,
-            channel=channel,
-            occurred_at=_milliseconds(item),
-            data=change.model_dump_json(),
-        )
-        return self._recorder.record(draft)
 
     def _add_message(self, row: dict[str, Any], said: str) -> None:
         self._new_messages.append(row)
@@ -429,11 +344,6 @@ def _references(item: Inbound) -> Iterable[str]:
     if isinstance(item, ButtonPressed) and item.message_id:
         return (item.message_id,)
     return ()
-
-
-def _milliseconds(item: Inbound) -> int:
-    # Rounded: the product of a time to the millisecond may lie just below the whole number.
-    return round(item.occurred_at.timestamp() * 1000)
 
 
 def _meaning(recorded: RecordedEvent, message_id: str | None = None) -> Meaning:
