@@ -23,7 +23,7 @@ from omnigate.model.outbound import Content, OutboundMessage, Reply, ToConversat
 from omnigate.store.attachments import BY_CRM, read_attachments
 from omnigate.store.history import conversation_of_event, external_id_of, read_conversation
 from omnigate.store.outbound import Accepted, IdempotencyKey, Outgoing, enqueue, read_answer
-from omnigate.store.record import MEDIA_URL
+from omnigate.store.record import MEDIA_URL, milliseconds_of
 from omnigate.store.store import Store
 from omnigate.store.threads import ChannelKey
 
@@ -243,4 +243,4 @@ def fingerprint(body: bytes) -> str:
 
 
 def _milliseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp() * 1000)
+    return None if moment is None else milliseconds_of(moment)

@@ -12,7 +12,7 @@ from omnigate.model.text import Model, Timestamp
 from omnigate.server.operations import Call, Operation
 from omnigate.server.problems import Denied
 from omnigate.store import tokens
-from omnigate.store.record import time_text
+from omnigate.store.record import milliseconds_of, time_text
 from omnigate.store.soundness import find_problems
 from omnigate.store.tokens import Grant, NewToken, Scope
 
@@ -91,7 +91,7 @@ async def make_token(call: Call) -> web.StreamResponse:
     if wanted.expires_at is not None:
         if wanted.expires_at <= datetime.now(UTC):
             raise Denied(422, "expires_at is in the past.")
-        expires_at = int(wanted.expires_at.timestamp() * 1000)
+        expires_at = milliseconds_of(wanted.expires_at)
     scopes = list(dict.fromkeys(wanted.scopes))
     new = NewToken(wanted.name, scopes, wanted.channels, expires_at)
     clear, grant = await call.services.store.writer.do(tokens.create, new)

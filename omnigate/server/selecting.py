@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from omnigate.model.text import Model
 from omnigate.server.operations import Call
 from omnigate.server.problems import Denied
-from omnigate.store.record import time_text
+from omnigate.store.record import milliseconds_of, time_text
 from omnigate.store.selection import CHUNK, destinations_called
 
 LARGEST: Final = 2**63 - 1
@@ -73,7 +73,7 @@ def number_of(call: Call, what: str) -> int:
 
 def milliseconds(moment: datetime | None) -> int | None:
     """Return a time as the store keeps it."""
-    return None if moment is None else int(moment.timestamp() * 1000)
+    return None if moment is None else milliseconds_of(moment)
 
 
 def time_shown(moment: int | None) -> str | None:

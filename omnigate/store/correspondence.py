@@ -14,7 +14,7 @@ from omnigate.model.event import ContactChange, EventType, StatusData
 from omnigate.model.inbound import Inbound, InboundMessage, Profile
 from omnigate.store import contacts
 from omnigate.store.ledger import Ledger
-from omnigate.store.record import Draft, Recorder
+from omnigate.store.record import Draft, Recorder, milliseconds_of
 from omnigate.store.threads import ChannelKey, Person, Thread
 from omnigate.store.transaction import RecordedEvent, Transaction
 
@@ -83,7 +83,7 @@ class Correspondence:
             person=thread.person,
             thread=thread,
             channel=channel,
-            occurred_at=milliseconds(item),
+            occurred_at=milliseconds_of(item.occurred_at),
             data=said,
             message_id=message_id,
             media=bool(attachments),
@@ -104,7 +104,7 @@ class Correspondence:
             person=thread.person,
             thread=thread,
             channel=channel,
-            occurred_at=milliseconds(item),
+            occurred_at=milliseconds_of(item.occurred_at),
             data=data.model_dump_json(),
         )
         return self._recorder.record(draft)
@@ -123,13 +123,7 @@ class Correspondence:
             person=person,
             thread=None,
             channel=channel,
-            occurred_at=milliseconds(item),
+            occurred_at=milliseconds_of(item.occurred_at),
             data=change.model_dump_json(),
         )
         return self._recorder.record(draft)
-
-
-def milliseconds(item: Inbound) -> int:
-    """Return when an item happened, by the platform's clock, in milliseconds since 1970."""
-    # Rounded: the product of a time to the millisecond may lie just below the whole number.
-    return round(item.occurred_at.timestamp() * 1000)

@@ -39,11 +39,11 @@ from omnigate.model.inbound import (
 )
 from omnigate.model.outbound import Author
 from omnigate.store.attachments import AttachmentShelf
-from omnigate.store.correspondence import Correspondence, milliseconds
+from omnigate.store.correspondence import Correspondence
 from omnigate.store.ledger import Ledger
 from omnigate.store.messages import INSERT_MESSAGE, MessageIndex, message_row
 from omnigate.store.receipts import Receipts
-from omnigate.store.record import Recorder, time_text
+from omnigate.store.record import Recorder, milliseconds_of, time_text
 from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import RecordedEvent, Transaction
 
@@ -138,7 +138,7 @@ class Interpreter:
             id=message_id,
             direction="inbound",
             state="received",
-            created_at=time_text(milliseconds(item)),
+            created_at=time_text(milliseconds_of(item.occurred_at)),
             sender={
                 "address": item.sender.address,
                 "display_name": item.sender.display_name,
@@ -212,7 +212,7 @@ class Interpreter:
             id=message_id,
             direction="outbound",
             state="sent",
-            created_at=time_text(milliseconds(item)),
+            created_at=time_text(milliseconds_of(item.occurred_at)),
             text=item.text,
             attachments=attachments,
             author=Author(name=item.author) if item.author else None,

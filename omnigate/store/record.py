@@ -197,6 +197,12 @@ def _second_text(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()
 
 
+def milliseconds_of(moment: datetime) -> int:
+    """Return a time as the store keeps it."""
+    # Rounded: the product of a time to the millisecond may lie just below the whole number.
+    return round(moment.timestamp() * 1000)
+
+
 def time_text(milliseconds: int) -> str:
     """Return a stored time as RFC 3339, UTC, milliseconds, ``Z``."""
     return f"{_second_text(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
