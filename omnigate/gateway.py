@@ -30,7 +30,7 @@ from omnigate import config as configuration
 from omnigate import logs, plugins, process, systemd
 from omnigate.channel import Channel
 from omnigate.config import Config
-from omnigate.errors import ConfigError, Refused
+from omnigate.errors import OmnigateError, Refused
 from omnigate.flow.census import Census
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.doctor import Doctor
@@ -49,6 +49,7 @@ from omnigate.flow.roster import Roster
 from omnigate.flow.steering import Steering
 from omnigate.flow.stream import Stream
 from omnigate.flow.supervisor import Followers
+from omnigate.flow.tasks import kept_up
 from omnigate.flow.watchdog import Watchdog
 from omnigate.process import Signals
 from omnigate.server.app import admin_app, public_app
@@ -121,7 +122,7 @@ class Gateway:
         self.housekeeper = Housekeeper(
             store,
             lambda: self.config.settings.retention,
-            lambda: [known.health.destination_id for known in self.roster.members.values()],
+            self.roster.worked_on,
             self.media.discard,
         )
         self.services = Services(
@@ -163,8 +164,8 @@ class Gateway:
         if self._reloading:
             raise Refused("busy", "the configuration is being read again already")
         self._reloading = True
-        systemd.notify_reloading()
         try:
+            systemd.notify_reloading()
             wanted = await asyncio.to_thread(configuration.load, self.config.path, plugins.load)
             waits = changed_at_start_only(self.config.settings, wanted.settings)
             config = merged(self.config, wanted)
@@ -202,12 +203,13 @@ class Gateway:
             signals.reload.clear()
             try:
                 await self.reload()
-            except (ConfigError, Refused) as error:
+            except OmnigateError as error:
                 log.error("the configuration stays as it was", error=str(error))
 
     def _configure(self) -> None:
         """Hand the parts what of the settings they can take over while they work."""
         settings = self.config.settings
+        self.store.expiry_ms = int(settings.retry.expiry_seconds * 1000)
         self.dispatcher.configure(
             _retry_policy(self.config), keeps_all_exchanges=settings.log.exchanges == "all"
         )
@@ -247,12 +249,13 @@ async def serve(config: Config, signals: Signals) -> None:
         async with anyio.create_task_group() as forwarding:
             forwarding.start_soon(gateway.dispatcher.run)
             forwarding.start_soon(gateway.media.run)
-            forwarding.start_soon(gateway.relay.run)
-            forwarding.start_soon(gateway.steering.watch_drains)
-            forwarding.start_soon(gateway.watchdog.run)
-            forwarding.start_soon(gateway.housekeeper.run)
-            forwarding.start_soon(gateway.pulse.run)
-            forwarding.start_soon(gateway.replayer.run)
+            # What stands beside the way of the messages must not end it.
+            forwarding.start_soon(kept_up, gateway.relay.run, "relay")
+            forwarding.start_soon(kept_up, gateway.steering.watch_drains, "drains")
+            forwarding.start_soon(kept_up, gateway.watchdog.run, "watchdog")
+            forwarding.start_soon(kept_up, gateway.housekeeper.run, "housekeeping")
+            forwarding.start_soon(kept_up, gateway.pulse.run, "rates")
+            forwarding.start_soon(kept_up, gateway.replayer.run, "replays")
             await _receive(gateway, signals)
             await _finish(gateway)
             forwarding.cancel_scope.cancel()
@@ -269,7 +272,7 @@ async def _receive(gateway: Gateway, signals: Signals) -> None:
         _measured(gateway),
         gateway.roster.receiving() as receiving,
     ):
-        receiving.start_soon(gateway.obey, signals)
+        receiving.start_soon(kept_up, partial(gateway.obey, signals), "reload")
         process.spare_the_collector()
         gateway.ready = True
         systemd.notify("READY=1")

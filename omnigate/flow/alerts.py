@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from omnigate.errors import StoreError
 from omnigate.flow.destination import Destination
 from omnigate.flow.supervisor import DOWN, ChannelRunner
 from omnigate.model.event import ChannelHealth, DestinationHealth, EventType
@@ -51,7 +52,7 @@ class Alerts:
         due = alerts_due(health, now)
         if due <= health.alerts or health.first_failure_at is None:
             return
-        health.alerts = due
+        before, health.alerts = health.alerts, due
         log.error(
             "destination keeps failing; what is owed to it waits",
             destination=destination.name,
@@ -59,13 +60,21 @@ class Alerts:
             hours=round((now - health.first_failure_at) / _HOUR_MS, 1),
             error=health.last_error,
         )
-        await self._tell(destination, EventType.DESTINATION_FAILING)
+        try:
+            await self._tell(destination, EventType.DESTINATION_FAILING)
+        except StoreError:
+            health.alerts = before  # raised again at the next look
+            raise
 
     async def call_off(self, destination: Destination) -> None:
         """Say that a destination about which an alert was raised works again."""
-        if destination.health.alerts:
+        if before := destination.health.alerts:
             destination.health.alerts = 0
-            await self._tell(destination, EventType.DESTINATION_RECOVERED)
+            try:
+                await self._tell(destination, EventType.DESTINATION_RECOVERED)
+            except StoreError:
+                destination.health.alerts = before
+                raise
 
     async def _tell(self, destination: Destination, event_type: EventType) -> None:
         health, since = destination.health, destination.health.first_failure_at

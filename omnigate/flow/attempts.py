@@ -6,6 +6,7 @@ what is worth saying, and puts them into a `Settlement`.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine
@@ -47,6 +48,7 @@ from omnigate.transcript import transcribed
 WAKEN_CHUNK: Final = 500
 REJECTED_HINT_SECONDS: Final = 300.0
 POSTPONE_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 30.0
 
 log = structlog.get_logger("dispatcher")
 
@@ -140,7 +142,7 @@ class Attempts:
         first = destination.health.first_failure_at is None
         opened = destination.breaker.failed(now, text, hint)
         if getattr(error, "pause", False):
-            destination.health.paused = text
+            destination.health.paused = destination.health.paused or text
             log.error(
                 "destination is gone; paused, its queue is kept. Once it is back, a test that it passes"
                 " lets it go on: omnigate backend test",
@@ -150,9 +152,7 @@ class Attempts:
             log.warning("destination fails; waiting", destination=destination.name, error=text)
         elif first:
             log.warning("destination failed", destination=destination.name, error=text)
-        if first or opened or hint or destination.health.paused:
-            await self.note(destination)
-        await self._alerts.look(destination)
+        await self._remember(destination, changed=bool(first or opened or hint))
         trial = self._trial(lease, item, now)
         verdict = after_destination_failure(self.policy, trial, self._chance.random(), hint)
         probe_at = destination.breaker.opens_at()
@@ -162,6 +162,18 @@ class Attempts:
             shorter = min(verdict.delay_seconds, until_probe_seconds)
             verdict = replace(verdict, delay_seconds=shorter)
         return await self._sentence(destination, lease, item, verdict, error, "destination")
+
+    async def _remember(self, destination: Destination, *, changed: bool) -> None:
+        """Write down how the destination is and raise the alerts that are due.
+
+        If the store refuses, the outcome of the attempt still counts: it is looked at again every 15 s.
+        """
+        try:
+            if changed or destination.health.paused:
+                await self.note(destination)
+            await self._alerts.look(destination)
+        except StoreError as error:
+            log.warning("not written down", destination=destination.name, error=str(error))
 
     async def _item_failed(
         self, destination: Destination, lease: Lease, item: Item, error: Exception
@@ -233,9 +245,17 @@ class Attempts:
 
         Only then is the recovery noted: after a crash in between, the next success does this anew.
         """
-        await self.waken(destination)
-        await self.note(destination)
-        await self._alerts.call_off(destination)
+        pause_seconds = POSTPONE_SECONDS
+        while True:
+            try:
+                await self.waken(destination)
+                await self.note(destination)
+                await self._alerts.call_off(destination)
+                return
+            except StoreError as error:
+                log.warning("recovery not finished", destination=destination.name, error=str(error))
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 
     async def waken(self, destination: Destination) -> None:
         """Make all waiting lanes due, in chunks; the breaker still decides how many are tried."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -41,6 +41,8 @@ ELDER_EVERY: Final = 4
 UNSETTLED_LIMIT: Final = 1000
 """With more than this waiting to be written, a slot waits for its own settlement."""
 CLAIM_AGAIN_SECONDS: Final = 1.0
+HOLD_SECONDS: Final = 30.0
+"""How long a destination's attempts may take to end when its plugin is exchanged."""
 
 log = structlog.get_logger("dispatcher")
 
@@ -83,12 +85,21 @@ class Dispatcher:
     async def held(self, destination: Destination) -> AsyncIterator[None]:
         """Have nothing under way at a destination while its plugin is exchanged or taken away.
 
-        Waits for attempts in flight, which their own time limits end.
+        Waits for attempts in flight, which their own time limits end; one that does not end is left
+        behind, loudly. Its outcome still counts if its lease does.
         """
         destination.held = quiet = asyncio.Event()
         try:
             if destination.busy or destination.claiming:
-                await quiet.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(HOLD_SECONDS):
+                        await quiet.wait()
+            if destination.busy:
+                log.error(
+                    "attempts do not end; going on without them",
+                    destination=destination.name,
+                    count=destination.busy,
+                )
             yield
         finally:
             destination.held = None

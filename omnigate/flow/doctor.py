@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from omnigate.channel import Health
 from omnigate.config import Config
+from omnigate.flow.contained import contained
 from omnigate.flow.member import Member
 from omnigate.flow.roster import Roster
 from omnigate.store.history import newest_event_at
@@ -86,17 +87,18 @@ class Doctor:
             return Finding(subject, "bad", member.failure or "there is none", "see the log")
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                health: Health = await member.outfit.plugin.check()
+                with contained:
+                    health: Health = await member.outfit.plugin.check()
+            state, said = _STATES.get(health.state, "warning"), health.message or health.state
         except TimeoutError:
             return Finding(subject, "bad", f"no answer within {CHECK_SECONDS:g} s", "is it up?")
         except Exception as error:
             log.exception("check failed", subject=subject)
             return Finding(subject, "bad", f"{type(error).__name__}: {error}", "see the log")
-        state = _STATES.get(health.state, "warning")
         if state == "good" and member.health.paused is not None:
             remedy = f"omnigate {member.direction} resume {member.name}"
-            return Finding(subject, "warning", f"{health.message}; {member.health.paused}", remedy)
-        return Finding(subject, state, health.message or health.state)
+            return Finding(subject, "warning", f"{said}; {member.health.paused}", remedy)
+        return Finding(subject, state, said)
 
     async def _public_url(self, url: str) -> Finding:
         """Look whether the address that the world is told leads here."""

@@ -103,7 +103,9 @@ class EphemeralRelay:
         self._publish(event)
         backends = self._backends()
         for name in self._routes().ephemeral(channel.name, event_type, row.owner):
-            await self._deliver(name, backends[name], event)
+            # One that is not enabled, or could not be made, is routed to and has no instance.
+            if (backend := backends.get(name)) is not None:
+                await self._deliver(name, backend, event)
 
     async def _deliver(self, name: str, backend: Backend, event: Event) -> None:
         try:

@@ -120,7 +120,8 @@ class Housekeeper:
         kept_ms = self._retention().bodies_days * _DAY
         if kept_ms:
             before = self._store.now() - kept_ms
-            now.removed["event_body"] += await fade_old(self._store, before, self._discard)
+            now.removed.update(event_body=await fade_old(self._store, before, self._discard))
+            now.removed += Counter()  # nothing is not worth telling
 
     async def _shrink(self) -> None:
         before, left = -1, await self._store.writer.do(shrink, PAGES)
@@ -136,7 +137,7 @@ class Housekeeper:
             if not done.gone:
                 return
             now.removed["outbox"] += len(done.gone)
-            log.error("expired: who it was for is not in the configuration", count=len(done.gone))
+            log.error("expired: who it was for is not at work", count=len(done.gone))
 
 
 def _ages(kept: Retention) -> Ages:

@@ -87,6 +87,14 @@ class Roster:
             raise Refused("not_found", f"there is no {direction} {name!r}")
         return known
 
+    def worked_on(self) -> list[int]:
+        """Return the destinations that somebody works on: what others are owed nobody will claim."""
+        return [
+            known.health.destination_id
+            for known in self.members.values()
+            if known.destination is not None
+        ]
+
     def name_of(self, plugin: object) -> str | None:
         """Return what an instance is called, as ``channel site``; None for a stranger."""
         for key, known in list(self.members.items()):
@@ -157,10 +165,11 @@ class Roster:
             },
         )
         self._store.routing = self.routing
+        # Who is new comes first: letting others go may take a while, and events are owed already.
+        for key in sorted(made, key=lambda key: key in self.members):
+            await self._engage(key, made[key])
         for key in [key for key in self.members if key not in wanted]:
             await self._dismiss(self.members.pop(key))
-        for key, member in made.items():
-            await self._engage(key, member)
         return changes
 
     def _differs(self, key: Key, section: Section | BrokenSection) -> bool:
@@ -184,7 +193,8 @@ class Roster:
             try:
                 self._equip(member, section)
             except Exception as error:
-                if strict:
+                # One that did not work before need not work now, for others to be exchanged.
+                if strict and (known is None or known.section != section):
                     await _close(made.values())
                     raise ConfigError(f"{direction} {name} cannot be made: {error}") from error
                 log.exception(f"{direction} could not be made", name=name)
@@ -237,8 +247,9 @@ class Roster:
 
     async def _dismiss(self, member: Member) -> None:
         """Let a member go: it takes nothing more in, its attempts end, its connections close."""
+        member.section = None  # whatever interrupts this, the next change makes it anew
         if member.runner is not None:
-            await member.runner.stop()
+            await member.runner.retire()
             self._followers.remove(member.name)
         if member.destination is not None:
             async with self._dispatcher.held(member.destination):

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
 
+ANEW_SECONDS: Final = 5.0
+"""After so long something that failed begins anew."""
 GRACE_SECONDS: Final = 5.0
 """What is cancelled and does not end in this time is left behind."""
 
 log = structlog.get_logger("dispatcher")
+
+
+async def kept_up(work: Callable[[], Awaitable[None]], name: str) -> None:
+    """Do long-lived work until cancelled; if it fails unexpectedly, loudly begin it anew.
+
+    For work beside the way of the messages: its failing must not end that.
+    """
+    while True:
+        try:
+            await work()
+            return
+        except Exception:
+            log.exception("failed; begins anew", part=name)
+        await asyncio.sleep(ANEW_SECONDS)
 
 
 @dataclass(slots=True)

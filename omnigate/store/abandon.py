@@ -116,11 +116,14 @@ def _shorten_lanes(
         if change["state"] == DUE:
             transaction.due.add(key[0])
     _UPDATE_LANE.run(transaction.connection, changes)
-    # A lane for separate work has done it: nothing will ever use it again.
+    # A lane for separate work has done it. One that somebody still works on stays, with its token: made
+    # anew under the same name it would begin to count again, and take his late result for its own.
     over = [
         {"destination": row["destination"], "name": row["name"]}
         for row in changes
-        if row["state"] == IDLE and APART in row["name"]
+        if row["state"] == IDLE
+        and APART in row["name"]
+        and lanes[row["destination"], row["name"]][0].lane_state != LEASED
     ]
     _DELETE_LANE.run(transaction.connection, over)
 

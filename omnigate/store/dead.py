@@ -39,6 +39,8 @@ from omnigate.store.selection import CHUNK, destinations_called, number_chunks
 from omnigate.store.transaction import Target, Transaction, chunks
 
 REPLAY_LANE: Final = f"{APART}replay"
+HISTORY: Final = "replay-"
+"""How lanes begin that carry a window of history; what stands after the mark is whom they are about."""
 REPLAY_PRIORITY: Final = 1000
 """Behind everything that is live."""
 
@@ -149,7 +151,7 @@ def _replay(transaction: Transaction, wanted: DeadReplay) -> Replayed:
         owed.append(
             Owed(
                 Target(row.destination_id, ordered=True),
-                row.stream.partition(APART)[0] + REPLAY_LANE,
+                _subject(row.stream) + REPLAY_LANE,
                 REPLAY_PRIORITY,
                 position=row.position,
                 message_id=row.message_id,
@@ -161,6 +163,12 @@ def _replay(transaction: Transaction, wanted: DeadReplay) -> Replayed:
     owe(transaction, owed)
     _DELETE.run(connection, [{"key": number} for number in answer.done])
     return answer
+
+
+def _subject(stream: str) -> str:
+    """Return the conversation or contact whose lane it was, also if that was one of a replay."""
+    before, _, after = stream.partition(APART)
+    return after if before.startswith(HISTORY) else before
 
 
 def _obstacle(

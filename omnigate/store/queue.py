@@ -106,6 +106,7 @@ def list_lanes(
             errors.get(key.head),
         )
         for key in keys
+        if key.head in heads
     ]
 
 

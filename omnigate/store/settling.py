@@ -21,6 +21,7 @@ from omnigate.store.schema import (
     APART,
     DUE,
     IDLE,
+    LEASED,
     attempt,
     dead,
     delivery_done,
@@ -197,7 +198,7 @@ def _destinations(items: Sequence[Settlement]) -> list[int]:
 
 
 def _is_held(lease: Lease, row: _Lane | None) -> bool:
-    return row is not None and row.lease_token == lease.token
+    return row is not None and row.state == LEASED and row.lease_token == lease.token
 
 
 def _finish(row: _Lane, rows: _Rows, owed: Item) -> None:

@@ -43,7 +43,8 @@ class Store:
         """32 random bytes that only this installation knows."""
         self.routing: Callable[[str | None, EventType, str | None], Sequence[Target]] = _nowhere
         """Asked for every event that is recorded; set by the composition root."""
-        self._expiry_ms = int(delivery_expiry_seconds * 1000)
+        self.expiry_ms = int(delivery_expiry_seconds * 1000)
+        """For how long what is recorded from now on is offered."""
         self._lock = StoreLock(path)
         self._numbers: RowNumbers | None = None
         self._engine = open_writer(path)
@@ -83,7 +84,7 @@ class Store:
             self.now(),
             self._numbers,
             self.routing,
-            self._expiry_ms,
+            self.expiry_ms,
             recent=self._recent,
         )
 

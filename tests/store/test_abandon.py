@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from omnigate.store import abandon as abandoning
+from omnigate.store import settling
 from omnigate.store.abandon import Abandonment, abandon
 from omnigate.store.dead import DeadReplay, replay_dead
 from omnigate.store.destinations import Name, register
@@ -203,10 +204,38 @@ def test_without_the_fence_they_would_not(
     def unfenced(rows: Any, lost_head: bool, now: int) -> dict[str, Any]:
         return {**sound(rows, lost_head, now), "lease_token": rows[0].lease_token}
 
+    def by_number_alone(lease: Any, row: Any) -> bool:
+        return row is not None and bool(row.lease_token == lease.token)
+
     monkeypatch.setattr(abandoning, "_shortened", unfenced)
+    monkeypatch.setattr(settling, "_is_held", by_number_alone)
     for seed in range(4):
         try:
             meddle(new_desk(), said, random.Random(seed), 120)
         except (AssertionError, IntegrityError):
             return
     pytest.fail("nobody noticed")
+
+
+def test_who_still_works_on_a_lane_that_was_emptied_and_is_used_again_settles_nothing(
+    desk: Any, said: Any
+) -> None:
+    """A lane for separate work begins anew under its old name: it must not count its leases anew."""
+    crm = desk.add_backend("crm")
+    desk.put(said("one"))
+    (lease,) = take(desk, crm)
+    for item in lease.items:
+        last = item is lease.items[-1]
+        desk.run(settle, Settlement(lease, item, "dead", last=last, reason="x", error="400"))
+    letters = [item.id for item in lease.items]
+    desk.run(replay_dead, DeadReplay(letters[:1], {crm}))
+    (lease,) = [one for one in take(desk, crm) if "#" in one.stream]
+    drop(desk, *owed(desk, crm))
+    desk.run(replay_dead, DeadReplay(letters[1:], {crm}))
+    (again,) = [one for one in take(desk, crm) if "#" in one.stream]
+    late = Settlement(lease, lease.items[0], "delivered", last=True)
+    assert desk.run(settle, late) == [False]
+    assert owed(desk, crm) == [item.id for item in again.items]
+    done = Settlement(again, again.items[0], "delivered", last=True)
+    assert desk.run(settle, done) == [True]
+    assert owed(desk, crm) == []

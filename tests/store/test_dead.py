@@ -174,3 +174,17 @@ def test_what_cannot_be_offered_again_stays_and_says_why(desk: Any, app: int, sa
     left = {row.outbox_id for row in desk.rows("SELECT outbox_id FROM dead")}
     assert {sent, erased, for_nobody} <= left
     assert kept not in left
+
+
+def test_what_died_in_a_replay_of_history_goes_back_into_the_lane_of_its_own_conversation(
+    desk: Any, said: Any
+) -> None:
+    crm = desk.add_backend("crm")
+    desk.put(said("one"))
+    desk.rows("UPDATE lane SET stream = 'replay-3#' || stream RETURNING 1")
+    desk.rows("UPDATE outbox SET stream = 'replay-3#' || stream RETURNING 1")
+    numbers = bury(desk, crm)
+    desk.run(replay_dead, DeadReplay(numbers, {crm}))
+    ((stream,),) = desk.rows("SELECT DISTINCT stream FROM outbox")
+    ((conversation,),) = desk.rows("SELECT id FROM conversation")
+    assert stream == f"{conversation}#replay"
