@@ -7,7 +7,8 @@ order that leaves nothing behind whatever happens meanwhile:
 2. Profile and addresses go, and conversations are parted from the platform's: from here on whoever
    writes is somebody new, and nobody can send into the old conversations.
 3. What is owed goes, fenced from attempts under way; dead letters with it.
-4. Messages, parts and files are emptied. From here on a late result of a send says nothing.
+4. Files go, those first that a CRM had sent: only messages say which. Then messages and parts are
+   emptied. From here on a late result of a send says nothing.
 5. Events are blanked: they are the last to be added to, and by now only blank ones are.
 6. ``contact.erased`` is recorded, and the log of the database is emptied into its file.
 
@@ -24,8 +25,8 @@ from typing import Final, NamedTuple, TypeVar
 import structlog
 
 from omnigate.errors import Refused
-from omnigate.store import emptying, erase, person, unqueue
-from omnigate.store.erase import End, ForgottenFiles, Removal
+from omnigate.store import discarding, emptying, erase, person, unqueue
+from omnigate.store.erase import End, Removal
 from omnigate.store.person import Person
 from omnigate.store.quarantined import drop_quarantined
 from omnigate.store.store import Store
@@ -76,8 +77,7 @@ async def _silently(progress: Progress) -> None:
 class Erasure:
     """Erases people from one store."""
 
-    def __init__(self, store: Store, discard: Callable[[str], object]) -> None:
-        """``discard`` removes the file with a hash from the disk."""
+    def __init__(self, store: Store, discard: discarding.Discard) -> None:
         self._store = store
         self._discard = discard
 
@@ -100,6 +100,7 @@ class Erasure:
         later = await self._store.read(person.read_person, contact_id)
         known = later or known
         done.cancelled = await self._from_queue(known)
+        await self._drop_uploads(known, done)
         await self._empty_messages(known, done)
         await self._blank(known, done, tell)
         end = End(known.contact_id, known.contact_ids, reason)
@@ -136,37 +137,37 @@ class Erasure:
             count += await self._store.writer.do(unqueue.drop_dead_letters, some)
         return count
 
-    async def _empty_messages(self, known: Person, done: Erased) -> None:
+    async def _drop_uploads(self, known: Person, done: Erased) -> None:
+        """Remove those files that a CRM sent to this person and to nobody else."""
         uploads: set[str] = set()
         for row in known.conversations:
-            after = ""
-            while ids := await self._store.read(person.message_ids_of, row.id, after):
-                emptied = await self._store.writer.do(emptying.empty_messages, ids)
-                done.messages += emptied.messages
-                done.files += await self._forget_files(emptied.hashes)
-                uploads.update(emptied.uploads)
-                after = ids[-1]
-        if uploads:
-            done.files += await self._forget_uploads(uploads)
-
-    async def _forget_uploads(self, uploads: set[str]) -> int:
-        """Remove those files that a CRM sent to this person and to nobody else."""
+            page: str | None = ""
+            while page is not None:
+                found, page = await self._store.read(person.uploads_of, row.id, page)
+                uploads |= found
+        if not uploads:
+            return
         # No message can be older than a file that was uploaded for it.
         after: str | None = "msg_" + min(uploads).partition("_")[2]
         while after is not None and uploads:
-            others, after = await self._store.read(person.still_sent, uploads, after)
-            uploads = uploads - others
-        count = 0
-        for some in _pieces(sorted(uploads), erase.CHUNK):
-            hashes = await self._store.writer.do(emptying.forget_uploads, some)
-            count += await self._forget_files(hashes)
-        return count
+            others, after = await self._store.read(person.sent_to_others, known, uploads, after)
+            uploads -= others
+        done.files += await self._drop(sorted(uploads))
 
-    async def _forget_files(self, hashes: Sequence[str]) -> int:
+    async def _empty_messages(self, known: Person, done: Erased) -> None:
+        for row in known.conversations:
+            after = ""
+            while ids := await self._store.read(person.message_ids_of, row.id, after):
+                files = await self._store.read(discarding.attachment_ids_of, ids)
+                done.files += await self._drop(files)
+                done.messages += await self._store.writer.do(emptying.empty_messages, ids)
+                after = ids[-1]
+
+    async def _drop(self, attachment_ids: Sequence[str]) -> int:
         count = 0
-        for some in _pieces(hashes, FILES):
-            files = ForgottenFiles(some, self._discard)
-            count += await self._store.writer.do(erase.forget_files, files)
+        for some in _pieces(attachment_ids, FILES):
+            dropped = discarding.Dropped(some, self._discard)
+            count += await self._store.writer.do(discarding.drop_files, dropped)
         return count
 
     async def _blank(self, known: Person, done: Erased, tell: Tell) -> None:

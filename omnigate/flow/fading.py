@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from omnigate.store import fade
-from omnigate.store.erase import ForgottenFiles, forget_files
+from omnigate.store.discarding import Dropped, attachment_ids_of, drop_files
 from omnigate.store.fade import FadedEvents
 from omnigate.store.person import blanked
 from omnigate.store.store import Store
+
+FILES: Final = 20
+"""How many files one turn removes."""
 
 
 async def fade_old(
@@ -25,7 +29,13 @@ async def fade_old(
         rows = await asyncio.to_thread(blanked, events)
         count += await store.writer.do(fade.fade_events, FadedEvents(rows))
     while ids := await store.read(fade.next_messages, bound):
-        gone = await store.writer.do(fade.fade_messages, ids)
-        if gone.hashes and discard is not None:
-            await store.writer.do(forget_files, ForgottenFiles(gone.hashes, discard))
+        files = await store.read(attachment_ids_of, ids)
+        for start in range(0, len(files), FILES):
+            dropped = Dropped(files[start : start + FILES], discard or _keep)
+            await store.writer.do(drop_files, dropped)
+        await store.writer.do(fade.fade_messages, ids)
     return count
+
+
+def _keep(sha256: str) -> None:
+    """Leave a file where it is."""

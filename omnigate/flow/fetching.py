@@ -31,7 +31,7 @@ from omnigate.store.attachments import (
     next_fetch_at,
     settle_fetched,
 )
-from omnigate.store.erase import ForgottenFiles, forget_files
+from omnigate.store.discarding import ForgottenFiles, forget_files
 from omnigate.store.store import Store
 from omnigate.store.writer import Committed
 

@@ -1,4 +1,4 @@
-"""Emptying messages: what they say, their parts, their files and the keys they were queued under go.
+"""Emptying messages: what they say, their parts and the keys they were queued under go.
 
 Identifiers and states stay. What was not sent yet has failed, so that a late result of a send says nothing.
 """
@@ -6,10 +6,9 @@ Identifiers and states stay. What was not sent yet has failed, so that a late re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from sqlalchemy import (
     BindParameter,
     bindparam,
@@ -26,7 +25,6 @@ from omnigate.store.erase import forget_answers
 from omnigate.store.outbound import PartContent
 from omnigate.store.prepared import Bulk
 from omnigate.store.schema import (
-    attachment,
     delivery_done,
     early_receipt,
     idempotency,
@@ -36,36 +34,15 @@ from omnigate.store.schema import (
 from omnigate.store.transaction import Transaction
 
 
-@dataclass(slots=True)
-class Emptied:
-    """What became of messages."""
+def empty_messages(transaction: Transaction, items: Sequence[Sequence[str]]) -> list[int]:
+    """Take out what messages say; those that were not sent yet have failed. Return how many.
 
-    messages: int = 0
-    hashes: list[str] = field(default_factory=list)
-    """Of the files that they bore."""
-    uploads: list[str] = field(default_factory=list)
-    """Ids of files that a CRM had uploaded and sent with them: others may have got them too."""
-
-
-def empty_messages(transaction: Transaction, items: Sequence[Sequence[str]]) -> list[Emptied]:
-    """Take out what messages say, and their files; those that were not sent yet have failed."""
+    Their files are to be gone by then: what a message was sent with stands nowhere but in it.
+    """
     return [_empty(transaction, list(ids)) for ids in items]
 
 
-def forget_uploads(transaction: Transaction, items: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Delete the rows of uploaded files; return the hashes of their bytes."""
-    results = []
-    for ids in items:
-        hashes = transaction.connection.scalars(
-            delete(attachment)
-            .where(attachment.c.id.in_(ids), attachment.c.message_id.is_(None))
-            .returning(attachment.c.sha256)
-        )
-        results.append([digest for digest in hashes if digest is not None])
-    return results
-
-
-def _empty(transaction: Transaction, ids: list[str]) -> Emptied:
+def _empty(transaction: Transaction, ids: list[str]) -> int:
     connection = transaction.connection
     keys = {"ids": ids}
     rows = connection.execute(select(message).where(_IS_ONE_OF), keys).all()
@@ -90,21 +67,9 @@ def _empty(transaction: Transaction, ids: list[str]) -> Emptied:
         receipts = tuple_(early_receipt.c.channel, early_receipt.c.external_id)
         connection.execute(delete(early_receipt).where(receipts.in_([tuple(row) for row in early])))
     connection.execute(_EMPTY_PARTS, keys)
-    hashes = list(connection.scalars(_HASHES, keys))
-    connection.execute(delete(attachment).where(attachment.c.message_id.in_(ids)))
     _forget_keys(transaction, rows)
     forget_answers(transaction, list(connection.scalars(_DONE_OF_MESSAGES, keys)))
-    return Emptied(len(rows), hashes, _uploads(rows))
-
-
-def _uploads(rows: Sequence[Any]) -> list[str]:
-    """Return the ids of files that outbound messages were sent with."""
-    return [
-        file["id"]
-        for row in rows
-        if row.content is not None
-        for file in from_json(row.content)["attachments"]
-    ]
+    return len(rows)
 
 
 def _forget_keys(transaction: Transaction, rows: Sequence[Any]) -> None:
@@ -152,9 +117,6 @@ _EMPTY_PARTS: Final = (
             "CASE WHEN state IN ('queued', 'sending') THEN 'failed' ELSE state END"
         ),
     )
-)
-_HASHES: Final = select(attachment.c.sha256).where(
-    attachment.c.message_id.in_(_IDS), attachment.c.sha256.is_not(None)
 )
 _DONE_OF_MESSAGES: Final = select(delivery_done.c.outbox_id).where(
     delivery_done.c.message_id.in_(_IDS), delivery_done.c.message_id.is_not(None)

@@ -8,7 +8,7 @@ come in an order in which nothing that happens meanwhile can bring back what is 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -30,7 +30,6 @@ from omnigate.store.prepared import Bulk
 from omnigate.store.record import Draft, Recorder
 from omnigate.store.schema import (
     address,
-    attachment,
     attempt,
     contact,
     conversation,
@@ -40,7 +39,7 @@ from omnigate.store.schema import (
     exchange,
 )
 from omnigate.store.threads import NO_CONTEXT
-from omnigate.store.transaction import Transaction, chunks
+from omnigate.store.transaction import Transaction
 
 CHUNK: Final = 200
 """How many rows one turn works on at most."""
@@ -62,14 +61,6 @@ class Blanked(NamedTuple):
     body: str
 
 
-class ForgottenFiles(NamedTuple):
-    """Files, by their hash, that no message bears any more."""
-
-    hashes: Sequence[str]
-    discard: Callable[[str], object]
-    """Removes one from the disk; called within the turn, so that nobody takes it up meanwhile."""
-
-
 class End(NamedTuple):
     """All is erased: say so."""
 
@@ -89,20 +80,6 @@ def remove_person(transaction: Transaction, items: Sequence[Removal]) -> list[li
 def write_blanked(transaction: Transaction, items: Sequence[Sequence[Blanked]]) -> list[int]:
     """Replace the texts of events, and what their deliveries were answered; return how many."""
     return [_write_blanked(transaction, rows) for rows in items]
-
-
-def forget_files(transaction: Transaction, items: Sequence[ForgottenFiles]) -> list[int]:
-    """Remove those files that no row names any more; return how many there were."""
-    counts = []
-    for item in items:
-        gone = list(dict.fromkeys(item.hashes))
-        for some in chunks(gone):
-            shared = set(transaction.connection.scalars(_NAMED, {"hashes": some}))
-            gone = [digest for digest in gone if digest not in shared]
-        for digest in gone:
-            item.discard(digest)
-        counts.append(len(gone))
-    return counts
 
 
 def end_erasure(transaction: Transaction, items: Sequence[End]) -> list[str | None]:
@@ -215,9 +192,6 @@ _FORGET_PROFILE: Final = (
         blocked_at=null(),
         updated_at=bindparam("now"),
     )
-)
-_NAMED: Final = select(attachment.c.sha256).where(
-    attachment.c.sha256.in_(bindparam("hashes", expanding=True))
 )
 _DONE_OF_EVENTS: Final = select(delivery_done.c.outbox_id).where(
     delivery_done.c.position.in_(bindparam("positions", expanding=True)),

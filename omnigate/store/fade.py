@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from omnigate.store.blank import blank_message
 from omnigate.store.dialect import upsert
@@ -19,7 +19,6 @@ from omnigate.store.emptying import NO_CONTENT
 from omnigate.store.erase import WRITE_BLANKED, Blanked
 from omnigate.store.prepared import Bulk
 from omnigate.store.schema import (
-    attachment,
     event,
     event_body,
     installation,
@@ -51,14 +50,6 @@ class FadedEvents(NamedTuple):
     rows: Sequence[Blanked]
 
 
-class Forgotten(NamedTuple):
-    """What went in one step."""
-
-    messages: int
-    hashes: Sequence[str]
-    """Of files that the messages bore."""
-
-
 def read_bound(connection: Connection, recorded_before: int) -> Bound:
     """Return what may lose its text now. Goes through the outbox."""
     owed = connection.execute(
@@ -83,14 +74,19 @@ def next_events(connection: Connection, bound: Bound) -> list[Any]:
 def next_messages(connection: Connection, bound: Bound) -> list[str]:
     """Return the ids of the next messages that may lose what they say."""
     rows = connection.execute(
-        select(message.c.id, message.c.created_at)
+        select(message.c.id, message.c.created_at, message.c.position)
         .where(message.c.id > (_noted(connection, _MESSAGES) or b"").decode())
         .where(message.c.id < bound.message_id)
         .order_by(message.c.id)
         .limit(PAGE)
     )
-    old = takewhile(lambda row: row.created_at < bound.recorded_before, rows.all())
-    return [row.id for row in old]
+    return [row.id for row in takewhile(lambda row: _may_fade(row, bound), rows.all())]
+
+
+def _may_fade(row: Any, bound: Bound) -> bool:
+    """Tell whether a message is old, and the event that says it, if one does, is owed to nobody."""
+    is_owed = row.position is not None and row.position >= bound.position
+    return row.created_at < bound.recorded_before and not is_owed
 
 
 def fade_events(transaction: Transaction, items: Sequence[FadedEvents]) -> list[int]:
@@ -107,12 +103,15 @@ def fade_events(transaction: Transaction, items: Sequence[FadedEvents]) -> list[
     return counts
 
 
-def fade_messages(transaction: Transaction, items: Sequence[Sequence[str]]) -> list[Forgotten]:
-    """Take out what messages say and their files, and note how far that has come."""
+def fade_messages(transaction: Transaction, items: Sequence[Sequence[str]]) -> list[int]:
+    """Take out what messages say and note how far that has come; return how many.
+
+    Their files are to be gone by then: nobody looks at these messages again.
+    """
     return [_fade_messages(transaction, list(ids)) for ids in items]
 
 
-def _fade_messages(transaction: Transaction, ids: list[str]) -> Forgotten:
+def _fade_messages(transaction: Transaction, ids: list[str]) -> int:
     connection = transaction.connection
     keys = {"ids": ids}
     rows = connection.execute(_CONTENTS, keys).all()
@@ -120,11 +119,8 @@ def _fade_messages(transaction: Transaction, ids: list[str]) -> Forgotten:
         connection, [{"key": row.id, "content_now": blank_message(row.content)} for row in rows]
     )
     connection.execute(_FADE_PARTS, keys)
-    hashes = connection.scalars(
-        delete(attachment).where(attachment.c.message_id.in_(ids)).returning(attachment.c.sha256)
-    ).all()
     _note(transaction, _MESSAGES, ids[-1])
-    return Forgotten(len(ids), [digest for digest in hashes if digest is not None])
+    return len(ids)
 
 
 def _noted(connection: Connection, key: str) -> bytes | None:

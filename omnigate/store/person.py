@@ -141,15 +141,37 @@ def files_of(connection: Connection, messages: Iterable[Message]) -> list[Any]:
     return list(connection.execute(query.order_by(attachment.c.id)))
 
 
-def still_sent(
-    connection: Connection, uploads: Collection[str], after: str
+def uploads_of(
+    connection: Connection, conversation_id: str, after: str
 ) -> tuple[set[str], str | None]:
-    """Return those uploads that messages beyond one were sent with, and where to look on; None: the end.
+    """Return files that a CRM uploaded and sent into a conversation, and where to look on; None: the end.
 
-    Goes through messages a page at a time: nothing says who got a file but the messages themselves.
+    Goes through its messages a page at a time.
     """
     rows = connection.execute(
         select(message.c.id, message.c.content)
+        .where(message.c.conversation_id == conversation_id, message.c.id > after)
+        .order_by(message.c.id)
+        .limit(PAGE)
+    ).all()
+    contents = [from_json(row.content) for row in rows if row.content is not None]
+    sent = [file["id"] for content in contents for file in content["attachments"]]
+    query = select(attachment.c.id).where(
+        attachment.c.id.in_(sent), attachment.c.message_id.is_(None)
+    )
+    return set(connection.scalars(query)), rows[-1].id if len(rows) == PAGE else None
+
+
+def sent_to_others(
+    connection: Connection, person: Person, uploads: Collection[str], after: str
+) -> tuple[set[str], str | None]:
+    """Return those uploads that others got in messages beyond one, and where to look on; None: the end.
+
+    Goes through messages a page at a time: nothing says who got a file but the messages themselves.
+    """
+    own = {row.id for row in person.conversations}
+    rows = connection.execute(
+        select(message.c.id, message.c.conversation_id, message.c.content)
         .where(message.c.id > after, message.c.direction == "outbound")
         .order_by(message.c.id)
         .limit(_LOOKED_AT)
@@ -157,7 +179,7 @@ def still_sent(
     found = {
         upload
         for row in rows
-        if row.content is not None
+        if row.content is not None and row.conversation_id not in own
         for upload in uploads
         if upload in row.content
     }

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from omnigate.config.settings import Retention
+from omnigate.errors import StoreError
+from omnigate.flow import fading
 from omnigate.flow.fading import fade_old
 from omnigate.flow.housekeeping import Housekeeper
 from omnigate.model.attachment import AttachmentRef
@@ -175,6 +177,54 @@ async def test_files_go_with_the_messages_that_bore_them(shop):
     await shop.fade()
     assert await shop.store.read(files) == []
     assert shop.discarded == ["ab" * 32]
+
+
+async def with_a_file(shop: Shop) -> str:
+    """Have something said with a file; return its hash."""
+    file = AttachmentRef(kind="file", mime="text/plain", ref={"id": "1"})
+    await shop.say("with a file", attachments=[file])
+    last = select(attachment.c.id).order_by(attachment.c.id.desc())
+    known = await shop.store.read(lambda connection: connection.scalar(last))
+    sha256 = known[-2:].lower() * 32
+    fetched = Fetched(known, sha256=sha256, size_bytes=3, mime="text/plain")
+    assert await shop.store.writer.do(settle_fetched, fetched)
+    return sha256
+
+
+async def test_files_of_what_is_still_owed_stay(shop):
+    before = await with_a_file(shop)
+    shop.store.routing = lambda channel, event_type, owner: [Target(shop.crm, ordered=True)]
+    owed = await with_a_file(shop)
+    shop.now += 400 * DAY
+    await shop.fade()
+    await shop.fade()
+    assert shop.discarded == [before]
+    await shop.deliver_all()
+    await shop.fade()
+    assert shop.discarded == [before, owed]
+
+
+@pytest.mark.parametrize(("module", "name"), [(fading, "drop_files"), (fade, "fade_messages")])
+async def test_a_round_cut_at_any_turn_is_finished_by_the_next(shop, monkeypatch, module, name):
+    """What a turn did on disk stays, what it did in the store does not, as when power fails."""
+    gone = await with_a_file(shop)
+    step = getattr(module, name)
+    shop.now += 91 * DAY
+
+    def cut(transaction: Any, items: Any) -> Any:
+        step(transaction, items)
+        raise StoreError("the power is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(module, name, cut)
+        with pytest.raises(StoreError):
+            await shop.fade()
+    assert gone in shop.discarded
+    await shop.fade()
+    left = await shop.store.read(lambda connection: connection.execute(select(attachment)).all())
+    assert left == []
+    ((message, _),) = await shop.store.read(list_messages)
+    assert message.text is None
 
 
 @pytest.mark.parametrize(("days", "left"), [(90, None), (0, "hello"), (365, "hello")])

@@ -14,11 +14,11 @@ import omnigate
 from omnigate.flow.erasure import Erasure
 from omnigate.flow.shelf import Shelf
 from omnigate.model.attachment import AttachmentRef
-from omnigate.store import emptying, engine, erase, person
+from omnigate.store import discarding, emptying, engine, erase, person, unqueue
 from omnigate.store.contacts import Merge, merge
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.quarantined import Puzzle, keep
-from omnigate.store.schema import contact, delivery_done, event, lane, message, outbox
+from omnigate.store.schema import attachment, contact, delivery_done, event, lane, message, outbox
 from omnigate.store.settling import Settlement, settle
 from omnigate.store.transaction import Target
 from omnigate.store.writer import Writer
@@ -255,6 +255,92 @@ async def test_an_erasure_that_was_cut_short_is_finished_by_the_next(world, tmp_
     await erased(world, who)
     assert found(tmp_path) == []
     assert await _count(world, select(func.count()).where(event.c.type == "contact.erased")) == 1
+
+
+async def with_a_picture(world: Any) -> str:
+    """Have a person live, and send a file that was fetched since."""
+
+    class Quick(omnigate.Channel):
+        async def send(self, part):
+            raise NotImplementedError
+
+        async def fetch(self, attachment):
+            yield f"{CANARY}'s picture".encode()
+
+    who = await live(world)
+    picture = AttachmentRef(kind="file", mime="text/plain", ref={"file": "1"})
+    await write(world, 21, attachments=[picture])
+    world.channels["app"].channel = Quick.__new__(Quick)
+    waiting = select(attachment.c.id).where(attachment.c.state == "pending")
+    await world.services.media.open(
+        await world.store.read(lambda connection: connection.scalar(waiting))
+    )
+    return who
+
+
+class Cut:
+    """Cuts an erasure short at the n-th turn of one sort: before its COMMIT, or right after it."""
+
+    def __init__(self, step: Any, number: int, *, committed: bool) -> None:
+        self.is_done = False
+        self._step, self._left, self._committed = step, number, committed
+        self._do = Writer.do
+
+    async def do(self, writer: Writer, work: Any, item: Any, **more: Any) -> Any:
+        self._left -= work is self._step
+        if self.is_done or self._left:
+            return await self._do(writer, work, item, **more)
+        self.is_done = True
+        result = await self._do(writer, work if self._committed else self._undone, item, **more)
+        raise omnigate.StoreError(f"the power is gone; {result} was committed")
+
+    def _undone(self, transaction: Any, items: Any) -> Any:
+        self._step(transaction, items)
+        raise omnigate.StoreError("the power is gone")
+
+
+STEPS = [
+    (erase.remove_person, 1),
+    (unqueue.empty_lanes, 1),
+    (discarding.drop_files, 1),
+    (discarding.drop_files, 2),
+    (emptying.empty_messages, 1),
+    (erase.write_blanked, 1),
+    (erase.end_erasure, 1),
+]
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize(("step", "number"), STEPS)
+async def test_an_erasure_cut_at_any_turn_leaves_nothing_when_asked_for_again(
+    world, tmp_path, monkeypatch, step, number, committed
+):
+    """What a turn did on disk stays, what it did in the store does not, as when power fails."""
+    who = await with_a_picture(world)
+    cut = Cut(step, number, committed=committed)
+    with monkeypatch.context() as broken:
+        broken.setattr(Writer, "do", lambda writer, *given, **more: cut.do(writer, *given, **more))
+        status, _ = await world.operate("DELETE", f"/v1/contacts/{who}")
+    assert cut.is_done
+    assert status == 503
+    status, _ = await world.operate("DELETE", f"/v1/contacts/{who}")
+    assert status == (410 if committed and step is erase.end_erasure else 200)
+    if status == 200:
+        assert found(tmp_path) == []
+    assert [path.name for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
+    assert (await world.operate("GET", "/admin/store/check"))[1]["ok"]
+
+
+async def test_bytes_that_are_left_for_a_later_turn_are_found(world, tmp_path, monkeypatch):
+    """The sabotage twin: rows first, bytes later, and the power fails in between."""
+    who = await with_a_picture(world)
+    with monkeypatch.context() as broken:
+        broken.setattr(Shelf, "discard", lambda self, sha256: None)
+        cut = Cut(emptying.empty_messages, 1, committed=False)
+        broken.setattr(Writer, "do", lambda writer, *given, **more: cut.do(writer, *given, **more))
+        assert (await world.operate("DELETE", f"/v1/contacts/{who}"))[0] == 503
+    await erased(world, who)
+    assert len(found(tmp_path)) == 2
 
 
 async def test_who_is_erased_twice_at_once_is_told_of_once(world):
