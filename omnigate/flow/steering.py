@@ -3,20 +3,24 @@
 A channel is *paused* both ways: it does not run, its endpoints answer 503 and what is owed to customers
 waits. *Draining*, it lets nothing more in and still sends what is owed; once nothing is, it is paused.
 All of it stands in the destination's row and holds over restarts.
+
+What is asked of one channel or backend is carried out one after another. A reload may exchange a member
+at every ``await``: who goes by the name is looked up anew after each.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from typing import Final, NamedTuple
 
 import structlog
 
-from omnigate.errors import OmnigateError
+from omnigate.errors import OmnigateError, Refused, StoreError
 from omnigate.flow.contained import contained
 from omnigate.flow.dispatcher import Dispatcher
-from omnigate.flow.member import Member
+from omnigate.flow.member import Key, Member
 from omnigate.flow.roster import Roster
 from omnigate.model.event import Event, EventType
 from omnigate.model.samples import sample
@@ -47,37 +51,42 @@ class Steering:
         self._store = store
         self._roster = roster
         self._dispatcher = dispatcher
+        self._locks: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Only of names that somebody had, so they do not grow with what is asked for."""
 
     async def pause(self, direction: Direction, name: str) -> Member:
         """Stop a channel both ways, or the deliveries to a backend, until `resume`."""
-        member = self._roster.member(direction, name)
-        if direction == "channel":
-            await self._close_intake(member)
-        await self._pause(member, BY_OPERATOR)
-        if member.runner is not None:
-            await member.runner.stop()
-        return member
+        self._roster.member(direction, name)
+        async with self._locks[direction, name]:
+            if direction == "channel":
+                await self._close_intake(name)
+            await self._pause(self._roster.member(direction, name), BY_OPERATOR)
+            await self._stop_if_paused(name)
+            return self._roster.member(direction, name)
 
     async def drain(self, name: str) -> Member:
         """Let nothing more in from a channel; once all that is owed to it is sent, it is paused."""
-        member = self._roster.member("channel", name)
-        await self._close_intake(member)
-        log.info("channel drains", channel=name)
-        return member
+        self._roster.member("channel", name)
+        async with self._locks["channel", name]:
+            await self._close_intake(name)
+            log.info("channel drains", channel=name)
+            await self._stop_if_paused(name)
+            return self._roster.member("channel", name)
 
     async def resume(self, direction: Direction, name: str) -> Member:
-        """Go on after a pause or a drain."""
-        member = self._roster.member(direction, name)
-        was_paused = member.runner is not None and member.runner.is_paused
-        member.health.intake_closed = False
-        if member.destination is None:
-            member.health.paused = None
-            await self._store.writer.do(destinations.note, member.health)
-        elif not await self._dispatcher.resume(member.destination):
-            await self._store.writer.do(destinations.note, member.health)
-        if was_paused:
+        """Go on after a pause or a drain; a channel that does not run for whatever reason runs."""
+        self._roster.member(direction, name)
+        async with self._locks[direction, name]:
+            member = self._roster.member(direction, name)
+            member.health.intake_closed = False
+            if member.destination is None:
+                member.health.paused = None
+                await self._store.writer.do(destinations.note, member.health)
+            elif not await self._dispatcher.resume(member.destination):
+                await self._store.writer.do(destinations.note, member.health)
+            member = self._roster.member(direction, name)
             self._roster.run(member)
-        return member
+            return member
 
     async def test(self, name: str) -> TestOutcome:
         """Send a sample event straight to a backend; if it takes it, what held it back is over.
@@ -117,21 +126,34 @@ class Steering:
         """Pause each draining channel once it owes nothing; until cancelled."""
         while True:
             for name, runner in self._roster.channels.items():
-                if runner.health.intake_closed and not runner.is_paused:
-                    await self._end_drain(self._roster.member("channel", name))
+                if runner.health.intake_closed and (runner.is_running or not runner.is_paused):
+                    try:
+                        await self._end_drain(name)
+                    except (StoreError, Refused) as error:
+                        # A full disk, or a reload took it away: neither ends the watch over the others.
+                        log.warning("drain is looked at again", channel=name, error=str(error))
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _end_drain(self, member: Member) -> None:
-        owed = await self._store.read(destinations.owed_to, member.health.destination_id)
-        if owed or (member.destination is not None and member.destination.busy):
-            return
-        await self._pause(member, DRAINED)
-        if member.runner is not None:
-            await member.runner.stop()
+    async def _end_drain(self, name: str) -> None:
+        async with self._locks["channel", name]:
+            health = self._roster.member("channel", name).health
+            if health.intake_closed and health.paused is None:
+                owed = await self._store.read(destinations.owed_to, health.destination_id)
+                member = self._roster.member("channel", name)
+                if not owed and not (member.destination is not None and member.destination.busy):
+                    await self._pause(member, DRAINED)
+            await self._stop_if_paused(name)
 
-    async def _close_intake(self, member: Member) -> None:
-        member.health.intake_closed = True
-        await self._store.writer.do(destinations.note, member.health)
+    async def _stop_if_paused(self, name: str) -> None:
+        """End a channel that is paused by now, whoever paused it: its destination can do so too."""
+        runner = self._roster.channel(name)
+        if runner is not None and runner.is_paused:
+            await runner.stop()
+
+    async def _close_intake(self, name: str) -> None:
+        health = self._roster.member("channel", name).health
+        health.intake_closed = True
+        await self._store.writer.do(destinations.note, health)
 
     async def _pause(self, member: Member, reason: str) -> None:
         if member.destination is not None:

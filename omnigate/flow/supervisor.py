@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 import structlog
 
 from omnigate.channel import Capabilities, Channel, ChannelConfig, HealthState
 from omnigate.errors import CredentialsRejected, NotReady
-from omnigate.flow.contained import contained
+from omnigate.flow.contained import PluginMisbehaved, contained
 from omnigate.model.address import Address
 from omnigate.model.event import Event
 from omnigate.store.destinations import Health
@@ -32,6 +33,14 @@ DOWN: Final = frozenset({"down", "stopped"})
 log = structlog.get_logger("channels")
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Run:
+    """One stretch of a channel's work: how to end it, and whether it has ended."""
+
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+
+
 @dataclass(eq=False, slots=True)
 class ChannelRunner:
     """One configured channel: its instance, or why there is none, and how it is."""
@@ -46,8 +55,9 @@ class ChannelRunner:
     channel: Channel | None = None
     reported: HealthState = "starting"
     message: str = ""
-    _scope: anyio.CancelScope | None = None
-    _ended: anyio.Event | None = None
+    _latest: _Run | None = None
+    """Runs, or ran last; it ends after all that were before it."""
+    _retired: bool = False
 
     @property
     def name(self) -> str:
@@ -68,6 +78,12 @@ class ChannelRunner:
     def is_paused(self) -> bool:
         """Whether the operator has stopped it, both ways."""
         return self.health.intake_closed and self.health.paused is not None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it works, and nobody has asked it to end."""
+        latest = self._latest
+        return latest is not None and not latest.ended.is_set() and not latest.scope.cancel_called
 
     @property
     def state(self) -> str:
@@ -100,23 +116,34 @@ class ChannelRunner:
         self.changed(self)
 
     async def run(self) -> None:
-        """Run the channel until `stop` or cancelled; start it again with back-off when it fails."""
-        if self.channel is None:
+        """Run the channel until `stop` or cancelled; start it again with back-off when it fails.
+
+        Returns at once while it runs already, is paused or retired. Waits for an earlier run to end.
+        """
+        if self.channel is None or self._retired or self.is_paused or self.is_running:
             return
-        self._ended = anyio.Event()
+        earlier, self._latest = self._latest, (latest := _Run())
         try:
-            with anyio.CancelScope() as self._scope:
+            with latest.scope:
+                if earlier is not None:
+                    # Shielded: who waits for the latest run to end waits for all of them.
+                    with anyio.CancelScope(shield=True):
+                        await earlier.ended.wait()
+                    await anyio.lowlevel.checkpoint_if_cancelled()
                 await self._run(self.channel)
         finally:
-            self._scope = None
-            self._ended.set()
+            latest.ended.set()
 
     async def stop(self) -> None:
         """End `run`; a plugin that does not end when it is cancelled is left behind, loudly."""
-        if self._scope is None or self._ended is None:
-            return
-        self._scope.cancel()
-        await self._ended.wait()
+        if self._latest is not None:
+            self._latest.scope.cancel()
+            await self._latest.ended.wait()
+
+    async def retire(self) -> None:
+        """End `run` for good: another instance takes this one's place, or none."""
+        self._retired = True
+        await self.stop()
 
     def _is_back(self) -> None:
         if self.reported == "down":
@@ -163,6 +190,9 @@ class ChannelRunner:
                         "channel does not end when cancelled; going on without it",
                         channel=self.name,
                     )
+        # Nobody asked it to end, or the line above would not have been left in peace.
+        if running.cancelled() or isinstance(running.exception(), GeneratorExit):
+            raise PluginMisbehaved("the plugin ended its own task")
         running.result()
 
 

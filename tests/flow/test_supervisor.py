@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import pytest
 
 import omnigate
 from omnigate.flow import supervisor
+from omnigate.flow.contained import PluginMisbehaved
 from omnigate.flow.supervisor import ChannelRunner
 from omnigate.store.destinations import Health
 from omnigate.store.threads import ChannelKey
@@ -45,15 +47,68 @@ class Polling(omnigate.Channel):
         raise NotImplementedError
 
 
-@asynccontextmanager
-async def running(states: list[str]) -> AsyncIterator[Polling]:
+class Suicidal(Polling):
+    """Cancels the task that it runs in."""
+
+    kind = "suicidal"
+
+    async def run(self) -> None:
+        self.rounds += 1
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+
+class Generating(Polling):
+    """Raises what only a generator that is thrown away should see."""
+
+    kind = "generating"
+
+    async def run(self) -> None:
+        self.rounds += 1
+        raise GeneratorExit
+
+
+class Slow(Polling):
+    """Takes its time to end, and counts how many of it are at work."""
+
+    kind = "slow"
+    at_once = most_at_once = ended = 0
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.may_end = asyncio.Event()
+
+    async def run(self) -> None:
+        self.rounds += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.may_end.wait()
+            self.at_once -= 1
+            self.ended += 1
+
+
+def runner_of(plugin: type[Polling], states: list[str] | None = None) -> ChannelRunner:
+    told = [] if states is None else states
     runner = ChannelRunner(
-        ChannelKey("poll", "polling"),
+        ChannelKey("poll", plugin.kind),
         omnigate.ChannelConfig(),
         Health(0),
-        lambda changed: states.append(changed.reported),
+        lambda changed: told.append(changed.reported),
     )
-    runner.channel = channel = Polling(omnigate.ChannelConfig(), FakeHost())
+    runner.channel = plugin(omnigate.ChannelConfig(), FakeHost())
+    return runner
+
+
+@asynccontextmanager
+async def running(states: list[str]) -> AsyncIterator[Polling]:
+    runner = runner_of(Polling, states)
+    channel = runner.channel
+    assert isinstance(channel, Polling)
     task = asyncio.create_task(runner.run())
     try:
         yield channel
@@ -92,3 +147,58 @@ async def test_who_takes_every_start_for_a_recovery_cries_wolf(monkeypatch: Any)
     async with running(states) as channel:
         await until(lambda: channel.rounds > 10)
         assert states.count("up") > 3
+
+
+@pytest.mark.parametrize("plugin", [Suicidal, Generating])
+async def test_a_channel_that_ends_its_own_task_is_down_and_begins_anew(
+    plugin: type[Polling],
+) -> None:
+    """It would end the daemon as if somebody had asked for that."""
+    states: list[str] = []
+    runner = runner_of(plugin, states)
+    channel = runner.channel
+    assert isinstance(channel, Polling)
+    async with anyio.create_task_group() as group:
+        group.start_soon(runner.run)
+        await until(lambda: channel.rounds > 3)
+        assert states == ["up", "down"]
+        assert PluginMisbehaved.__name__ in runner.message
+        await runner.stop()
+        assert not group.cancel_scope.cancel_called
+    assert not runner.is_running
+
+
+async def test_a_channel_that_goes_on_while_it_ends_waits_and_can_be_ended_again() -> None:
+    runner = runner_of(Slow)
+    channel = runner.channel
+    assert isinstance(channel, Slow)
+    async with anyio.create_task_group() as group, asyncio.timeout(SECONDS):
+        group.start_soon(runner.run)
+        await until(lambda: channel.at_once)
+        stops = [asyncio.create_task(runner.stop())]
+        await until(lambda: not runner.is_running)
+        group.start_soon(runner.run)  # the second begins while the first ends
+        group.start_soon(runner.run)  # and this is one too many
+        await until(lambda: runner.is_running)
+        stops.append(asyncio.create_task(runner.stop()))
+        await until(lambda: not runner.is_running)
+        group.start_soon(runner.run)
+        await until(lambda: runner.is_running)
+        assert (channel.rounds, channel.ended) == (1, 0)
+        channel.may_end.set()
+        await asyncio.gather(*stops)
+        await until(lambda: channel.at_once)
+        assert channel.rounds == 2, "the second never began"
+        assert (channel.at_once, channel.most_at_once) == (1, 1)
+        await runner.stop()
+    assert channel.at_once == 0
+
+
+async def test_a_channel_whose_place_another_took_never_runs_again() -> None:
+    runner = runner_of(Slow)
+    channel = runner.channel
+    assert isinstance(channel, Slow)
+    await runner.retire()
+    async with asyncio.timeout(SECONDS):
+        await runner.run()
+    assert channel.rounds == 0

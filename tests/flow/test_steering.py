@@ -1,0 +1,285 @@
+"""Pause, drain and resume at awkward moments: one instance at most runs, and what was asked for holds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import omnigate
+from omnigate.config import ChannelSection, Config, Settings
+from omnigate.flow import steering
+from omnigate.flow.steering import BY_OPERATOR, DRAINED
+from omnigate.gateway import Gateway
+from omnigate.store import destinations
+from omnigate.store.store import Store, open_store
+
+pytestmark = pytest.mark.anyio
+
+SECONDS = 20.0
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steering, "LOOK_SECONDS", 0.01)
+
+
+class Work:
+    """Who polls the platform, over all instances of the channel."""
+
+    def __init__(self) -> None:
+        self.instances: list[omnigate.Channel] = []
+        """At work now."""
+        self.begun = self.most_at_once = 0
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+
+
+WORK: dict[str, Work] = {}
+
+
+class Polling(omnigate.Channel):
+    """Polls, and ends when it is allowed to."""
+
+    kind = "polling"
+    capabilities = omnigate.Capabilities()
+
+    async def run(self) -> None:
+        work = WORK[self.host.name]
+        work.begun += 1
+        work.instances.append(self)
+        work.most_at_once = max(work.most_at_once, len(work.instances))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await work.may_end.wait()
+            work.instances.remove(self)
+
+    async def send(self, part: omnigate.OutboundPart) -> omnigate.Sent:
+        raise NotImplementedError
+
+
+def configured(*names: str, priority: int = 100) -> dict[str, ChannelSection]:
+    config = omnigate.ChannelConfig(priority=priority)
+    return {name: ChannelSection(name, "polling", Polling, config) for name in names}
+
+
+class House:
+    """The parts of a daemon with two channels, and their rows in a real store."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.roster, self.steering = gateway.roster, gateway.steering
+        self.before_write: Callable[[], Coroutine[Any, Any, None]] | None = None
+        """Carried out once, while the next health is on its way to the store."""
+
+    @property
+    def health(self) -> destinations.Health:
+        return self.roster.member("channel", "poll").health
+
+    async def reload(self, *names: str, priority: int) -> None:
+        channels = configured(*names, priority=priority)
+        await self.roster.change(replace(self.gateway.config, channels=channels))
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"waited too long until {what}"
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    async with (
+        open_store(f"sqlite:///{tmp_path}/store.db") as store,
+        _house(store, tmp_path) as made,
+    ):
+        write = store.writer.do
+
+        async def interrupted(operation: Any, item: Any) -> Any:
+            if operation is destinations.note and (happen := made.before_write) is not None:
+                made.before_write = None
+                await happen()
+            return await write(operation, item)
+
+        monkeypatch.setattr(store.writer, "do", interrupted)
+        yield made
+        for work in WORK.values():
+            assert work.most_at_once == 1, "two instances were at work"
+
+
+@asynccontextmanager
+async def _house(store: Store, folder: Path) -> AsyncIterator[House]:
+    for name in ("poll", "other"):
+        WORK[name] = Work()
+    config = Config(folder / "omnigate.toml", Settings(), configured("poll", "other"))
+    gateway = Gateway(config, store, lambda: None)
+    await gateway.start()
+    async with gateway.roster.receiving() as group:
+        group.start_soon(gateway.steering.watch_drains)
+        made = House(gateway)
+        await made.until(lambda: WORK["poll"].instances and WORK["other"].instances, "they run")
+        yield made
+        assert not group.cancel_scope.cancel_called, "the daemon would have ended"
+    await gateway.roster.close()
+
+
+async def test_pausing_and_going_on_while_a_channel_still_ends_never_runs_it_twice(
+    house: House,
+) -> None:
+    work = WORK["poll"]
+    async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as asked:
+        work.may_end.clear()
+        asked.create_task(house.steering.pause("channel", "poll"))
+        await house.until(lambda: house.health.paused, "it pauses")
+        asked.create_task(house.steering.resume("channel", "poll"))
+        asked.create_task(house.steering.pause("channel", "poll"))
+        asked.create_task(house.steering.resume("channel", "poll"))
+        work.may_end.set()
+    await house.until(lambda: work.instances, "it runs again")
+    async with asyncio.timeout(SECONDS):
+        await house.steering.pause("channel", "poll")
+    assert work.instances == []
+    assert house.health.paused == BY_OPERATOR
+
+
+async def test_a_pause_holds_for_the_instance_that_a_reload_puts_in_place_meanwhile(
+    house: House,
+) -> None:
+    house.before_write = lambda: house.reload("poll", "other", priority=7)
+    await house.steering.pause("channel", "poll")
+    runner = house.roster.channel("poll")
+    assert runner is not None
+    assert (runner.key.priority, runner.is_paused, runner.is_running) == (7, True, False)
+    assert WORK["poll"].instances == []
+    await house.steering.resume("channel", "poll")
+    await house.until(lambda: WORK["poll"].instances == [runner.channel], "the new one runs")
+
+
+async def test_going_on_runs_the_instance_that_a_reload_puts_in_place_meanwhile(
+    house: House,
+) -> None:
+    await house.steering.pause("channel", "poll")
+    house.before_write = lambda: house.reload("poll", "other", priority=7)
+    await house.steering.resume("channel", "poll")
+    runner = house.roster.channel("poll")
+    assert runner is not None
+    await house.until(lambda: WORK["poll"].instances == [runner.channel], "the new one runs")
+
+
+async def test_a_drain_that_ends_while_a_reload_exchanges_the_channel_stops_the_new_instance(
+    house: House,
+) -> None:
+    async def reload_at_the_second() -> None:
+        house.before_write = lambda: house.reload("poll", "other", priority=7)
+
+    def is_exchanged() -> bool:
+        runner = house.roster.channel("poll")
+        return runner is not None and runner.key.priority == 7
+
+    house.before_write = reload_at_the_second
+    await house.steering.drain("poll")
+    await house.until(is_exchanged, "it is exchanged")
+    await house.until(lambda: not WORK["poll"].instances, "it is drained")
+    assert house.health.paused == DRAINED
+
+
+async def test_a_channel_that_says_that_it_is_gone_and_is_drained_ends_and_goes_on_once(
+    house: House,
+) -> None:
+    house.health.paused = "the account is gone"
+    await house.steering.drain("poll")
+    assert WORK["poll"].instances == []
+    await house.steering.resume("channel", "poll")
+    await house.until(lambda: WORK["poll"].instances, "it runs again")
+
+
+async def test_a_channel_that_says_that_it_is_gone_while_it_drains_ends(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destinations, "owed_to", lambda connection, destination_id: 1)
+    await house.steering.drain("poll")
+    assert WORK["poll"].instances
+    house.health.paused = "the account is gone"
+    await house.until(lambda: not WORK["poll"].instances, "it ends")
+    assert house.health.paused == "the account is gone"
+
+
+async def test_going_on_while_a_drain_looks_whether_it_is_over_holds(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, resumed = asyncio.Event(), asyncio.Event()
+    read = house.gateway.store.read
+
+    async def slow(query: Any, *arguments: Any) -> Any:
+        found = await read(query, *arguments)
+        if not looked.is_set():
+            looked.set()
+            await asyncio.wait([asyncio.create_task(resumed.wait())], timeout=0.2)
+        return found
+
+    monkeypatch.setattr(house.gateway.store, "read", slow)
+    await house.steering.drain("poll")
+    await looked.wait()
+    await house.steering.resume("channel", "poll")
+    resumed.set()
+    await house.until(lambda: WORK["poll"].instances, "it runs")
+    rounds = asyncio.get_running_loop().time() + 0.1
+    await house.until(lambda: asyncio.get_running_loop().time() > rounds, "some looks later")
+    assert WORK["poll"].instances
+    assert (house.health.paused, house.health.intake_closed) == (None, False)
+
+
+async def test_a_full_disk_does_not_end_the_watch_over_drains(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, refused = house.gateway.store.read, 0
+
+    async def full(query: Any, *arguments: Any) -> Any:
+        nonlocal refused
+        if refused < 3:
+            refused += 1
+            raise omnigate.errors.StoreError("database or disk is full")
+        return await read(query, *arguments)
+
+    monkeypatch.setattr(house.gateway.store, "read", full)
+    await house.steering.drain("poll")
+    await house.until(lambda: not WORK["poll"].instances, "it is drained all the same")
+    assert refused == 3
+
+
+async def test_a_reload_that_takes_a_draining_channel_away_does_not_end_the_watch(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, taken = house.gateway.store.read, asyncio.Event()
+
+    async def meanwhile(query: Any, *arguments: Any) -> Any:
+        if not taken.is_set():
+            await house.reload("other", priority=100)
+            taken.set()
+        return await read(query, *arguments)
+
+    monkeypatch.setattr(house.gateway.store, "read", meanwhile)
+    await house.steering.drain("poll")
+    await taken.wait()
+    await house.steering.drain("other")
+    await house.until(lambda: not WORK["other"].instances, "the other is drained")
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+async def test_what_a_reload_takes_away_meanwhile_is_refused(house: House, verb: str) -> None:
+    house.before_write = lambda: house.reload("other", priority=100)
+    with pytest.raises(omnigate.Refused, match="poll"):
+        await getattr(house.steering, verb)("channel", "poll")
+    assert WORK["poll"].instances == []
