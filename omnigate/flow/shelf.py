@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import AsyncIterable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, ParamSpec, TypeVar
@@ -169,10 +170,13 @@ class _Writing:
         return Shelved(sha256, self._size_bytes, self._head)
 
     def discard(self) -> None:
+        # What the disk refuses now must not hide what it refused before; `Shelf.sweep` tidies up.
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
         if self._path is not None:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink()
 
 
 async def _in_thread(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -198,6 +199,20 @@ class TestSaving:
 
         async with opened(store) as files:
             monkeypatch.setattr(os, "fsync", full)
+            with pytest.raises(omnigate.StoreError, match="No space"):
+                await files.save(pieces(b"abc"), name=None, mime="x", limit_bytes=10)
+        assert kept(store) == []
+
+    async def test_a_full_disk_is_the_stores_error_when_closing_fails_too(self, store, monkeypatch):
+        """What is buffered still is written again, and refused again, when the file is closed."""
+
+        def on_full_device(prefix: str, dir: Path) -> tuple[int, str]:  # noqa: A002  # as it is called
+            path = dir / f"{prefix}full"
+            path.touch()
+            return os.open("/dev/full", os.O_WRONLY), str(path)
+
+        async with opened(store) as files:
+            monkeypatch.setattr(tempfile, "mkstemp", on_full_device)
             with pytest.raises(omnigate.StoreError, match="No space"):
                 await files.save(pieces(b"abc"), name=None, mime="x", limit_bytes=10)
         assert kept(store) == []
