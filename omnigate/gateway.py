@@ -17,7 +17,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -312,9 +312,15 @@ async def offline(config: Config, *, makes_plugins: bool = False) -> AsyncIterat
     are made only if asked for. Raises `StoreError` when another process has the store.
     """
     settings = config.settings
-    async with open_store(
-        settings.store.url, delivery_expiry_seconds=settings.retry.expiry_seconds
-    ) as store:
+    async with AsyncExitStack() as stack:
+        url = settings.store.url
+        if makes_plugins and not settings.store.path.exists():
+            # Who only looks leaves nothing behind: made by root, it would be closed to the daemon.
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="omnigate-"))
+            url = f"sqlite:///{scratch}/none.db"
+        store = await stack.enter_async_context(
+            open_store(url, delivery_expiry_seconds=settings.retry.expiry_seconds)
+        )
         gateway = Gateway(config, store, lambda: None)
         # Nothing is under way while no daemon runs, whatever one that was killed has left.
         await store.writer.do(void_leases, None)

@@ -54,6 +54,9 @@ def _model(direction: Direction, kind: str) -> type[BaseModel]:
         raise Failed(f"The plugin of {kind} is broken: {catalogue.broken[kind]}.", "Reinstall it.")
     known = catalogue.channels if direction == "channel" else catalogue.backends
     if kind not in known:
+        other = "backend" if direction == "channel" else "channel"
+        if kind in (catalogue.backends if direction == "channel" else catalogue.channels):
+            raise WrongUsage(f"{kind} is a kind of {other}.", f"omnigate {other} add {kind}")
         hint = did_you_mean(kind, catalogue.available).capitalize() or "See: omnigate plugin list"
         raise WrongUsage(f"No kind of {direction} is called {kind!r}.", hint)
     model: type[BaseModel] = known[kind].Config
@@ -128,7 +131,13 @@ def _take_over(direction: Direction, name: str, path: Path | None, file: Path) -
         terminal.say("It works from the next start: omnigate run. Before that: omnigate doctor")
         return
     client.post("/admin/reload")
-    finding = client.get("/admin/doctor", subject=f"{direction} {name}")["findings"][0]
+    findings = client.get("/admin/doctor", subject=f"{direction} {name}")["findings"]
+    if not findings:
+        raise Failed(
+            f"The daemon has not found {file}.",
+            "Let the user that it runs as read the file and its directory, then: omnigate reload",
+        )
+    finding = findings[0]
     terminal.say(f"The daemon has taken it over: {terminal.clean(finding['message'])}")
     if finding["state"] == "bad":
         raise Failed(

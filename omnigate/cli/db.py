@@ -11,7 +11,7 @@ import typer
 from omnigate import config
 from omnigate.cli import terminal
 from omnigate.cli.client import Client
-from omnigate.cli.failure import Failed
+from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.progress import progress
 from omnigate.cli.reach import running, store
@@ -73,6 +73,8 @@ def backup(
         raise Failed(f"There is no store at {settings.store.path} yet.", "Nothing to back up.")
     if target.exists() and not target.is_dir():
         raise Failed(f"{target} is a file.", "Name a directory.")
+    if target.exists() and target.samefile(settings.store.path.parent):
+        raise WrongUsage(f"{target} is where the store itself is.", "Name another directory.")
     with progress("copying the database") as bar:
         size = back_up_database(settings.store.path, target / DATABASE, bar.at)
     copied = 0

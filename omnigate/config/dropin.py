@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
@@ -36,7 +38,7 @@ def write(
     _require_included(document, file)
     text = f"# Written by omnigate {direction} add; yours to edit.\n\n"
     text += tomli_w.dumps({f"{direction}s": {name: keys}})
-    _create(file, text)
+    _create(file, text, document.path)
     try:
         loading.load(document.path, find_kinds)
     except ConfigError:
@@ -82,7 +84,7 @@ def _require_included(document: Document, file: Path) -> None:
         )
 
 
-def _create(file: Path, text: str) -> None:
+def _create(file: Path, text: str, like: Path) -> None:
     """Write a new file that only its owner reads, since it may hold secrets; never half of it."""
     draft = file.with_suffix(".new")
     try:
@@ -92,7 +94,18 @@ def _create(file: Path, text: str) -> None:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
+        _share(draft, like)
+        _share(file.parent, like)
         draft.replace(file)
     except OSError as error:
         reason = f"cannot be written: {(error.strerror or str(error)).lower()}"
         raise ConfigError([Problem(str(file), "", reason, "run this as its owner")]) from None
+
+
+def _share(path: Path, like: Path) -> None:
+    """Let the group that may read the operator's own file read this too: the daemon's, most often."""
+    model = like.stat()
+    if model.st_mode & stat.S_IRGRP:
+        with suppress(PermissionError):  # only its owner, in that group, may give it away
+            os.chown(path, -1, model.st_gid)
+            path.chmod(path.stat().st_mode | (0o050 if path.is_dir() else 0o040))

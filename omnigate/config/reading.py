@@ -148,9 +148,20 @@ def _included(document: Document) -> list[Path]:
                 document.problems.append(document.problem(place, f"{files[0]} is not a file"))
                 continue
         else:
+            if (closed := _closed(directory / pattern)) is not None:
+                message = f"{closed} cannot be listed"
+                hint = "let the user that the daemon runs as read it"
+                document.problems.append(document.problem(("include", index), message, hint))
             files = _glob(directory, pattern)
         found += [file for file in files if file not in found and file != document.path]
     return found
+
+
+def _closed(pattern: Path) -> Path | None:
+    """Return the directory that a pattern looks into if it is there and this user may not."""
+    steps = [step for step in pattern.parents if _PATTERN_CHARACTERS.isdisjoint(str(step))]
+    nearest = next(step for step in steps if step.is_dir())
+    return None if os.access(nearest, os.R_OK | os.X_OK) else nearest
 
 
 def _glob(directory: Path, pattern: str) -> list[Path]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -70,8 +71,8 @@ class Doctor:
         findings = [
             *_versions(),
             *_configuration(config),
-            _disk(self._store, config.settings.store.min_free_bytes),
-            _file_mode(self._store),
+            _disk(config.settings.store.path, config.settings.store.min_free_bytes),
+            _file_mode(config.settings.store.path),
             await self._clock(),
             *await asyncio.gather(*asked),
             *_recipients(config),
@@ -146,9 +147,10 @@ def _configuration(config: Config) -> Iterator[Finding]:
         yield Finding("configuration", "good", str(config.path))
 
 
-def _disk(store: Store, min_free_bytes: int) -> Finding:
-    usage = shutil.disk_usage(store.path.parent)
-    free = f"{usage.free / 2**30:.1f} GiB free in {store.path.parent}"
+def _disk(store: Path, min_free_bytes: int) -> Finding:
+    directory = next(known for known in store.parents if known.is_dir())
+    usage = shutil.disk_usage(directory)
+    free = f"{usage.free / 2**30:.1f} GiB free in {directory}"
     if usage.free < min_free_bytes:
         return Finding("disk", "bad", f"{free}: nothing is taken in", "make room")
     if usage.free < 4 * min_free_bytes or usage.free < usage.total * 0.05:
@@ -156,13 +158,15 @@ def _disk(store: Store, min_free_bytes: int) -> Finding:
     return Finding("disk", "good", free)
 
 
-def _file_mode(store: Store) -> Finding:
-    mode = stat.S_IMODE(store.path.stat().st_mode)
+def _file_mode(store: Path) -> Finding:
+    if not store.exists():
+        return Finding("store", "good", f"{store} is not there yet; the first start makes it")
+    mode = stat.S_IMODE(store.stat().st_mode)
     if mode & 0o077:
-        what = f"{store.path} can be opened by others (mode {mode:o})"
-        return Finding("store", "warning", what, f"chmod 600 {store.path}")
-    owner = "" if store.path.stat().st_uid == os.getuid() else ", of another user"
-    return Finding("store", "good", f"{store.path}{owner}")
+        what = f"{store} can be opened by others (mode {mode:o})"
+        return Finding("store", "warning", what, f"chmod 600 {store}")
+    owner = "" if store.stat().st_uid == os.getuid() else f", of the user {store.owner()}"
+    return Finding("store", "good", f"{store}{owner}")
 
 
 def _recipients(config: Config) -> Iterator[Finding]:

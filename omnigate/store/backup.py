@@ -25,8 +25,13 @@ def back_up_database(source: Path, target: Path, tell: Callable[[int, int], None
 
     The copy is complete, synced and checked before it gets its name, so that a file of that name is
     always a good one; an older one is replaced. Works beside a running daemon, which does not notice.
-    ``tell`` hears of the bytes written and about how many there will be. Raises `StoreError`.
+    ``tell`` hears of the bytes written and about how many there will be. Raises `StoreError`, also
+    where the target is a store that somebody uses or used: that is never replaced.
     """
+    if _is_in_use(target):
+        raise StoreError(
+            f"{target.parent} is where a store is at work, no place for a copy; name another directory"
+        )
     draft = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -74,6 +79,12 @@ def back_up_files(source: Path, target: Path, tell: Callable[[int, int], None]) 
             raise StoreError(f"{copy} could not be written: {error.strerror}") from error
         tell(number, len(wanted))
     return len(wanted)
+
+
+def _is_in_use(target: Path) -> bool:
+    """Tell whether a database there is not a copy: a copy has neither a lock nor a log beside it."""
+    beside = (f"{target.name}{end}" for end in (".lock", "-wal", "-shm"))
+    return any(target.with_name(name).exists() for name in beside)
 
 
 def _vacuum_into(source: Path, target: Path) -> None:

@@ -134,9 +134,11 @@ async def open_store(
         store = Store(path, delivery_expiry_seconds=delivery_expiry_seconds, clock=clock)
         await asyncio.to_thread(store._prepare)  # noqa: SLF001  # the store's own constructor
     except OSError as error:
+        remedy = "make its directory one that this user may write to"
+        if path.exists():
+            remedy = f"it belongs to {path.owner()}: run this as that user, or change its owner"
         raise StoreError(
-            f"{path} cannot be opened: {error.strerror}; make its directory one that this user may"
-            " write to, or set another [store] url"
+            f"{path} cannot be opened: {error.strerror}; {remedy}, or set another [store] url"
         ) from error
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -88,7 +88,7 @@ class Webhook(omnigate.Backend):
             status = await self._receiver.reach(self._session)
         except omnigate.DestinationUnavailable as error:
             return omnigate.Health("down", str(error))
-        if status >= 500:
+        if status >= 500 and status != 501:  # many a receiver does not know OPTIONS
             return omnigate.Health("degraded", f"{self._receiver.origin} answered {status}")
         return omnigate.Health("up", f"{self._receiver.origin} answers")
 

@@ -88,7 +88,7 @@ class TestAdding:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (("channel", "add", "webhook"), "No kind of channel is called 'webhook'"),
+            (("channel", "add", "webhook"), "webhook is a kind of backend"),
             (("channel", "add", "htp"), "Did you mean http?"),
             (("channel", "add", "http", "--set", "tokn=x"), "Did you mean token?"),
             (("channel", "add", "http", "--set", "token"), "--set key=value"),
@@ -112,6 +112,16 @@ class TestAdding:
         done = cli(daemon, "channel", "add", "http", "--set", f"token={ANOTHER_TOKEN}")
         assert done.returncode == 2
         assert 'include = ["omnigate.d/*.toml"]' in done.stderr
+
+    def test_what_is_written_can_be_read_by_the_group_that_reads_the_operators_own_file(
+        self, including: Any
+    ) -> None:
+        (including.folder / "omnigate.toml").chmod(0o640)
+        cli(including, "channel", "add", "http", "--name", "s", "--set", f"token={ANOTHER_TOKEN}")
+        file = including.folder / "omnigate.d" / "channel-s.toml"
+        assert file.stat().st_mode & 0o777 == 0o640
+        assert file.parent.stat().st_mode & 0o777 == 0o750
+        assert file.stat().st_gid == (including.folder / "omnigate.toml").stat().st_gid
 
     def test_a_section_of_the_operators_own_file_is_not_touched(self, including: Any) -> None:
         before = (including.folder / "omnigate.toml").read_text()
@@ -152,6 +162,7 @@ class TestDoctor:
         done = cli(including, "doctor")
         assert done.returncode == 0, done.stderr
         assert "The daemon is not running" in done.stderr
+        assert not (including.folder / "store.db").exists(), "who only looks leaves nothing behind"
         (line,) = [line for line in done.stdout.splitlines() if "backend crm" in line][:1]
         assert line.startswith("ok ")
         assert line.endswith(f"{receiver.url} answers")

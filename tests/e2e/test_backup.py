@@ -121,6 +121,27 @@ def test_a_backup_works_without_a_daemon_and_says_what_stands_in_its_way(
     assert kept.execute("SELECT count(*) FROM event").fetchone() == (2,), "the old copy stands"
 
 
+def test_a_backup_never_takes_the_place_of_a_store_that_is_at_work(
+    daemon: Any, tmp_path: Path
+) -> None:
+    daemon.say("hello")
+    for spelling in (".", str(daemon.folder), f"{daemon.folder}/../{daemon.folder.name}"):
+        done = cli(daemon, "db", "backup", spelling)
+        assert done.returncode == 2, done.stdout
+        assert "where the store itself is" in done.stderr
+    (tmp_path / "other").mkdir()
+    for left in ("omnigate.db.lock", "omnigate.db-wal"):
+        (tmp_path / "other" / left).touch()
+        done = cli(daemon, "db", "backup", str(tmp_path / "other"))
+        assert done.returncode == 1
+        assert "no place for a copy" in done.stderr
+        (tmp_path / "other" / left).unlink()
+    daemon.say("still here")
+    daemon.kill()
+    daemon.start()
+    assert "The store is sound." in daemon.omnigate("db", "check")
+
+
 def test_prune_forgets_what_is_too_old_and_gives_room_back(new_daemon: Any, until: Any) -> None:
     daemon = new_daemon().start()
     assert daemon.omnigate("db", "prune") == "Nothing was too old."
