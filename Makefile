@@ -14,6 +14,8 @@ DEV_STAMP := $(VENV)/.installed-dev
 NODE_STAMP := node_modules/.installed
 FLOOR ?= $(wildcard ../shared/bench/floor.py)
 PYTEST ?=
+# How many tests run at once: about half of the time of one is waiting for processes of its own.
+WORKERS ?= 3
 
 # Bash functions that the recipes share.
 define FUNCTIONS
@@ -107,7 +109,7 @@ system:
 
 .PHONY: test
 test: $(DEV_STAMP) system $(NODE_STAMP)  ## The whole test-suite, system packages included
-	@$(BIN)/python -m pytest -q $(PYTEST)
+	@$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
 
 .PHONY: proof-power
 proof-power: $(DEV_STAMP) system  ## Cut the power at CUTS (1000) moments: nothing acknowledged is lost
