@@ -40,7 +40,7 @@ def add(direction: Direction, kind: str, name: str, given: list[str], path: Path
 
 def remove(direction: Direction, name: str, path: Path | None) -> None:
     """Delete the section's file and have the daemon let go of it."""
-    file = dropin.remove(path, direction, name)
+    file = dropin.remove(path, direction, name, plugins.load)
     terminal.say(f"Removed {file}.")
     client = Client(config.outline(path).settings.socket)
     if client.reachable():

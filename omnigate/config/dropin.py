@@ -34,7 +34,7 @@ def write(
     """
     document = reading.read(reading.find(path))
     file = document.path.parent / DIRECTORY / f"{direction}-{name}.toml"
-    _require_free(document, direction, name)
+    _require_free(document, direction, name, file)
     _require_included(document, file)
     text = f"# Written by omnigate {direction} add; yours to edit.\n\n"
     text += tomli_w.dumps({f"{direction}s": {name: keys}})
@@ -47,10 +47,17 @@ def write(
     return file
 
 
-def remove(path: Path | None, direction: Direction, name: str) -> Path:
+def remove(
+    path: Path | None,
+    direction: Direction,
+    name: str,
+    find_kinds: Callable[[frozenset[str]], Catalogue],
+) -> Path:
     """Delete the file that `write` made for a section and return its path.
 
-    Raises `ConfigError` when the section stands elsewhere: an operator's file is never rewritten.
+    Raises `ConfigError`, and then the file is as it was: when the section stands elsewhere or other
+    things stand with it, since an operator's file is never rewritten, and when the configuration
+    would be refused without it.
     """
     document = reading.read(reading.find(path))
     place = (f"{direction}s", name)
@@ -63,15 +70,47 @@ def remove(path: Path | None, direction: Direction, name: str) -> Path:
         raise ConfigError(
             [Problem(str(file), reading.dotted(place), "was not written by a command", hint)]
         )
+    _require_alone(file, place)
+    _require_dispensable(document, file, place, find_kinds)
     file.unlink()
     return file
 
 
-def _require_free(document: Document, direction: Direction, name: str) -> None:
+def _require_alone(file: Path, place: tuple[str, str]) -> None:
+    """Raise `ConfigError` when a file says more than one section."""
+    table, name = place
+    said = reading.read(file).table
+    others = [reading.dotted((table, each)) for each in said.get(table, ()) if each != name]
+    others += [each for each in said if each != table]
+    if others:
+        message = f"shares its file with {', '.join(others)}"
+        hint = "take it out there, then: omnigate reload"
+        raise ConfigError([Problem(str(file), reading.dotted(place), message, hint)])
+
+
+def _require_dispensable(
+    document: Document,
+    file: Path,
+    place: tuple[str, str],
+    find_kinds: Callable[[frozenset[str]], Catalogue],
+) -> None:
+    """Raise `ConfigError`, with what still names a section, when nothing would start without it."""
+    try:
+        loading.load(document.path, find_kinds, without=file)
+    except ConfigError as error:
+        message = "is kept: without it the configuration is refused"
+        first = Problem(str(file), reading.dotted(place), message, "correct what follows first")
+        raise ConfigError([first, *error.problems]) from None
+
+
+def _require_free(document: Document, direction: Direction, name: str, file: Path) -> None:
     place = (f"{direction}s", name)
     if name in dict(tables(document, direction)):
         problem = document.problem(place, "is there already", "choose another name, or edit it")
         raise ConfigError([problem])
+    if file.exists():
+        message = f"is there already, and says something other than {reading.dotted(place)}"
+        raise ConfigError([Problem(str(file), "", message, "rename it, or choose another name")])
 
 
 def _require_included(document: Document, file: Path) -> None:

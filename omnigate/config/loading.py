@@ -28,13 +28,18 @@ class Config:
     """All files that were read, the main one first."""
 
 
-def load(path: Path | None, find_kinds: Callable[[frozenset[str]], Catalogue]) -> Config:
+def load(
+    path: Path | None,
+    find_kinds: Callable[[frozenset[str]], Catalogue],
+    *,
+    without: Path | None = None,
+) -> Config:
     """Return the configuration; ``find_kinds`` is asked once, for the kinds that it names.
 
-    Relative paths are taken from the directory of the main file. Raises `ConfigError` with every
-    mistake that there is.
+    Relative paths are taken from the directory of the main file. With ``without`` it is returned as
+    it would be if that drop-in was not there. Raises `ConfigError` with every mistake that there is.
     """
-    document = reading.read(reading.find(path))
+    document = reading.read(reading.find(path), without=without)
     settings = validate(document, (), Settings, document.table)
     catalogue = find_kinds(sections.kinds(document))
     checked = sections.check(document, catalogue)

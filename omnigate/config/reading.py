@@ -93,14 +93,15 @@ def find(path: Path | None = None) -> Path:
     return wanted.absolute()
 
 
-def read(path: Path) -> Document:
+def read(path: Path, *, without: Path | None = None) -> Document:
     """Read the main file and what it includes; mistakes are collected in the document.
 
-    Raises `ConfigError` only when the main file itself cannot be read.
+    The drop-in ``without`` is taken not to be there. Raises `ConfigError` only when the main file
+    itself cannot be read.
     """
     document = Document(path)
     _merge(document, _parse(path), path, ())
-    for drop_in in _included(document):
+    for drop_in in _included(document, without):
         try:
             table = _parse(drop_in)
         except ConfigError as error:
@@ -131,7 +132,7 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError([Problem(str(path), "", f"is not TOML: {error}", hint)]) from None
 
 
-def _included(document: Document) -> list[Path]:
+def _included(document: Document, without: Path | None) -> list[Path]:
     """Return the drop-ins in the order of the patterns, each pattern's files by name."""
     patterns = document.table.get("include", [])
     if not isinstance(patterns, list):
@@ -143,7 +144,7 @@ def _included(document: Document) -> list[Path]:
             continue
         if _PATTERN_CHARACTERS.isdisjoint(pattern):
             files = [directory / pattern]
-            if not files[0].is_file():
+            if not files[0].is_file() or files[0] == without:
                 place = ("include", index)
                 document.problems.append(document.problem(place, f"{files[0]} is not a file"))
                 continue
@@ -153,7 +154,7 @@ def _included(document: Document) -> list[Path]:
                 hint = "let the user that the daemon runs as read it"
                 document.problems.append(document.problem(("include", index), message, hint))
             files = _glob(directory, pattern)
-        found += [file for file in files if file not in found and file != document.path]
+        found += [file for file in files if file not in (*found, document.path, without)]
     return found
 
 
