@@ -42,6 +42,7 @@ class Work:
         self.instances: list[omnigate.Channel] = []
         """At work now."""
         self.begun = self.most_at_once = 0
+        self.is_ending = False
         self.may_end = asyncio.Event()
         self.may_end.set()
 
@@ -63,6 +64,7 @@ class Polling(omnigate.Channel):
         try:
             await asyncio.Event().wait()
         finally:
+            work.is_ending = True
             await work.may_end.wait()
             work.instances.remove(self)
 
@@ -135,6 +137,23 @@ async def _house(store: Store, folder: Path) -> AsyncIterator[House]:
     await gateway.roster.close()
 
 
+def while_it_looks(
+    house: House, monkeypatch: pytest.MonkeyPatch, happen: Callable[[], Coroutine[Any, Any, None]]
+) -> asyncio.Event:
+    """Have something happen, once, while a drain looks at what is owed; return when it has."""
+    read, done = house.gateway.store.read, asyncio.Event()
+
+    async def meanwhile(query: Any, *arguments: Any) -> Any:
+        found = await read(query, *arguments)
+        if query is destinations.owed_to and not done.is_set():
+            await happen()
+            done.set()
+        return found
+
+    monkeypatch.setattr(house.gateway.store, "read", meanwhile)
+    return done
+
+
 async def test_pausing_and_going_on_while_a_channel_still_ends_never_runs_it_twice(
     house: House,
 ) -> None:
@@ -142,8 +161,9 @@ async def test_pausing_and_going_on_while_a_channel_still_ends_never_runs_it_twi
     async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as asked:
         work.may_end.clear()
         asked.create_task(house.steering.pause("channel", "poll"))
-        await house.until(lambda: house.health.paused, "it pauses")
-        asked.create_task(house.steering.resume("channel", "poll"))
+        await house.until(lambda: work.is_ending, "it ends")
+        resumed = asked.create_task(house.steering.resume("channel", "poll"))
+        await asyncio.wait([resumed], timeout=0.1)  # it may be answered before, or wait
         asked.create_task(house.steering.pause("channel", "poll"))
         asked.create_task(house.steering.resume("channel", "poll"))
         work.may_end.set()
@@ -179,20 +199,15 @@ async def test_going_on_runs_the_instance_that_a_reload_puts_in_place_meanwhile(
 
 
 async def test_a_drain_that_ends_while_a_reload_exchanges_the_channel_stops_the_new_instance(
-    house: House,
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def reload_at_the_second() -> None:
-        house.before_write = lambda: house.reload("poll", "other", priority=7)
-
-    def is_exchanged() -> bool:
-        runner = house.roster.channel("poll")
-        return runner is not None and runner.key.priority == 7
-
-    house.before_write = reload_at_the_second
+    exchanged = while_it_looks(
+        house, monkeypatch, lambda: house.reload("poll", "other", priority=7)
+    )
     await house.steering.drain("poll")
-    await house.until(is_exchanged, "it is exchanged")
-    await house.until(lambda: not WORK["poll"].instances, "it is drained")
-    assert house.health.paused == DRAINED
+    await exchanged.wait()
+    await house.until(lambda: house.health.paused == DRAINED, "it is drained")
+    await house.until(lambda: not WORK["poll"].instances, "the new one has ended")
 
 
 async def test_a_channel_that_says_that_it_is_gone_and_is_drained_ends_and_goes_on_once(
@@ -219,21 +234,16 @@ async def test_a_channel_that_says_that_it_is_gone_while_it_drains_ends(
 async def test_going_on_while_a_drain_looks_whether_it_is_over_holds(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked, resumed = asyncio.Event(), asyncio.Event()
-    read = house.gateway.store.read
+    resumes: list[asyncio.Task[Any]] = []
 
-    async def slow(query: Any, *arguments: Any) -> Any:
-        found = await read(query, *arguments)
-        if not looked.is_set():
-            looked.set()
-            await asyncio.wait([asyncio.create_task(resumed.wait())], timeout=0.2)
-        return found
+    async def resume() -> None:
+        resumes.append(asyncio.create_task(house.steering.resume("channel", "poll")))
+        await asyncio.wait(resumes, timeout=0.1)  # it may be answered before, or wait
 
-    monkeypatch.setattr(house.gateway.store, "read", slow)
+    looked = while_it_looks(house, monkeypatch, resume)
     await house.steering.drain("poll")
     await looked.wait()
-    await house.steering.resume("channel", "poll")
-    resumed.set()
+    await resumes[0]
     await house.until(lambda: WORK["poll"].instances, "it runs")
     rounds = asyncio.get_running_loop().time() + 0.1
     await house.until(lambda: asyncio.get_running_loop().time() > rounds, "some looks later")
@@ -259,22 +269,17 @@ async def test_a_full_disk_does_not_end_the_watch_over_drains(
     assert refused == 3
 
 
+@pytest.mark.parametrize("taken", ["poll", "other"])
 async def test_a_reload_that_takes_a_draining_channel_away_does_not_end_the_watch(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, taken: str
 ) -> None:
-    read, taken = house.gateway.store.read, asyncio.Event()
-
-    async def meanwhile(query: Any, *arguments: Any) -> Any:
-        if not taken.is_set():
-            await house.reload("other", priority=100)
-            taken.set()
-        return await read(query, *arguments)
-
-    monkeypatch.setattr(house.gateway.store, "read", meanwhile)
-    await house.steering.drain("poll")
-    await taken.wait()
-    await house.steering.drain("other")
-    await house.until(lambda: not WORK["other"].instances, "the other is drained")
+    left = "poll" if taken == "other" else "other"
+    is_taken = while_it_looks(house, monkeypatch, lambda: house.reload(left, priority=100))
+    async with asyncio.TaskGroup() as asked:  # both, before either is looked at
+        asked.create_task(house.steering.drain("poll"))
+        asked.create_task(house.steering.drain("other"))
+    await is_taken.wait()
+    await house.until(lambda: not WORK[left].instances, "the one that is left is drained")
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume"])
