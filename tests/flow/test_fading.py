@@ -185,7 +185,7 @@ async def with_a_file(shop: Shop) -> str:
     await shop.say("with a file", attachments=[file])
     last = select(attachment.c.id).order_by(attachment.c.id.desc())
     known = await shop.store.read(lambda connection: connection.scalar(last))
-    sha256 = known[-2:].lower() * 32
+    known = str(await shop.store.read(lambda connection: connection.scalar(last)))
     fetched = Fetched(known, sha256=sha256, size_bytes=3, mime="text/plain")
     assert await shop.store.writer.do(settle_fetched, fetched)
     return sha256
