@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +215,39 @@ def test_what_is_still_owed_about_an_erased_person_never_goes_out(
     daemon.start()
     until(lambda: "said-stays8" in str(receiver.crm.texts()), "others are served")
     assert "cAnary7" not in str(receiver.crm.deliveries)
+
+
+def test_an_erasure_killed_before_any_commit_leaves_nothing_when_asked_for_again(
+    new_daemon: Any, receiver: Any, answer: Any, until: Any, tmp_path: Path
+) -> None:
+    """Killed with what it removed from the disk gone and its turn not committed, at every turn."""
+    daemon = new_daemon(schedule="[0.2]").start()
+    scopes = ("messages:send", "messages:read", "events:read", "contacts:write", "media")
+    asked = [word for scope in scopes for word in ("--scope", scope)]
+    daemon._api_token = daemon.omnigate("token", "create", "all", *asked)
+    who = live_a_little(daemon, receiver, answer, until)
+    daemon.stop()
+    assert set(CANARIES) <= {place.split(": ")[1] for place in found(daemon.folder)}
+    for turn in count(1):
+        folder = tmp_path / f"turn-{turn}"
+        shutil.copytree(daemon.folder, folder)
+        if erase(folder, who, f"commit:{turn}=kill") == 0:
+            break
+        assert erase(folder, who) == 0
+        assert found(folder) == [], f"killed at turn {turn}"
+    assert turn > 6, "every step is a turn at least"
+
+
+def erase(folder: Path, who: str, failpoint: str = "") -> int:
+    """Erase without a daemon; return the exit code, which must be that of a kill if it is not 0."""
+    done = subprocess.run(
+        [sys.executable, "-m", "omnigate", "contact", "erase", who, "--yes"],
+        cwd=folder,
+        env={**os.environ, "OMNIGATE_FAILPOINT": failpoint},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode
