@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
@@ -24,7 +25,8 @@ from omnigate.errors import (
     RetryLater,
     Uncertain,
 )
-from omnigate.flow.contained import contained
+from omnigate.flow.contained import PluginMisbehaved, contained
+from omnigate.flow.tasks import is_told_to_end
 from omnigate.model.event import Event, EventType
 from omnigate.model.outbound import Reply
 from omnigate.store.lanes import Item, Lease
@@ -52,6 +54,9 @@ ANSWERABLE: Final = frozenset(
 )
 """What a customer did. A bot that answered its own ``message.sent`` would never stop."""
 
+
+GivenT = TypeVar("GivenT")
+ResultT = TypeVar("ResultT")
 
 log = structlog.get_logger("carriers")
 
@@ -107,11 +112,7 @@ class BackendCarrier:
             replay=item.replay,
         )
         try:
-            async with asyncio.timeout(DELIVER_SECONDS):
-                failpoints.reached("send")
-                with contained:
-                    reply = await self._backend.deliver(event)
-                failpoints.reached("sent")
+            reply = await _within(DELIVER_SECONDS, self._backend.deliver, event)
         except TimeoutError:
             raise DestinationUnavailable(f"no answer within {DELIVER_SECONDS:.0f} s") from None
         if reply is None or not reply.messages:
@@ -165,11 +166,7 @@ class ChannelCarrier:
             update={"attempt": attempt, "possible_duplicate": job.doubts > 0 and rule == "resend"}
         )
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                failpoints.reached("send")
-                with contained:
-                    sent = await self._channel.send(part)
-                failpoints.reached("sent")
+            sent = await _within(SEND_SECONDS, self._channel.send, part)
         except (RetryLater, DestinationUnavailable, CredentialsRejected, NotReady) as error:
             # Surely not sent.
             await self._settle(job, "queued", error=str(error))
@@ -202,3 +199,38 @@ class ChannelCarrier:
         part = job.part
         result = PartResult(part.message, part.index, state, external_id, error)  # type: ignore[arg-type]  # one of the four, by the callers above
         return await self._writer.do(settle_part, result)
+
+
+async def _within(
+    seconds: float, method: Callable[[GivenT], Awaitable[ResultT]], given: GivenT
+) -> ResultT:
+    """Call a plugin's method in the attempt's own task; raises `TimeoutError` after so long.
+
+    A plugin that cancels that task does not end the attempt: a cancellation that reaches it is its
+    failure, as `PluginMisbehaved`; one that would reach the host after it returned is taken back.
+    """
+    task = asyncio.current_task()
+    try:
+        async with asyncio.timeout(seconds):
+            failpoints.reached("send")
+            with contained:
+                result = await method(given)
+            failpoints.reached("sent")
+    except asyncio.CancelledError as error:
+        if task is None or is_told_to_end(task):
+            raise
+        await _take_back(task)
+        raise PluginMisbehaved("the plugin cancelled the attempt") from error
+    if task is not None and task.cancelling() and not is_told_to_end(task):
+        await _take_back(task)
+    return result
+
+
+async def _take_back(task: asyncio.Task[object]) -> None:
+    """Have the current task go on as if nobody had cancelled it; what is still to come comes here."""
+    while task.cancelling():
+        task.uncancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)
+    if is_told_to_end(task):
+        raise asyncio.CancelledError

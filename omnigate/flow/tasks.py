@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
+from weakref import WeakSet
 
 import structlog
 
@@ -14,7 +15,14 @@ ANEW_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 5.0
 """What is cancelled and does not end in this time is left behind."""
 
+_told_to_end: Final[WeakSet[asyncio.Task[Any]]] = WeakSet()
+
 log = structlog.get_logger("dispatcher")
+
+
+def is_told_to_end(task: asyncio.Task[Any]) -> bool:
+    """Tell whether `Tasks` cancelled a task: if not, and it is cancelled, what ran in it did so."""
+    return task in _told_to_end
 
 
 async def kept_up(work: Callable[[], Awaitable[None]], name: str) -> None:
@@ -52,6 +60,7 @@ class Tasks:
             await asyncio.wait(self.running, timeout=left)
         late = list(self.running)
         for task in late:
+            _told_to_end.add(task)
             task.cancel()
         if late:
             _, deaf = await asyncio.wait(late, timeout=GRACE_SECONDS)
