@@ -24,6 +24,10 @@ def misbehave(how: str) -> Any:
             sys.exit(3)
         case "cancels":
             raise asyncio.CancelledError("hostile")
+        case "ends":
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
         case "group":
             raise BaseExceptionGroup("hostile", [SystemExit(3)])
         case "none":

@@ -17,12 +17,13 @@ CHANNELS = [
     *((where, how) for where in ("init", "run", "recorded") for how in HOWS[:4]),
     *((where, how) for where in ("routes", "handler", "send", "conversation_of") for how in HOWS),
     *((where, how) for where in ("status", "put", "emit") for how in ("nonsense", "huge", "none")),
+    *((where, "ends") for where in ("run", "send")),
     *((where, "raises") for where in ("leak", "paths", "twice", "methods", "header")),
 ]
 HOOKS = [(where, how) for where in ("authenticate", "parse", "reply") for how in HOWS]
 BACKENDS = [
     *(("init", how) for how in HOWS[:4]),
-    *(("deliver", how) for how in HOWS if how != "none"),
+    *(("deliver", how) for how in (*HOWS, "ends") if how != "none"),
     *(("close", how) for how in HOWS[:4]),
     ("flood", "x"),
 ]
