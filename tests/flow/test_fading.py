@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,7 @@ async def with_a_file(shop: Shop) -> str:
     await shop.say("with a file", attachments=[file])
     last = select(attachment.c.id).order_by(attachment.c.id.desc())
     known = str(await shop.store.read(lambda connection: connection.scalar(last)))
-    sha256 = known[-2:].lower() * 32
+    sha256 = hashlib.sha256(known.encode()).hexdigest()
     fetched = Fetched(known, sha256=sha256, size_bytes=3, mime="text/plain")
     assert await shop.store.writer.do(settle_fetched, fetched)
     return sha256
