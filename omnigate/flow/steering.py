@@ -61,7 +61,8 @@ class Steering:
             if direction == "channel":
                 await self._close_intake(name)
             await self._pause(self._roster.member(direction, name), BY_OPERATOR)
-            await self._stop_if_paused(name)
+            if direction == "channel":
+                await self._stop_if_paused(name)
             return self._roster.member(direction, name)
 
     async def drain(self, name: str) -> Member:
