@@ -49,6 +49,7 @@ def test_the_text_is_a_uuid_of_version_7(monkeypatch: pytest.MonkeyPatch) -> Non
         (ids.message_id().upper(), False),
         ("", False),
     ],
+    ids=range(9),
 )
 def test_only_the_shape_of_an_identifier_passes(text: str, is_one: bool) -> None:
     assert ids.is_id(text, "msg") == is_one

@@ -360,7 +360,7 @@ async def test_check_asks_without_changing_anything(there):
         ({"token": TOKEN, "url": "https://app/"}, "secret is missing"),
         ({"token": TOKEN, "url": "app/", "secret": SECRET}, "https://"),
     ],
-    ids=str,
+    ids=["nothing", "short", "unsigned", "relative"],
 )
 def test_a_mistake_in_the_configuration_is_explained_without_secrets(config, complaint):
     with pytest.raises(ValidationError, match=complaint) as caught:
