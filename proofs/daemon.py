@@ -29,6 +29,8 @@ listen = "127.0.0.1:{port}"
 [store]
 url = "sqlite:///store.db"
 min_free_bytes = 1048576
+[retention]
+bodies_days = 0
 [retry]
 schedule_seconds = [0.05, 0.1, 0.3, 1]
 jitter = 0.2
