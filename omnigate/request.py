@@ -5,17 +5,21 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import from_json
 
+from omnigate.complaints import UNKNOWN, complaints
 from omnigate.errors import BadPayload
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 PayloadT = TypeVar("PayloadT", bound=BaseModel)
+
+_MOST_TOLD: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,7 @@ class Request:
         try:
             return model.model_validate_json(self.body)
         except ValidationError as error:
-            raise BadPayload(describe(error)) from None
+            raise BadPayload(describe(error, _as_json(self.body))) from None
 
     def form(self, model: type[PayloadT]) -> PayloadT:
         """Return the url-encoded form fields as the model; raises `BadPayload`."""
@@ -47,7 +51,7 @@ class Request:
             fields = dict(parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=200))
             return model.model_validate(fields)
         except ValidationError as error:
-            raise BadPayload(describe(error)) from None
+            raise BadPayload(describe(error, fields)) from None
         except ValueError as error:
             raise BadPayload(f"not a form: {error}") from None
 
@@ -107,11 +111,17 @@ def secrets_match(given: str | bytes | None, *expected: SecretStr | str | bytes 
     return matched
 
 
-def describe(error: ValidationError) -> str:
-    """Return the mistakes of a payload as one line, without the payload itself."""
-    return "; ".join(
-        f"{'.'.join(str(step) for step in mistake['loc']) or 'body'}: {mistake['msg']}"
-        for mistake in error.errors(include_input=False, include_url=False, include_context=False)[
-            :10
-        ]
-    )
+def describe(error: ValidationError, given: Any = UNKNOWN) -> str:
+    """Return the mistakes of a payload as one line, without the payload itself.
+
+    With the payload as it was ``given``, the mistakes of a union are those of its nearest member.
+    """
+    found = complaints(error, given)[:_MOST_TOLD]
+    return "; ".join(f"{mistake.path or 'body'}: {mistake.message}" for mistake in found)
+
+
+def _as_json(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        return UNKNOWN

@@ -12,8 +12,8 @@ from omnigate.server.problems import Denied
 MAX_DEPTH: Final = 64
 
 
-def check(content: bytes) -> None:
-    """Raise 400 unless the content is JSON of bounded depth, without NaN, Infinity and NUL.
+def check(content: bytes) -> Any:
+    """Return what the content holds; 400 unless it is JSON of bounded depth without NaN, Infinity, NUL.
 
     Numbers of any size stay exact; lone surrogates are refused by the parser.
     """
@@ -25,7 +25,7 @@ def check(content: bytes) -> None:
     for _ in range(MAX_DEPTH + 1):
         level = [inner for outer in level if _is_container(outer) for inner in _inside(outer)]
         if not level:
-            return
+            return value
     raise Denied(400, f"The body is nested deeper than {MAX_DEPTH} levels.")
 
 

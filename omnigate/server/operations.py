@@ -184,7 +184,7 @@ def _query(request: web.Request, operation: Operation) -> Any:
         return operation.query.model_validate(fields)
     except ValidationError as error:
         raise Denied(
-            400, "The query is not as described; see errors.", errors=mistakes(error)
+            400, "The query is not as described; see errors.", errors=mistakes(error, fields)
         ) from None
 
 
@@ -197,8 +197,12 @@ async def _body(request: web.Request, operation: Operation) -> Any:
     kind = request.content_type
     if kind != "application/json" and not kind.endswith("+json"):
         raise Denied(415, "Send JSON, with the header Content-Type: application/json.")
-    jsons.check(content)
-    return operation.body.model_validate_json(content)
+    given = jsons.check(content)
+    try:
+        return operation.body.model_validate_json(content)
+    except ValidationError as error:
+        found = mistakes(error, given)
+        raise Denied(422, "The body is not as described; see errors.", errors=found) from None
 
 
 def _origin(address: str) -> str:

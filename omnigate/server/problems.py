@@ -14,6 +14,7 @@ from aiohttp.web_exceptions import HTTPException
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
+from omnigate.complaints import UNKNOWN, complaints
 from omnigate.errors import (
     BadPayload,
     OmnigateError,
@@ -99,16 +100,13 @@ class Denied(Exception):
         )
 
 
-def mistakes(error: ValidationError) -> list[Mistake]:
-    """Return what is wrong with a payload, without the payload; at most twenty mistakes."""
+def mistakes(error: ValidationError, given: Any = UNKNOWN) -> list[Mistake]:
+    """Return what is wrong with a payload, in more detail if it is ``given``: then it is the caller's own."""
     if error.error_count() > _MOST_MISTAKES:
         # To name them is more work than all the rest of the request.
         return [Mistake(path="", message=f"more than {_MOST_MISTAKES} mistakes")]
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    return [
-        Mistake(path=".".join(str(step) for step in item["loc"]), message=item["msg"])
-        for item in found[:20]
-    ]
+    found = complaints(error, given, quoting=given is not UNKNOWN)
+    return [Mistake(path=path, message=said) for path, said in found]
 
 
 def response_to(error: Exception) -> web.StreamResponse:
