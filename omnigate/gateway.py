@@ -33,6 +33,7 @@ from omnigate.config import Config
 from omnigate.errors import OmnigateError, Refused
 from omnigate.flow.census import Census
 from omnigate.flow.dispatcher import Dispatcher
+from omnigate.flow.clockwatch import ClockWatch
 from omnigate.flow.doctor import Doctor
 from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.figures import Figures
@@ -100,7 +101,10 @@ class Gateway:
             lambda: self.roster.backends,
             self.stream.publish_ephemeral,
         )
-        self.dispatcher = Dispatcher(store, _retry_policy(config), figures=self.figures)
+        self.clock = ClockWatch(store)
+        self.dispatcher = Dispatcher(
+            store, _retry_policy(config), figures=self.figures, clock=self.clock
+        )
         self.followers = Followers(self.media.present)
         self.roster = Roster(
             store,
@@ -130,6 +134,7 @@ class Gateway:
             store=store,
             media=self.media,
             stream=self.stream,
+            self.clock.doubted_until,
             inbox=self.inbox,
             outbound=self.outbound,
             channels=lambda: self.roster.channels,
@@ -280,6 +285,8 @@ async def _receive(gateway: Gateway, signals: Signals) -> None:
         await signals.stop.wait()
         gateway.ready = False
         systemd.notify("STOPPING=1")
+        # Before anything is stored: the newest rows tell whether the clock was set meanwhile.
+        await gateway.clock.look(gateway.dispatcher.destinations.values())
         log.info("stopping")
         # Channels end before the listeners: those wait for connections, which the channels send off.
         gateway.stream.close()

@@ -27,6 +27,7 @@ from omnigate.errors import (
 )
 from omnigate.flow.alerts import Alerts
 from omnigate.flow.carriers import Unproven
+from omnigate.flow.clockwatch import ClockWatch
 from omnigate.flow.destination import Destination
 from omnigate.flow.figures import Reason
 from omnigate.flow.retry import (
@@ -50,6 +51,10 @@ REJECTED_HINT_SECONDS: Final = 300.0
 POSTPONE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 30.0
 
+_IN_DOUBT: Final = (
+    "its time is over by a clock that was set ahead; it waits until the clock is believed"
+)
+
 log = structlog.get_logger("dispatcher")
 
 
@@ -63,12 +68,14 @@ class Attempts:
         chance: random.Random,
         start: Callable[[Coroutine[Any, Any, None]], None],
         alerts: Alerts,
+        clock: ClockWatch,
     ) -> None:
         self.keeps_all_exchanges = False
         """Keep what was said also where it went well."""
         self._store = store
         self.policy = policy
         self._alerts = alerts
+        self._clock = clock
         self._chance = chance
         self._start = start
         """Runs what an attempt brings about beside the work on its lane."""
@@ -77,9 +84,8 @@ class Attempts:
         self, destination: Destination, lease: Lease, item: Item, *, last: bool
     ) -> Settlement:
         """Make one attempt and say what becomes of the item."""
-        now = self._store.now()
-        if item.expires_at <= now:
-            return await self._dead(destination, lease, item, "expired", "not delivered in time")
+        if (settlement := await self._overdue(destination, lease, item)) is not None:
+            return settlement
         began = time.perf_counter()
         with transcribed(keeps_all=self.keeps_all_exchanges) as transcript:
             settlement = await self._try(destination, lease, item, last=last)
@@ -90,6 +96,30 @@ class Attempts:
         if settlement.status is None:
             settlement.status = transcript.status
         return settlement
+
+    async def _overdue(
+        self, destination: Destination, lease: Lease, item: Item
+    ) -> Settlement | None:
+        """Say what becomes of an item whose time is over without another attempt; None: it gets one.
+
+        A message is never sent late. An event is tried once more after its time, unless its destination
+        failed since then: after days of rest the first attempt may well succeed. While the clock is in
+        doubt nothing is given up.
+        """
+        if item.expires_at > self._store.now():
+            return None
+        doubted_until = self._clock.doubted_until()
+        if destination.direction == "backend":
+            failed_at = destination.breaker.failed_at
+            if doubted_until is not None or failed_at is None or failed_at < item.expires_at:
+                return None
+        elif doubted_until is not None:
+            try:
+                await destination.carrier.put_off(item, _IN_DOUBT)
+            except StoreError as error:
+                return self._postpone(destination, lease, item, str(error))
+            return self._postpone(destination, lease, item, _IN_DOUBT, doubted_until)
+        return await self._dead(destination, lease, item, "expired", "not delivered in time")
 
     async def _try(
         self, destination: Destination, lease: Lease, item: Item, *, last: bool
@@ -103,8 +133,11 @@ class Attempts:
             return await self._dead(destination, lease, item, error.code, str(error))
         except (DestinationUnavailable, CredentialsRejected, NotReady) as error:
             return await self._destination_failed(destination, lease, item, error)
-        except (StoreError, Overloaded) as error:
-            return self._postpone(destination, lease, item, error)
+        except StoreError as error:
+            return self._postpone(destination, lease, item, str(error))
+        except Overloaded as error:
+            run_at = self._store.now() + int(error.retry_after_seconds * 1000)
+            return self._postpone(destination, lease, item, str(error), run_at)
         except (RetryLater, OmnigateError) as error:
             return await self._item_failed(destination, lease, item, error)
         except Exception as error:
@@ -117,14 +150,18 @@ class Attempts:
         return Settlement(lease, item, "delivered", last=last)
 
     def _postpone(
-        self, destination: Destination, lease: Lease, item: Item, error: StoreError | Overloaded
+        self,
+        destination: Destination,
+        lease: Lease,
+        item: Item,
+        error: str,
+        run_at: int | None = None,
     ) -> Settlement:
-        """Have the item tried again soon: what failed is ours, neither its nor the destination's."""
-        seconds = getattr(error, "retry_after_seconds", POSTPONE_SECONDS)
-        now, text = self._store.now(), str(error)
-        destination.figures.failed("retry", "internal", text, now)
-        run_at = now + int(seconds * 1000)
-        return Settlement(lease, item, "retry", last=True, run_at=run_at, error=text, counts=False)
+        """Have the item tried again, soon or then: what failed is ours, neither its nor the destination's."""
+        now = self._store.now()
+        destination.figures.failed("retry", "internal", error, now)
+        run_at = run_at or now + int(POSTPONE_SECONDS * 1000)
+        return Settlement(lease, item, "retry", last=True, run_at=run_at, error=error, counts=False)
 
     def _succeeded(self, destination: Destination) -> None:
         if destination.breaker.succeeded(self._store.now()):
@@ -194,12 +231,14 @@ class Attempts:
         return settlement
 
     def _trial(self, lease: Lease, item: Item, now: int) -> Trial:
-        since = lease.first_failure_at or now
+        since, until = lease.first_failure_at or now, item.expires_at
+        if (doubted_until := self._clock.doubted_until()) is not None:
+            since, until = now, max(until, doubted_until)
         return Trial(
             attempts=item.attempts + 1,
             own_failures=lease.failures + 1,
             held_seconds=(now - since) / 1000,
-            left_seconds=(item.expires_at - now) / 1000,
+            left_seconds=(until - now) / 1000,
         )
 
     async def _sentence(
@@ -229,7 +268,10 @@ class Attempts:
     async def _dead(
         self, destination: Destination, lease: Lease, item: Item, reason: str, error: str
     ) -> Settlement:
-        await destination.carrier.give_up(item, reason if reason == "expired" else error)
+        try:
+            await destination.carrier.give_up(item, reason if reason == "expired" else error)
+        except StoreError as refused:
+            return self._postpone(destination, lease, item, str(refused))
         destination.figures.died(reason, error, self._store.now())
         log.error(
             "delivery is dead",

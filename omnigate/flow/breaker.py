@@ -37,6 +37,8 @@ class Breaker:
 
     def __init__(self, health: Health) -> None:
         self.health = health
+        self.failed_at: int | None = None
+        """When it last failed in this life of the daemon, unless it has succeeded since."""
         self._window: deque[tuple[int, bool]] = deque()
         self._ramp: int | None = None if health.first_failure_at is None else 0
         self._alike: deque[tuple[str, int | None]] = deque(maxlen=ALIKE)
@@ -86,6 +88,7 @@ class Breaker:
         """
         health = self.health
         health.last_success_at = now
+        self.failed_at = None
         self._alike.clear()
         self._count(now, failed=False)
         # An attempt that was under way when the destination asked for a pause does not end it.
@@ -121,6 +124,7 @@ class Breaker:
             return False
         longer = min(health.opened_for_ms * 2, int(OPEN_LIMIT_SECONDS * 1000))
         health.opened_for_ms = max(longer, int(OPEN_SECONDS * 1000))
+        self.failed_at = now
         health.retry_at = max(health.retry_at or 0, now + health.opened_for_ms)
         health.breaker = "open"
         return True
@@ -150,6 +154,8 @@ class Breaker:
             self._window.popleft()
 
     def _is_too_much(self) -> bool:
+        if self.failed_at is not None:
+            self.failed_at = min(self.failed_at, now)
         if self.health.failures >= FAILURES_TO_OPEN:
             return True
         attempts = len(self._window)

@@ -81,6 +81,9 @@ class Carrier(Protocol):
     async def give_up(self, item: Item, reason: str) -> None:
         """Tell whom it concerns that the item will not be tried again."""
 
+    async def put_off(self, item: Item, reason: str) -> None:
+        """Note that the item was not tried, although it was claimed."""
+
 
 class BackendCarrier:
     """Delivers events to a backend and sends what it replies."""
@@ -128,6 +131,9 @@ class BackendCarrier:
     async def give_up(self, item: Item, reason: str) -> None:
         """Do nothing: the dead letter says it."""
 
+    async def put_off(self, item: Item, reason: str) -> None:
+        """Do nothing: a claim leaves no trace on an event."""
+
 
 class ChannelCarrier:
     """Sends outbound messages through a channel, resuming at the first part not sent."""
@@ -157,6 +163,11 @@ class ChannelCarrier:
         if item.job is not None:
             state = "unknown" if item.job.doubts else "failed"
             await self._settle(item.job, state, error=reason)
+
+    async def put_off(self, item: Item, reason: str) -> None:
+        """Take back that the next part was begun: it was surely not sent."""
+        if item.job is not None:
+            await self._settle(item.job, "queued", error=reason)
 
     async def _send(self, job: PartJob, attempt: int) -> PartJob | None:
         rule = self._channel.capabilities.on_uncertain

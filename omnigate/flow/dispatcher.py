@@ -56,17 +56,18 @@ class Dispatcher:
         policy: RetryPolicy,
         chance: random.Random | None = None,
         figures: Figures | None = None,
+        clock: ClockWatch | None = None,
     ) -> None:
         self.destinations: dict[int, Destination] = {}
         self._store = store
         self._writer = store.writer
         self._tasks = Tasks()
         self._alerts = Alerts(store)
+        self._clock = clock or ClockWatch(store)
         self._attempts = Attempts(
-            store, policy, chance or random.Random(), self._tasks.start, self._alerts
+            store, policy, chance or random.Random(), self._tasks.start, self._alerts, self._clock
         )
         self.figures = figures or Figures()
-        self._clock = ClockWatch(store, int(LEASE_SECONDS * 1000))
         self._leases = HeldLeases(store, self.figures)
         self._stopping = False
 

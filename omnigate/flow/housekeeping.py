@@ -1,4 +1,7 @@
-"""The hourly round: what is done with is forgotten, so that the store does not grow for ever."""
+"""The hourly round: what is done with is forgotten, so that the store does not grow for ever.
+
+All of it goes by age: while the clock is in doubt (`omnigate.flow.clockwatch`) nothing is forgotten.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from omnigate.flow.fading import fade_old
 from omnigate.store.abandon import Abandonment, abandon
 from omnigate.store.prune import CHUNK, Ages, LaneWalk, prune, prune_lanes, shrink
 from omnigate.store.queue import expired_items
+from omnigate.store.record import time_text
 from omnigate.store.store import Store
 
 ROUND_SECONDS: Final = 3600.0
@@ -46,6 +50,10 @@ class Round:
     error: str | None = None
 
 
+def _never() -> None:
+    return None
+
+
 class Housekeeper:
     """Goes round every hour, and when asked to.
 
@@ -59,9 +67,14 @@ class Housekeeper:
         retention: Callable[[], Retention],
         served: Callable[[], Collection[int]],
         discard: Callable[[str], object] | None = None,
+        doubted_until: Callable[[], int | None] = _never,
     ) -> None:
-        """``discard`` removes the file with a hash from the disk; without it files stay."""
+        """``discard`` removes the file with a hash from the disk; without it files stay.
+
+        ``doubted_until`` says until when the clock is in doubt, in milliseconds since 1970.
+        """
         self._discard = discard
+        self._doubted_until = doubted_until
         self.last: Round | None = None
         self._store = store
         self._retention = retention
@@ -75,21 +88,32 @@ class Housekeeper:
             self._asked.clear()
             await self.go_round(shrinks=shrinks)
             with suppress(TimeoutError):
-                async with asyncio.timeout(ROUND_SECONDS):
+                async with asyncio.timeout(self._pause_seconds()):
                     await self._asked.wait()
 
     def ask(self) -> None:
         """Have a round begin as soon as none is under way; it also makes the file smaller."""
         self._asked.set()
 
+    def _pause_seconds(self) -> float:
+        """Return how long to wait for the next round: what the clock held up is done when it is believed."""
+        until = self._doubted_until()
+        if until is None:
+            return ROUND_SECONDS
+        return min(ROUND_SECONDS, (until - self._store.now()) / 1000 + 1)
+
     async def go_round(self, *, shrinks: bool) -> None:
         """Forget what is too old and give up what nobody will claim, in short turns."""
         self.last = now = Round(self._store.now())
         try:
-            await self._prune(now)
-            await self._prune_lanes()
-            await self._expire(now)
-            await self._fade(now)
+            for forget in (self._prune, self._prune_lanes, self._expire, self._fade):
+                if self._doubted_until() is None:
+                    await forget(now)
+            if (until := self._doubted_until()) is not None:
+                now.error = (
+                    "the clock was set ahead, or the daemon was off for long: nothing is expired or"
+                    f" deleted until {time_text(until)}"
+                )
             if shrinks:
                 await self._shrink()
             # The engine moves its log by itself and is silent where it cannot: a log that grows for
@@ -104,14 +128,14 @@ class Housekeeper:
     async def _prune(self, now: Round) -> None:
         ages = _ages(self._retention())
         more = True
-        while more:
+        while more and self._doubted_until() is None:
             counts = await self._store.writer.do(prune, ages)
             now.removed.update(counts)
             more = CHUNK in counts.values()
 
-    async def _prune_lanes(self) -> None:
+    async def _prune_lanes(self, _: Round) -> None:
         walk: LaneWalk | None = LaneWalk(IDLE_LANE_DAYS * _DAY)
-        while walk is not None:
+        while walk is not None and self._doubted_until() is None:
             after = await self._store.writer.do(prune_lanes, walk)
             walk = walk._replace(after=after) if after else None
 
@@ -119,7 +143,7 @@ class Housekeeper:
         """Take out what was said long ago."""
         kept_ms = self._retention().bodies_days * _DAY
         if kept_ms:
-            before = self._store.now() - kept_ms
+            before = now.started_at - kept_ms
             now.removed.update(event_body=await fade_old(self._store, before, self._discard))
             now.removed += Counter()  # nothing is not worth telling
 
@@ -131,7 +155,7 @@ class Housekeeper:
     async def _expire(self, now: Round) -> None:
         """Give up what is owed to nobody that is there, once its time is over."""
         served = list(self._served())
-        while numbers := await self._store.read(expired_items, served, self._store.now()):
+        while numbers := await self._store.read(expired_items, served, now.started_at):
             wanted = Abandonment(numbers, "expired")
             done = await self._store.writer.do(abandon, wanted, weight=len(numbers))
             if not done.gone:

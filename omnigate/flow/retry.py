@@ -70,6 +70,8 @@ def after_item_failure(
     ``unordered`` treats it as ``bounded`` does: its lane holds nothing else.
     """
     if order != "strict":
+        if trial.left_seconds <= 0:
+            return Verdict("dead", reason="expired")
         if trial.own_failures >= BOUNDED_ATTEMPTS:
             return Verdict("dead", reason="attempts")
         left = BOUNDED_SECONDS - trial.held_seconds

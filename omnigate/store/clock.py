@@ -1,7 +1,9 @@
-"""What becomes of moments to come when the machine's clock is set back: they keep their distance.
+"""What the store knows of the machine's clock, and what becomes of moments to come when that is set back.
 
-A lane that waits half a minute would otherwise wait a day and half a minute, were the clock set back by a
-day. A clock that is set ahead needs no care: what waits is tried earlier.
+They keep their distance: a lane that waits half a minute would otherwise wait a day and half a minute, were
+the clock set back by a day. When it is set ahead what waits is tried earlier; what ages bring about waits
+until nobody doubts the clock any more, and until when it is doubted stands in the table ``installation``,
+since the next start could not tell: by then the newest rows bear the wrong time.
 """
 
 from __future__ import annotations
@@ -9,9 +11,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BindParameter, Column, bindparam, case, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
 
-from omnigate.store.schema import IDLE, LEASED, attachment, attempt, destination, event, lane
+from omnigate.store.dialect import upsert
+from omnigate.store.schema import (
+    IDLE,
+    LEASED,
+    attachment,
+    attempt,
+    destination,
+    event,
+    installation,
+    lane,
+)
 from omnigate.store.transaction import Transaction
 
 
@@ -35,10 +57,35 @@ def set_back(transaction: Transaction, items: Sequence[SetBack]) -> list[int]:
     return results
 
 
+def newest_at(connection: Connection) -> int | None:
+    """Return when something was last stored, None if nothing ever was."""
+    return max(connection.scalar(query) or 0 for query in _NEWEST) or None
+
+
+def read_doubt(connection: Connection) -> int | None:
+    """Return until when the clock was last said to be in doubt; None: it was not."""
+    value: bytes | None = connection.scalar(_DOUBT)
+    return int(value) if value is not None else None
+
+
+def note_doubt(transaction: Transaction, items: Sequence[int | None]) -> list[None]:
+    """Write down until when the clock is in doubt; None ends it."""
+    until = items[-1]
+    if until is None:
+        transaction.connection.execute(delete(installation).where(installation.c.key == _KEY))
+    else:
+        new = upsert(installation).values(key=_KEY, value=str(until).encode())
+        transaction.connection.execute(
+            new.on_conflict_do_update(
+                index_elements=[installation.c.key], set_={"value": new.excluded.value}
+            )
+        )
+    return [None] * len(items)
+
+
 def _behind(transaction: Transaction) -> int:
     """Return how far the clock is behind the newest rows."""
-    newest = [transaction.connection.scalar(query) or 0 for query in _NEWEST]
-    return max(newest) - transaction.now
+    return (newest_at(transaction.connection) or 0) - transaction.now
 
 
 def _bring_nearer(transaction: Transaction, by_ms: int, lease_ms: int) -> None:
@@ -55,6 +102,8 @@ def _nearer(moment: Column[int]) -> Any:
     return case((nearer > bindparam("present"), nearer), else_=bindparam("present"))
 
 
+_KEY: Final = "clock doubted until"
+_DOUBT: Final = select(installation.c.value).where(installation.c.key == _KEY)
 _PRESENT: Final[BindParameter[int]] = bindparam("present")
 _NEWEST: Final = (
     select(event.c.recorded_at).order_by(event.c.position.desc()).limit(1),

@@ -1,4 +1,4 @@
-"""A clock that is set back: what waits keeps its wait, leases end no later, and the start finds out."""
+"""A clock that is set: back, what waits keeps its wait and leases end no later; ahead, the doubt is kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from omnigate.store.clock import SetBack, set_back
+from omnigate.store.clock import SetBack, newest_at, note_doubt, read_doubt, set_back
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.leases import expire_leases, renew
 from omnigate.store.settling import Settlement, settle
@@ -131,3 +131,30 @@ def test_at_the_start_the_newest_rows_tell_how_far_the_clock_was_set_back(
 
 def test_an_empty_store_knows_of_no_other_time(desk: Any) -> None:
     assert desk.run(set_back, SetBack(None, LEASE_MS)) == [0]
+
+
+def ask(desk: Any, query: Any) -> Any:
+    with desk.engine.begin() as connection:
+        return query(connection)
+
+
+def test_the_newest_row_tells_when_something_was_last_stored(busy: tuple[Any, int]) -> None:
+    desk, _ = busy
+    assert ask(desk, newest_at) == desk.now
+    desk.now += DAY_MS
+    assert ask(desk, newest_at) == desk.now - DAY_MS
+    _execute(desk, "UPDATE destination SET last_success_at = :at", {"at": desk.now - 5})
+    assert ask(desk, newest_at) == desk.now - 5
+
+
+def test_an_empty_store_has_no_newest_row_and_no_doubt(desk: Any) -> None:
+    assert ask(desk, newest_at) is None
+    assert ask(desk, read_doubt) is None
+
+
+def test_a_doubt_is_kept_until_it_is_taken_back(desk: Any) -> None:
+    for until in (desk.now + 5, desk.now + 7, None, None):
+        desk.run(note_doubt, until)
+        assert ask(desk, read_doubt) == until
+    desk.run(note_doubt, 1, 2)
+    assert ask(desk, read_doubt) == 2, "of several the last one counts"

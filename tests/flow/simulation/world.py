@@ -28,6 +28,7 @@ from omnigate.backend import Order
 from omnigate.flow import dispatcher
 from omnigate.flow.breaker import Breaker
 from omnigate.flow.carriers import BackendCarrier
+from omnigate.flow.clockwatch import ClockWatch
 from omnigate.flow.destination import Destination
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.retry import RetryPolicy
@@ -165,6 +166,7 @@ class World:
         self.logs: list[Any] = []
         self.store: Store
         self.dispatcher: Dispatcher
+        self.clock: ClockWatch
         self.destinations: dict[str, Destination] = {}
         self._lives = self._said = 0
 
@@ -191,6 +193,9 @@ class World:
             self.store = store
             _do_without_the_disk(store)
             await self._build()
+            # As the composition root does: before anything is stored.
+            self.clock = self.dispatcher._clock
+            await self.clock.look(self.destinations.values())
             run = asyncio.create_task(self.dispatcher.run())
             try:
                 with pytest.MonkeyPatch.context() as patch:
