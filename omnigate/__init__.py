@@ -6,6 +6,7 @@ with `hookimpl` returns the classes. See docs/plugins.md.
 
 from typing import TYPE_CHECKING, Any
 
+from omnigate.asked import Asked
 from omnigate.backend import Backend, BackendConfig, BackendHost
 from omnigate.channel import (
     Capabilities,
@@ -85,6 +86,7 @@ __all__ = [
     "Address",
     "AgentRead",
     "AgentTyping",
+    "Asked",
     "Attachment",
     "AttachmentRef",
     "Author",

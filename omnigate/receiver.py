@@ -11,8 +11,15 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, SecretStr
 from yarl import URL
 
+from omnigate.asked import Asked
 from omnigate.channel import PluginConfig
-from omnigate.signing import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, SigningSecret
+from omnigate.signing import (
+    ID_HEADER,
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    SigningSecret,
+    new_secret,
+)
 
 _OURS: Final = frozenset(
     {ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER, "content-type", "content-length", "host"}
@@ -83,9 +90,10 @@ ExtraHeaders = Annotated[dict[str, SecretStr], AfterValidator(check_headers)]
 class ReceiverConfig(PluginConfig):
     """What every plugin that POSTs to a receiver can be told; derive from it beside your own base."""
 
-    secret: SigningSecret | None = Field(
-        None, description="Signing secret: whsec_ and the base64 of 24 to 64 random bytes."
-    )
+    secret: Annotated[
+        SigningSecret | None,
+        Asked(needed=True, when=("url",), unless=("secrets",), fresh=new_secret),
+    ] = Field(None, description="Signing secret: whsec_ and the base64 of 24 to 64 random bytes.")
     secrets: list[SigningSecret] = Field(
         [],
         max_length=4,

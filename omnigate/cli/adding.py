@@ -3,39 +3,74 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from omnigate import config, plugins
 from omnigate.cli import terminal
+from omnigate.cli.asking import ask, require_all
 from omnigate.cli.client import Client
 from omnigate.cli.failure import Failed, WrongUsage
-from omnigate.config import annotations as keys_of
-from omnigate.config import dropin
+from omnigate.cli.given import keys_given
+from omnigate.cli.problems import note_problems
+from omnigate.cli.trial import examine
+from omnigate.config import Config, dropin
 from omnigate.config.checking import did_you_mean
+from omnigate.config.dropin import Written
+from omnigate.config.questions import mistakes
+from omnigate.config.sections import Direction
+from omnigate.errors import ConfigError
 
-Direction = Literal["channel", "backend"]
+if TYPE_CHECKING:
+    from omnigate.flow.troubles import Finding
 
-_TRUE: Final = {"true": True, "yes": True, "false": False, "no": False}
+_NOTHING = "Nothing was written."
 
 
-def add(direction: Direction, kind: str, name: str, given: list[str], path: Path | None) -> None:
-    """Ask for what the kind needs and was not given, write the section, and have it taken over."""
-    model = _model(direction, kind)
-    keys: dict[str, Any] = {"kind": kind}
-    for text in given:
-        key, separator, value = text.partition("=")
-        if not separator:
-            raise WrongUsage(f"--set {text} has no value.", "Write it as --set key=value.")
-        _put(keys, key, value, model)
-    _ask(keys, model)
-    file = dropin.write(path, direction, name, keys, plugins.load)
-    terminal.say(f"Wrote {file}.")
-    _take_over(direction, name, path, file)
+def add(
+    direction: Direction,
+    kind: str,
+    name: str,
+    given: list[str],
+    path: Path | None,
+    *,
+    tests: bool,
+) -> None:
+    """Ask for what the kind needs and was not given, test it, write it, and have it taken over."""
+    asks = sys.stdin.isatty() and terminal.is_terminal()
+    with _or_nothing():
+        summary, model = _kind(direction, kind)
+        keys = {"kind": kind, **keys_given(given, model)}
+        main = dropin.require_place(path, direction, name, plugins.load).path
+        made: list[str] = []
+        if asks:
+            terminal.note(f"{kind}: {summary}")
+            made = ask(model, keys, lambda those: mistakes(main, direction, name, those, model))
+        else:
+            require_all(model, keys)
+        written = dropin.write(path, direction, name, keys, plugins.load)
+        try:
+            loaded = config.load(path, plugins.load)
+            running = Client(loaded.settings.socket).reachable()
+            finding = _tested(loaded, direction, name) if tests else None
+            if asks and finding and finding.state == "bad":
+                typer.confirm("Keep it all the same?", abort=True)
+        except BaseException:
+            written.discard()
+            raise
+    _tell(written, made, loaded, direction, name)
+    if running:
+        _have_taken_over(loaded, direction, name, written.file)
+    else:
+        terminal.say("It is in force from the next start: omnigate run")
+    if finding and finding.state == "bad":
+        what = f"{name} does not work yet: {terminal.clean(finding.message)}"
+        raise Failed(what, f"Mend that, or {written.file}; see omnigate doctor.")
 
 
 def remove(direction: Direction, name: str, path: Path | None) -> None:
@@ -48,7 +83,25 @@ def remove(direction: Direction, name: str, path: Path | None) -> None:
         terminal.say(f"The daemon works without {name}; what is still owed to it is kept.")
 
 
-def _model(direction: Direction, kind: str) -> type[BaseModel]:
+@contextmanager
+def _or_nothing() -> Iterator[None]:
+    """Say that nothing was written, whatever ends the work early."""
+    try:
+        yield
+    except ConfigError as error:
+        note_problems(error.problems)
+        terminal.note(_NOTHING)
+        raise typer.Exit(2) from None
+    except Failed as error:
+        error.remedy = f"{error.remedy}\n{_NOTHING}" if error.remedy else _NOTHING
+        raise
+    except (typer.Abort, KeyboardInterrupt):
+        terminal.note(f"\n{_NOTHING}")
+        raise typer.Exit(1) from None
+
+
+def _kind(direction: Direction, kind: str) -> tuple[str, type[BaseModel]]:
+    """Return what a kind says of itself, and the model of its keys; raises `Failed`."""
     catalogue = plugins.load([kind])
     if kind in catalogue.broken:
         raise Failed(f"The plugin of {kind} is broken: {catalogue.broken[kind]}.", "Reinstall it.")
@@ -59,88 +112,42 @@ def _model(direction: Direction, kind: str) -> type[BaseModel]:
             raise WrongUsage(f"{kind} is a kind of {other}.", f"omnigate {other} add {kind}")
         hint = did_you_mean(kind, catalogue.available).capitalize() or "See: omnigate plugin list"
         raise WrongUsage(f"No kind of {direction} is called {kind!r}.", hint)
-    model: type[BaseModel] = known[kind].Config
-    return model
+    return known[kind].summary, known[kind].Config
 
 
-def _put(keys: dict[str, Any], key: str, text: str, model: Any) -> None:
-    """Put a value under a key that may lead into tables: ``imap.host``."""
-    *tables, last = key.split(".")
-    annotation: Any = model
-    for step in tables:
-        annotation = keys_of.below(annotation, step)
-        keys = keys.setdefault(step, {})
-    known = keys_of.fields(annotation)
-    if last not in known:
-        hint = did_you_mean(last, known) or f"Known: {', '.join(known)}."
-        raise WrongUsage(f"There is no key {key!r}.", hint.capitalize())
-    keys[last] = _value(text, known[last].annotation)
+def _tested(loaded: Config, direction: Direction, name: str) -> Finding:
+    """Ask the platform or the receiver, by the answers alone; nothing is in force yet."""
+    terminal.note("\nTesting it …")
+    finding = examine(loaded, direction, name)
+    sign = "It does not work" if finding.state == "bad" else "Good"
+    terminal.note(f"{sign}: {terminal.clean(finding.message)}")
+    return finding
 
 
-def _value(text: str, annotation: Any) -> Any:
-    """Return what a text means as a value of this type; what cannot be told is checked later."""
-    members = list(keys_of.alternatives(annotation))
-    if keys_of.is_secret(annotation):
-        source, separator, rest = text.partition(":")
-        return {source: rest} if separator and source in ("env", "file") else text
-    if any(getattr(member, "__origin__", None) in (list, set, frozenset) for member in members):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    if bool in members and text.lower() in _TRUE:
-        return _TRUE[text.lower()]
-    for number in (int, float):
-        if number in members:
-            try:
-                return number(text)
-            except ValueError:
-                continue
-    return text
-
-
-def _ask(keys: dict[str, Any], model: type[BaseModel]) -> None:
-    """Ask a person for the keys that have no default; without one, say which are missing."""
-    missing = {
-        key: field
-        for key, field in keys_of.fields(model).items()
-        if _needed(field) and key not in keys
-    }
-    if not missing:
-        return
-    if not (sys.stdin.isatty() and terminal.is_terminal()):
-        wanted = " ".join(f"--set {key}=…" for key in missing)
-        raise WrongUsage("Some keys are missing.", f"Give them: {wanted}")
-    for key, field in missing.items():
-        secret = keys_of.is_secret(field.annotation)
-        hint = " (or env:NAME, or file:/path)" if secret else ""
-        terminal.note(f"{field.description or key}{hint}")
-        keys[key] = _value(typer.prompt(key, hide_input=secret), field.annotation)
-
-
-def _needed(field: FieldInfo) -> bool:
-    """Tell whether a kind cannot do without a key, or hardly anybody will."""
-    extra = field.json_schema_extra
-    return field.is_required() or (isinstance(extra, dict) and extra.get("asked") is True)
-
-
-def _take_over(direction: Direction, name: str, path: Path | None, file: Path) -> None:
-    loaded = config.load(path, plugins.load)
+def _tell(
+    written: Written, made: list[str], loaded: Config, direction: Direction, name: str
+) -> None:
+    """Say what was written where, and what is still to be done."""
+    terminal.say(f"Wrote {written.file}.")
+    for key, file in written.secrets.items():
+        what = f"A new {key}" if key in made else f"The {key}"
+        hand_on = "; the other side needs it too" if key in made else ""
+        terminal.say(f"{what} is in {file}{hand_on}.")
+    if direction == "channel":
+        terminal.say(f"Its address: {loaded.settings.public_url}/channels/{name}")
     for warning in loaded.warnings:
-        if name in str(warning):
-            terminal.note(f"warning: {warning}")
+        if f"{warning.key}.".startswith(f"{direction}s.{name}."):
+            terminal.note(f"warning: {terminal.clean(warning)}")
+
+
+def _have_taken_over(loaded: Config, direction: Direction, name: str, file: Path) -> None:
+    """Have the running daemon read its configuration again, and see that it found the new section."""
     client = Client(loaded.settings.socket)
-    if not client.reachable():
-        terminal.say("It works from the next start: omnigate run. Before that: omnigate doctor")
-        return
     client.post("/admin/reload")
-    findings = client.get("/admin/doctor", subject=f"{direction} {name}")["findings"]
-    if not findings:
+    known = client.get(f"/admin/{direction}s")["items"]
+    if name not in {each["name"] for each in known}:
         raise Failed(
             f"The daemon has not found {file}.",
             "Let the user that it runs as read the file and its directory, then: omnigate reload",
         )
-    finding = findings[0]
-    terminal.say(f"The daemon has taken it over: {terminal.clean(finding['message'])}")
-    if finding["state"] == "bad":
-        raise Failed(
-            f"{name} does not work yet.",
-            f"{finding['remedy'] or 'Correct'} {file}, then: omnigate reload",
-        )
+    terminal.say("The daemon has taken it over.")

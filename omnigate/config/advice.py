@@ -1,24 +1,48 @@
-"""What is allowed and yet hardly meant, and files that are named but not there."""
+"""What is allowed and yet hardly meant, and what the daemon would only find out at its start."""
 
 from __future__ import annotations
 
 import os
-import stat
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from omnigate.config.reading import Document
+from omnigate.config.rights import too_open
 from omnigate.config.sections import Sections
 from omnigate.config.settings import Settings
 from omnigate.errors import Problem
 from omnigate.receiver import ReceiverConfig
 
+_SOCKET_BYTES: Final = 107
+"""Longest path of a Unix socket. Source: unix(7) (read 2026-11-22)."""
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, never bound
 
 
-def missing_files(document: Document, settings: Settings) -> Iterator[Problem]:
-    """Return the files of the settings that the daemon will not be able to read."""
+def unusable(document: Document, settings: Settings) -> Iterator[Problem]:
+    """Return what the daemon would find at its start: files it cannot use, a socket it cannot make."""
+    directory = document.path.parent
+    socket = os.fsencode(settings.anchored(directory).socket)
+    if len(socket) > _SOCKET_BYTES:
+        message = f"{os.fsdecode(socket)} is longer than {_SOCKET_BYTES} bytes"
+        hint = "no system has longer ones: set a shorter path here"
+        yield document.problem(("admin", "socket"), message, hint)
+    found = list(_closed_files(document, settings))
+    yield from found
+    cert, key = settings.server.tls_cert, settings.server.tls_key
+    if cert is None or key is None or found:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(directory / cert, directory / key, password=lambda: b"")
+    except OSError as error:  # SSLError is one
+        message = f"{directory / cert} and tls_key cannot be used: {error}"
+        hint = "they must be PEM files that belong together, the key without a password"
+        yield document.problem(("server", "tls_cert"), message, hint)
+
+
+def _closed_files(document: Document, settings: Settings) -> Iterator[Problem]:
     for key in ("tls_cert", "tls_key"):
         path: Path | None = getattr(settings.server, key)
         if path is None:
@@ -36,7 +60,7 @@ def warnings(document: Document, settings: Settings, sections: Sections) -> Iter
     yield from _empty(document)
     yield from _broken(document, sections)
     yield from _unreachable(document, settings)
-    yield from _readable(document)
+    yield from too_open(document, settings)
     yield from _misplaced(document, settings)
     yield from _unencrypted(document, sections)
 
@@ -68,17 +92,6 @@ def _broken(document: Document, sections: Sections) -> Iterator[Problem]:
         message = f"cannot start, its plugin is broken: {section.error}"
         hint = f"see: omnigate plugin describe {section.kind}"
         yield document.problem(place, message, hint)
-
-
-def _readable(document: Document) -> Iterator[Problem]:
-    for path in sorted(document.literal_secrets):
-        if path.stat().st_mode & stat.S_IROTH:
-            yield Problem(
-                str(path),
-                "",
-                "holds secrets and can be read by every user of this machine",
-                f"chmod o-r {path}",
-            )
 
 
 def _misplaced(document: Document, settings: Settings) -> Iterator[Problem]:

@@ -1,24 +1,73 @@
-"""Sections that commands write: one small file each beside the operator's own, which stays untouched."""
+"""Sections that commands write: one small file each beside the operator's own, which stays untouched.
+
+Secrets get a file each beside it, ``channel-shop.token``, which the section names.
+"""
 
 from __future__ import annotations
 
 import os
-import stat
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
 import tomli_w
 
+from omnigate.config import annotations as keys_of
 from omnigate.config import loading, reading
 from omnigate.config.reading import Document
-from omnigate.config.sections import Catalogue, Direction, tables
+from omnigate.config.sections import NAME_RULE, Catalogue, Direction, tables
+from omnigate.config.settings import NAME_PATTERN
 from omnigate.errors import ConfigError, Problem
+from omnigate.owners import share
 
 DIRECTORY: Final = "omnigate.d"
 INCLUDE: Final = f'include = ["{DIRECTORY}/*.toml"]'
+
+_MENDED: Final = ("routes", "include")
+"""Where the configuration may name a section that is not there yet."""
+
+FindKinds = Callable[[frozenset[str]], Catalogue]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write` has made."""
+
+    file: Path
+    secrets: Mapping[str, Path]
+    """Key → the file that holds its secret."""
+
+    def discard(self) -> None:
+        """Take all of it away again, and the directory if nothing else is in it."""
+        for path in (self.file, *self.secrets.values()):
+            with suppress(OSError):
+                path.unlink()
+        with suppress(OSError):  # others are in it, or it was never made
+            self.file.parent.rmdir()
+
+
+def require_place(
+    path: Path | None, direction: Direction, name: str, find_kinds: FindKinds
+) -> Document:
+    """Return the configuration if a section of this name can be added to it; raises `ConfigError`.
+
+    Nothing is added to one that has mistakes already, but for those that the section may mend: a route
+    may name it before it is there.
+    """
+    document = reading.read(reading.find(path))
+    _require_name(document, direction, name)
+    _require_free(document, direction, name)
+    _require_included(document, _file(document, direction, name))
+    try:
+        loading.load(document.path, find_kinds)
+    except ConfigError as error:
+        if mistakes := [each for each in error.problems if not each.key.startswith(_MENDED)]:
+            raise ConfigError(mistakes) from None
+    return document
 
 
 def write(
@@ -26,34 +75,43 @@ def write(
     direction: Direction,
     name: str,
     keys: Mapping[str, Any],
-    find_kinds: Callable[[frozenset[str]], Catalogue],
-) -> Path:
-    """Write ``[channels.<name>]`` or ``[backends.<name>]`` into a file of its own and return its path.
+    find_kinds: FindKinds,
+) -> Written:
+    """Write ``[channels.<name>]`` or ``[backends.<name>]`` into a file of its own, its secrets beside it.
 
-    The whole configuration is checked with it: raises `ConfigError`, and then there is no such file.
+    The whole configuration is checked with it: raises `ConfigError`, and then nothing was written.
     """
-    document = reading.read(reading.find(path))
-    file = document.path.parent / DIRECTORY / f"{direction}-{name}.toml"
-    _require_free(document, direction, name, file)
-    _require_included(document, file)
+    document = require_place(path, direction, name, find_kinds)
+    file = _file(document, direction, name)
+    catalogue = find_kinds(frozenset([str(keys["kind"])]))
+    known = catalogue.channels if direction == "channel" else catalogue.backends
+    kind = known.get(str(keys["kind"]))
+    shown, secrets = _set_apart(keys, kind.Config if kind else None, file.stem)
+    written = Written(file, {key: file.parent / beside for key, (beside, _) in secrets.items()})
+    for beside in written.secrets.values():
+        if beside.exists():
+            hint = "remove it, or choose another name"
+            raise ConfigError([Problem(str(beside), "", "is there already", hint)])
     text = f"# Written by omnigate {direction} add; yours to edit.\n\n"
-    text += tomli_w.dumps({f"{direction}s": {name: keys}})
-    _create(file, text, document.path)
+    text += tomli_w.dumps({f"{direction}s": {name: shown}})
     try:
+        for key, (_, secret) in secrets.items():
+            _create(written.secrets[key], f"{secret}\n", document.path)
+        _create(file, text, document.path)
         loading.load(document.path, find_kinds)
-    except ConfigError:
-        file.unlink()
+    except BaseException:
+        written.discard()
         raise
-    return file
+    return written
 
 
 def remove(
     path: Path | None,
     direction: Direction,
     name: str,
-    find_kinds: Callable[[frozenset[str]], Catalogue],
+    find_kinds: FindKinds,
 ) -> Path:
-    """Delete the file that `write` made for a section and return its path.
+    """Delete the files that `write` made for a section and return the path of the section's own.
 
     Raises `ConfigError`, and then the file is as it was: when the section stands elsewhere or other
     things stand with it, since an operator's file is never rewritten, and when the configuration
@@ -64,15 +122,17 @@ def remove(
     if name not in dict(tables(document, direction)):
         raise ConfigError([Problem(str(document.path), reading.dotted(place), "there is none")])
     file = document.origin(place)
-    own = document.path.parent / DIRECTORY / f"{direction}-{name}.toml"
-    if file != own:
+    if file != _file(document, direction, name):
         hint = "take it out there, then: omnigate reload"
         raise ConfigError(
             [Problem(str(file), reading.dotted(place), "was not written by a command", hint)]
         )
     _require_alone(file, place)
     _require_dispensable(document, file, place, find_kinds)
+    beside = _named_beside(document.table[place[0]][name], file)
     file.unlink()
+    for secret in beside:
+        secret.unlink(missing_ok=True)
     return file
 
 
@@ -92,7 +152,7 @@ def _require_dispensable(
     document: Document,
     file: Path,
     place: tuple[str, str],
-    find_kinds: Callable[[frozenset[str]], Catalogue],
+    find_kinds: FindKinds,
 ) -> None:
     """Raise `ConfigError`, with what still names a section, when nothing would start without it."""
     try:
@@ -103,12 +163,19 @@ def _require_dispensable(
         raise ConfigError([first, *error.problems]) from None
 
 
-def _require_free(document: Document, direction: Direction, name: str, file: Path) -> None:
+def _require_name(document: Document, direction: Direction, name: str) -> None:
+    if not re.fullmatch(NAME_PATTERN, name):
+        place = reading.dotted((f"{direction}s", name))
+        problem = Problem(str(document.path), place, "is not a usable name", NAME_RULE)
+        raise ConfigError([problem])
+
+
+def _require_free(document: Document, direction: Direction, name: str) -> None:
     place = (f"{direction}s", name)
     if name in dict(tables(document, direction)):
         problem = document.problem(place, "is there already", "choose another name, or edit it")
         raise ConfigError([problem])
-    if file.exists():
+    if (file := _file(document, direction, name)).exists():
         message = f"is there already, and says something other than {reading.dotted(place)}"
         raise ConfigError([Problem(str(file), "", message, "rename it, or choose another name")])
 
@@ -123,28 +190,58 @@ def _require_included(document: Document, file: Path) -> None:
         )
 
 
+def _file(document: Document, direction: Direction, name: str) -> Path:
+    return document.path.parent / DIRECTORY / f"{direction}-{name}.toml"
+
+
+def _set_apart(
+    keys: Mapping[str, Any], annotation: Any, stem: str
+) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+    """Return the keys with every secret named, and the secrets: key → name of its file, and its text.
+
+    Secrets in lists and in tables without fixed keys stay where they are.
+    """
+    shown: dict[str, Any] = {}
+    apart: dict[str, tuple[str, str]] = {}
+    for key, value in keys.items():
+        here = keys_of.below(annotation, key) if annotation is not None else None
+        if isinstance(value, str) and key in keys_of.fields(annotation):
+            if keys_of.is_secret(here):
+                apart[key] = (f"{stem}.{key}", value)
+                value = {"file": f"{stem}.{key}"}
+        elif isinstance(value, dict) and not keys_of.is_secret(here):
+            value, inner = _set_apart(value, here, f"{stem}.{key}")
+            apart |= {f"{key}.{each}": found for each, found in inner.items()}
+        shown[key] = value
+    return shown, apart
+
+
+def _named_beside(value: Any, file: Path) -> list[Path]:
+    """Return the secret files that `write` made for a section: nobody else's have such names."""
+    if not isinstance(value, dict):
+        return []
+    name = value.get("file")
+    if isinstance(name, str) and "/" not in name and name.startswith(f"{file.stem}."):
+        return [file.parent / name]
+    return [found for each in value.values() for found in _named_beside(each, file)]
+
+
 def _create(file: Path, text: str, like: Path) -> None:
-    """Write a new file that only its owner reads, since it may hold secrets; never half of it."""
-    draft = file.with_suffix(".new")
+    """Write a new file for those who read the operator's own file, since it is secret; never half of it."""
+    draft = file.with_name(f"{file.name}.new")
     try:
-        file.parent.mkdir(mode=0o750, exist_ok=True)
+        if not file.parent.is_dir():
+            file.parent.mkdir(mode=0o700)
+            share(file.parent, like)
         draft.touch(mode=0o600)
         with draft.open("w", encoding="utf-8") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
-        _share(draft, like)
-        _share(file.parent, like)
+        share(draft, like)
         draft.replace(file)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
         reason = f"cannot be written: {(error.strerror or str(error)).lower()}"
         raise ConfigError([Problem(str(file), "", reason, "run this as its owner")]) from None
-
-
-def _share(path: Path, like: Path) -> None:
-    """Let the group that may read the operator's own file read this too: the daemon's, most often."""
-    model = like.stat()
-    if model.st_mode & stat.S_IRGRP:
-        with suppress(PermissionError):  # only its owner, in that group, may give it away
-            os.chown(path, -1, model.st_gid)
-            path.chmod(path.stat().st_mode | (0o050 if path.is_dir() else 0o040))

@@ -45,7 +45,7 @@ def load(
     checked = sections.check(document, catalogue)
     routing.check(document, catalogue)
     if settings is not None:
-        document.problems += advice.missing_files(document, settings)
+        document.problems += advice.unusable(document, settings)
     if document.problems or settings is None:
         raise ConfigError(document.problems)
     warnings = [*routing.warnings(document, checked), *advice.warnings(document, settings, checked)]

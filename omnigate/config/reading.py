@@ -37,7 +37,9 @@ class Document:
     unresolved: set[Place] = field(default_factory=set)
     """Places whose secret was not found: said once, so not checked further."""
     literal_secrets: set[Path] = field(default_factory=set)
-    """Files that hold a secret themselves."""
+    """Files of the configuration that hold a secret themselves."""
+    secret_files: set[Path] = field(default_factory=set)
+    """Files that the configuration takes secrets from."""
 
     def origin(self, place: Place) -> Path:
         """Return the file that says this, or the nearest thing around it."""

@@ -21,7 +21,7 @@ def resolve(document: Document, place: Place, value: Any, annotation: Any) -> An
     """Return a section with every named secret in its place.
 
     What cannot be found becomes a problem of the document and an empty text; files that hold secrets
-    themselves are noted in ``document.literal_secrets``.
+    are noted in the document too.
     """
     if isinstance(value, dict):
         if is_secret(annotation) and value.keys() & {"env", "file"}:
@@ -76,5 +76,6 @@ def _from_file(document: Document, place: Place, path: Path) -> str | Problem:
         return document.problem(place, f"{path} is not UTF-8 text", "secrets are text")
     if len(content) > _MAX_SECRET_BYTES:
         return document.problem(place, f"{path} is too large for a secret", "name another file")
+    document.secret_files.add(path)
     secret = text.removesuffix("\n").removesuffix("\r")
     return secret or document.problem(place, f"{path} is empty", "write the secret into it")

@@ -20,6 +20,7 @@ Direction = Literal["channel", "backend"]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _DIRECTIONS: Final[tuple[Direction, Direction]] = ("channel", "backend")
+NAME_RULE: Final = "lower-case letters, digits, - and _, at most 63, the first a letter or digit"
 _NAME: Final = re.compile(NAME_PATTERN)
 
 
@@ -126,8 +127,7 @@ def _kind(
     """Return the kind of a section if its plugin can be used, noting whatever is wrong."""
     place = (f"{direction}s", name)
     if not _NAME.fullmatch(name):
-        rule = "lower-case letters, digits, - and _, at most 63, the first a letter or digit"
-        document.problems.append(document.problem(place, "is not a usable name", rule))
+        document.problems.append(document.problem(place, "is not a usable name", NAME_RULE))
     kind = raw.get("kind")
     own = catalogue.channels if direction == "channel" else catalogue.backends
     other = catalogue.backends if direction == "channel" else catalogue.channels

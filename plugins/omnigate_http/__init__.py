@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Self
+from secrets import token_urlsafe
+from typing import Annotated, Self
 
 from aiohttp import web
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -42,7 +43,10 @@ class Http(omnigate.Channel):
             json_schema_extra={"examples": [{"token": {"env": "OMNIGATE_HTTP_TOKEN"}}]}
         )
 
-        token: SecretStr | None = Field(
+        token: Annotated[
+            SecretStr | None,
+            omnigate.Asked(needed=True, unless=("secret", "secrets"), fresh=token_urlsafe),
+        ] = Field(
             None,
             min_length=16,
             description="What the application presents as Authorization: Bearer …; 16 characters or more.",
@@ -50,7 +54,7 @@ class Http(omnigate.Channel):
         old_token: SecretStr | None = Field(
             None, min_length=16, description="Also accepted, while token replaces it."
         )
-        url: omnigate.ReceiverUrl | None = Field(
+        url: Annotated[omnigate.ReceiverUrl | None, omnigate.Asked()] = Field(
             None,
             description="Where answers are POSTed to; without it the channel only takes messages in.",
         )

@@ -71,7 +71,9 @@ def load(tmp_path: Path) -> Callable[..., config.Config]:
         path.write_text(text, encoding="utf-8")
         path.chmod(0o600)
         for name, content in others.items():
-            (tmp_path / name.replace("_toml", ".toml")).write_text(content, encoding="utf-8")
+            other = tmp_path / name.replace("_toml", ".toml")
+            other.write_text(content, encoding="utf-8")
+            other.chmod(0o600)
         return config.load(path, find_kinds)
 
     return load_text

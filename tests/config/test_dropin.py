@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ class Operator:
         return file
 
     def add(self, name: str = "site", **keys: Any) -> Path:
+        return self.write_section(name, **keys).file
+
+    def write_section(self, name: str = "site", **keys: Any) -> dropin.Written:
         return dropin.write(
             self.main, "channel", name, {**KEYS, **keys}, lambda kinds: self._catalogue
         )
@@ -71,7 +75,7 @@ def test_a_file_whose_section_was_renamed_is_never_replaced(operator, keys):
 def test_a_section_with_a_mistake_leaves_no_file(operator):
     with pytest.raises(omnigate.ConfigError, match="tokn"):
         operator.add(tokn="a mistake")
-    assert list(operator.files.iterdir()) == []
+    assert not operator.files.exists()
 
 
 @pytest.mark.parametrize(
@@ -112,6 +116,80 @@ def test_a_file_that_the_main_file_includes_by_name_stays(operator):
     with pytest.raises(omnigate.ConfigError, match="include"):
         operator.remove()
     assert file.exists()
+
+
+def test_secrets_stand_in_files_of_their_own_and_go_with_the_section(operator):
+    written = operator.write_section(hours={"opens": 9, "passphrase": "sesame"}, older=["o" * 20])
+    said = tomllib.loads(written.file.read_text())["channels"]["site"]
+    assert said == {
+        "kind": "shop",
+        "token": {"file": "channel-site.token"},
+        "hours": {"opens": 9, "passphrase": {"file": "channel-site.hours.passphrase"}},
+        "older": ["o" * 20],
+    }
+    assert set(written.secrets) == {"token", "hours.passphrase"}
+    for file in written.secrets.values():
+        assert file.stat().st_mode & 0o777 == 0o600
+    loaded = loading.load(operator.main, lambda kinds: operator._catalogue)
+    found: Any = loaded.channels["site"].config
+    assert found.token.get_secret_value() == "t" * 20
+    assert found.hours.passphrase.get_secret_value() == "sesame"
+    assert found.older[0].get_secret_value() == "o" * 20
+    operator.remove()
+    assert list(operator.files.iterdir()) == []
+
+
+def test_a_secret_that_is_named_is_left_where_it_is(operator, monkeypatch):
+    monkeypatch.setenv("SHOP", "e" * 20)
+    elsewhere = operator.write(operator.main.parent / "shop.token", "f" * 20)
+    operator.add(token={"env": "SHOP"}, hours={"passphrase": {"file": str(elsewhere)}})
+    assert [file.name for file in operator.files.iterdir()] == ["channel-site.toml"]
+    operator.remove()
+    assert elsewhere.exists(), "whoever made it may need it elsewhere"
+
+
+def test_a_secret_file_that_is_there_is_not_written_over(operator):
+    before = operator.write(operator.files / "channel-site.token", "somebody's")
+    with pytest.raises(omnigate.ConfigError, match="is there already"):
+        operator.add()
+    assert before.read_text() == "somebody's"
+    assert [file.name for file in operator.files.iterdir()] == ["channel-site.token"]
+
+
+@pytest.mark.parametrize("name", ["No!", "../../etc/x", "", "a" * 64])
+def test_a_name_that_is_none_leads_to_no_file(operator, name):
+    with pytest.raises(omnigate.ConfigError, match="is not a usable name"):
+        operator.add(name)
+    assert [file.name for file in operator.main.parent.iterdir()] == ["omnigate.toml"]
+
+
+def test_a_section_that_a_route_waits_for_can_be_added(operator):
+    route = '\n[[routes]]\nchannels = ["site"]\nbackends = ["till"]\n'
+    operator.write(operator.main, MAIN + route)
+    operator.add()
+    assert operator.channels() == ["site"]
+
+
+def test_nothing_is_added_to_a_configuration_that_has_other_mistakes(operator):
+    operator.write(operator.main, MAIN + "[log]\nlevel = 'loud'\n")
+    with pytest.raises(omnigate.ConfigError, match=r"log\.level"):
+        operator.add()
+    assert not operator.files.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root writes files for others")
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o640)])
+def test_what_root_adds_is_for_the_user_and_the_group_of_the_operators_own_file(
+    operator, mode, expected
+):
+    os.chown(operator.main, 4711, 4712)
+    operator.main.chmod(mode)
+    written = operator.write_section()
+    for path in (written.file, written.secrets["token"], operator.files):
+        found = path.stat()
+        assert (found.st_uid, found.st_gid) == (4711, 4712), path
+    assert written.file.stat().st_mode & 0o777 == expected
+    assert written.secrets["token"].stat().st_mode & 0o777 == expected
 
 
 def test_a_removal_that_nothing_checks_is_found(operator, monkeypatch):
