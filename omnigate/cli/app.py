@@ -34,6 +34,7 @@ from omnigate.cli import (
     trace,
     webhook,
 )
+from omnigate.cli.help import Verb
 
 Command = Callable[..., None]
 
@@ -168,11 +169,11 @@ def build() -> typer.Typer:
     )
     app.callback()(_options)
     for name, function in _VERBS.items():
-        app.command(name)(function)
+        app.command(name, cls=Verb)(function)
     for noun, (summary, verbs) in _NOUNS.items():
         group = typer.Typer(help=summary, no_args_is_help=True, rich_markup_mode=style)
         for verb, function in verbs.items():
-            group.command(verb)(function)
+            group.command(verb, cls=Verb)(function)
         app.add_typer(group, name=noun)
     return app
 

@@ -21,7 +21,10 @@ def log(
         bool, typer.Option("--follow", "-f", help="Go on with what comes; Ctrl-C ends it.")
     ] = False,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", min=0, max=1000, help="How many of the last lines.")
+        int,
+        typer.Option(
+            "--lines", "-n", metavar="COUNT", min=0, max=1000, help="How many of the last lines."
+        ),
     ] = 100,
     config_path: ConfigPath = None,
     as_json: AsJson = False,

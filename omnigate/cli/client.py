@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 from urllib.parse import quote, urlencode
 
 from omnigate.cli.failure import Failed
+from omnigate.errors import Problem
 
 TIMEOUT_SECONDS: Final = 60.0
 _CHUNK_BYTES: Final = 64 * 1024
@@ -214,14 +215,32 @@ def _answer(response: HTTPResponse, content: bytes) -> Any:
             raise Failed("The daemon's answer is not JSON.", "Is it of another version?") from None
     if response.status < 400:
         return answer
-    problem = answer if isinstance(answer, dict) else {}
-    what = str(problem.get("detail") or problem.get("title") or f"HTTP {response.status}")
-    details = [
-        f"{item.get('path')}: {item.get('message')}"
-        for item in problem.get("errors") or []
-        if isinstance(item, dict)
+    raise _refusal(answer if isinstance(answer, dict) else {}, response.status)
+
+
+def _refusal(problem: dict[str, Any], status: int) -> Failed:
+    """Return what the daemon has against a call. Source: RFC 9457, and ``errors`` of our own."""
+    what = str(problem.get("detail") or problem.get("title") or f"HTTP {status}")
+    found = [item for item in problem.get("errors") or [] if isinstance(item, dict)]
+    problems = [
+        Problem(
+            str(item.get("where") or ""),
+            str(item.get("key", item.get("path")) or ""),
+            str(item.get("message") or ""),
+            str(item.get("hint") or ""),
+        )
+        for item in found
     ]
-    raise Failed("The daemon does not accept this:" if details else what, "\n".join(details))
+    code = str(problem.get("code") or "")
+    if any(item.where for item in problems):
+        return Failed(what, code=code, problems=problems)
+    details = [f"{item.key}: {item.message}" if item.key else item.message for item in problems]
+    return Failed(
+        "The daemon does not accept this:" if details else what,
+        "\n".join(details),
+        code=code,
+        problems=problems,
+    )
 
 
 def _events(response: HTTPResponse) -> Iterator[ServerEvent]:

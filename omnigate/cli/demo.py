@@ -11,7 +11,10 @@ _PORT: Final = 8085
 
 def demo(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the page; another if it is in use.")
+        int,
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="Port of the page; another if it is in use."
+        ),
     ] = _PORT,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")

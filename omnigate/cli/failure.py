@@ -1,8 +1,12 @@
-"""What ends a command early: one line what happened, one line what to do."""
+"""What ends a command early: one line what happened, one line what to do; for scripts the same as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from omnigate.errors import Problem
 
 
 class Failed(Exception):
@@ -10,11 +14,27 @@ class Failed(Exception):
 
     exit_code = 1
 
-    def __init__(self, what: str, remedy: str = "") -> None:
+    def __init__(
+        self, what: str, remedy: str = "", *, code: str = "", problems: Sequence[Problem] = ()
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.remedy = remedy
         """What to do about it; empty when there is nothing to say."""
+        self.code = code
+        """The daemon's short word for the cause, for scripts; empty when it has none."""
+        self.problems = tuple(problems)
+        """Each single thing that must be mended, when they are known apart."""
+
+    def document(self) -> dict[str, Any]:
+        """Return what every command prints with ``--json`` when it fails."""
+        return {
+            "ok": False,
+            "error": self.what,
+            "remedy": self.remedy or None,
+            "code": self.code or None,
+            "problems": [problem_document(problem) for problem in self.problems],
+        }
 
 
 class WrongUsage(Failed):
@@ -30,4 +50,15 @@ class NotRunning(Failed):
         super().__init__(
             f"The daemon is not running (no answer at {socket}).",
             f"Start it: omnigate run --config {config}",
+            code="not_running",
         )
+
+
+def problem_document(problem: Problem) -> dict[str, str]:
+    """Return a problem as commands print it with ``--json``."""
+    return {
+        "where": problem.where,
+        "key": problem.key,
+        "message": problem.message,
+        "hint": problem.hint,
+    }

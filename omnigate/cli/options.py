@@ -17,13 +17,23 @@ ConfigPath = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Limit = Annotated[int, typer.Option(min=1, max=200, help="How many to list.")]
-Cursor = Annotated[str | None, typer.Option(help="Go on where the last listing ended.")]
+Limit = Annotated[int, typer.Option(metavar="COUNT", min=1, max=200, help="How many to list.")]
+Cursor = Annotated[
+    str | None, typer.Option(metavar="CURSOR", help="Go on where the last listing ended.")
+]
 Given = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="A key of the kind; repeatable. Secrets: also env:NAME or file:/path.",
+        help=(
+            "A key of the kind; repeatable. A list: one,two or the key again. In a table: "
+            "imap.host=VALUE. Whatever is longer as TOML: '[{ … }]'. A secret: itself, env:NAME or "
+            "file:PATH, taken from where you are."
+        ),
     ),
+]
+Tests = Annotated[
+    bool,
+    typer.Option("--test/--no-test", help="Ask the platform or receiver whether it would work."),
 ]

@@ -72,7 +72,7 @@ def erase(
     yes: Yes = False,
     reason: Annotated[
         str | None,
-        typer.Option(help="Is kept and told to backends: nothing personal, please."),
+        typer.Option(metavar="WHY", help="Is kept and told to backends: nothing personal, please."),
     ] = None,
     config_path: ConfigPath = None,
     as_json: AsJson = False,

@@ -10,10 +10,15 @@ from omnigate.cli.terminal import clean, note
 from omnigate.errors import Problem
 
 
+def heading(problems: Sequence[Problem]) -> str:
+    """Return in how many ways the configuration is wrong."""
+    count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return f"The configuration has {count}:"
+
+
 def note_problems(problems: Sequence[Problem]) -> None:
     """Print what must be mended."""
-    count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-    note(f"The configuration has {count}:")
+    note(heading(problems))
     _grouped(problems)
 
 

@@ -43,7 +43,9 @@ def replay(
         list[str] | None,
         typer.Option("--channel", metavar="NAME", help="Only of this channel; repeatable."),
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.01, max=1000, help="Events per second.")] = 50.0,
+    rate: Annotated[
+        float, typer.Option(metavar="RATE", min=0.01, max=1000, help="Events per second.")
+    ] = 50.0,
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
     config_path: ConfigPath = None,
     as_json: AsJson = False,

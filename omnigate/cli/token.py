@@ -30,7 +30,8 @@ def create(
         typer.Option("--channel", metavar="NAME", help="Only these channels; repeatable."),
     ] = None,
     expires_days: Annotated[
-        float | None, typer.Option(min=0, help="It ends after so many days; never without this.")
+        float | None,
+        typer.Option(metavar="DAYS", min=0, help="It ends after so many days; never without this."),
     ] = None,
     config_path: ConfigPath = None,
     as_json: AsJson = False,

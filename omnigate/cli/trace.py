@@ -27,7 +27,7 @@ def trace(
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every step of one message: attempts, answers, and what is still to come.
+    """Show every step of one message, and what is still to come.
 
     What was said over HTTP is there for attempts that failed; [log] exchanges = "all" keeps the rest too.
     """

@@ -40,9 +40,11 @@ def sample(
 
 
 def verify(
-    webhook_id: Annotated[str, typer.Option("--id", help="The header webhook-id.")],
-    timestamp: Annotated[str, typer.Option(help="The header webhook-timestamp.")],
-    signature: Annotated[str, typer.Option(help="The header webhook-signature.")],
+    webhook_id: Annotated[str, typer.Option("--id", metavar="ID", help="The header webhook-id.")],
+    timestamp: Annotated[
+        str, typer.Option(metavar="SECONDS", help="The header webhook-timestamp.")
+    ],
+    signature: Annotated[str, typer.Option(metavar="v1,…", help="The header webhook-signature.")],
     secret: Annotated[
         str | None,
         typer.Option(
@@ -53,7 +55,10 @@ def verify(
         Path | None, typer.Option(metavar="FILE", help="A file that holds the secret.")
     ] = None,
     tolerance_seconds: Annotated[
-        float, typer.Option(min=0, help="How old it may be; large for one kept since yesterday.")
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, help="How old it may be; large for one kept since yesterday."
+        ),
     ] = signing.TOLERANCE_SECONDS,
 ) -> None:
     """Tell whether a body is signed with the secret.

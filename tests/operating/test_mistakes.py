@@ -12,7 +12,7 @@ REPLAY = ["events", "replay", "--to"]
 MISTAKES = [
     (["dead", "show", "77"], 1, "no dead letter 77"),
     (["dead", "show", "99999999999999999999999"], 1, "no dead letter"),
-    (["dead", "show", "x"], 2, "integer"),
+    (["dead", "show", "x"], 2, "whole number"),
     (["dead", "replay", "77"], 1, "no such dead letter"),
     (["dead", "drop", "77"], 1, "no such dead letter"),
     (["dead", "replay"], 2, "not clear"),
