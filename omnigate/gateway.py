@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +31,7 @@ from omnigate import config as configuration
 from omnigate import logs, plugins, process, systemd
 from omnigate.channel import Channel
 from omnigate.config import Config
-from omnigate.errors import OmnigateError, Refused
+from omnigate.errors import ConfigError, OmnigateError, Refused
 from omnigate.flow.census import Census
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.clockwatch import ClockWatch
@@ -40,6 +41,7 @@ from omnigate.flow.figures import Figures
 from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
+from omnigate.flow.member import called
 from omnigate.flow.outbound import Outbound
 from omnigate.flow.outfit import Outfitter
 from omnigate.flow.pulse import Pulse
@@ -51,12 +53,14 @@ from omnigate.flow.steering import Steering
 from omnigate.flow.stream import Stream
 from omnigate.flow.supervisor import Followers
 from omnigate.flow.tasks import kept_up
+from omnigate.flow.troubles import Finding, owed_in_vain
 from omnigate.flow.watchdog import Watchdog
 from omnigate.process import Signals
 from omnigate.server.app import admin_app, public_app
 from omnigate.server.listener import listening, listening_at, listening_unix
 from omnigate.server.metrics import metrics_app
 from omnigate.server.services import Services
+from omnigate.store.backlog import count_backlog
 from omnigate.store.leases import void_leases
 from omnigate.store.store import Store, open_store
 
@@ -140,6 +144,8 @@ class Gateway:
             channels=lambda: self.roster.channels,
             channel=self.roster.channel,
             destinations=lambda: self.roster.members.values(),
+            absent=self.roster.absent,
+            troubles=self.doctor.troubles,
             figures=self.figures,
             census=Census(store),
             rates=self.pulse.rates,
@@ -188,7 +194,11 @@ class Gateway:
             removed=changes.removed,
             kept=changes.kept,
             restart_needed=waits,
-            warnings=[str(warning) for warning in wanted.warnings],
+            warnings=[
+                *(str(warning) for warning in wanted.warnings),
+                *self._not_made(),
+                *(f"{found.message}: {found.remedy}" for found in await self._owed_in_vain()),
+            ],
         )
         log.info(
             "configuration read again",
@@ -208,8 +218,29 @@ class Gateway:
             signals.reload.clear()
             try:
                 await self.reload()
+            except ConfigError as error:
+                for mistake in error.problems:
+                    log.error("mistake in the configuration", **asdict(mistake))
+                log.error("the configuration stays as it was", mistakes=len(error.problems))
             except OmnigateError as error:
                 log.error("the configuration stays as it was", error=str(error))
+
+    async def tell_what_is_owed_in_vain(self) -> None:
+        """Log what is owed to those who are not in the configuration; nobody else would notice."""
+        for found in await self._owed_in_vain():
+            log.warning(found.message, remedy=found.remedy)
+
+    def _not_made(self) -> list[str]:
+        """Return who is in the configuration and cannot work."""
+        return [
+            f"{called(key)} does not work: {member.failure}"
+            for key, member in self.roster.members.items()
+            if member.failure is not None
+        ]
+
+    async def _owed_in_vain(self) -> list[Finding]:
+        backlog = await self.store.read(count_backlog)
+        return owed_in_vain(self.roster.absent(backlog), backlog)
 
     def _configure(self) -> None:
         """Hand the parts what of the settings they can take over while they work."""
@@ -279,6 +310,7 @@ async def _receive(gateway: Gateway, signals: Signals) -> None:
     ):
         receiving.start_soon(kept_up, partial(gateway.obey, signals), "reload")
         process.spare_the_collector()
+        receiving.start_soon(kept_up, gateway.tell_what_is_owed_in_vain, "owed in vain")
         gateway.ready = True
         systemd.notify("READY=1")
         log.info("ready", listen=settings.server.listen, socket=str(settings.socket))

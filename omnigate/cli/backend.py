@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from omnigate.cli import adding, terminal
+from omnigate.cli import adding, overview, terminal
 from omnigate.cli.client import segment
 from omnigate.cli.configured import listing
 from omnigate.cli.failure import NotRunning
@@ -35,7 +35,7 @@ def list_backends(config_path: ConfigPath = None, as_json: AsJson = False) -> No
             "LAST ERROR": "last_error",
             "SAYS": "message",
         },
-        answer["items"],
+        [{**known, "last_error": overview.last_error(known)} for known in answer["items"]],
         "No backend is configured. See: omnigate plugin list",
     )
 
@@ -47,7 +47,7 @@ def show(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) ->
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say_fields((key.replace("_", " "), value) for key, value in answer.items())
+    terminal.say_fields(overview.fields(answer))
 
 
 def send_sample(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
@@ -82,6 +82,13 @@ def resume(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) 
         answer = client.post(f"/admin/backends/{segment(name)}/resume")
     if as_json:
         terminal.say_json(answer)
+    elif answer["before"] == "disabled":
+        terminal.say(f"{name} is not enabled. Set enabled = true, then: omnigate reload")
+    elif answer["before"] == "broken":
+        terminal.say(f"{name} was not paused; it does not work at all. See: omnigate doctor")
+    elif answer["before"] != "paused":
+        test = f" To try now: omnigate backend test {name}" if answer["state"] != "ok" else ""
+        terminal.say(f"{name} was not paused.{test}")
     elif answer["state"] == "open":
         terminal.say(f"{name} goes on; since it failed before, one event is tried first.")
     else:

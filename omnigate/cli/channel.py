@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from omnigate.cli import adding, terminal
+from omnigate.cli import adding, overview, terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.configured import listing
 from omnigate.cli.failure import NotRunning
@@ -18,6 +18,15 @@ from omnigate.cli.reach import running
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the configuration.")]
 
 _LOOK_SECONDS: Final = 0.5
+_WENT_ON: Final = {
+    "paused": "goes on.",
+    "draining": "goes on; it was draining.",
+    "running": "was not paused.",
+    "stopped": "was not paused; it had stopped by itself and is started again.",
+    "broken": "was not paused; it does not work at all. See: omnigate doctor",
+    "disabled": "is not enabled. Set enabled = true, then: omnigate reload",
+}
+"""By how it was before."""
 
 
 def list_channels(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
@@ -54,7 +63,7 @@ def show(
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say_fields((key.replace("_", " "), value) for key, value in answer.items())
+    terminal.say_fields(overview.fields(answer))
 
 
 def pause(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
@@ -77,7 +86,7 @@ def resume(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) 
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say(f"{name} goes on.")
+    terminal.say(f"{name} {_WENT_ON[answer['before']]}")
 
 
 def drain(

@@ -13,6 +13,7 @@ from omnigate.cli.client import Client, segment
 from omnigate.cli.failure import NotRunning
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.reach import running, store
+from omnigate.cli.reports import told
 
 _PAGE: Final = 100
 
@@ -109,6 +110,9 @@ def _print(events: Iterable[dict[str, Any]], *, as_json: bool) -> None:
 
 def _line(event: dict[str, Any]) -> str:
     """Return an event as one line: when, what, where, who, and what was said."""
+    if (report := told(event)) is not None:
+        shown = [terminal.moment(event.get("timestamp")), f"{event['type']:<22}", *report]
+        return "  ".join(terminal.clean(column) for column in shown)
     who = event.get("contact") or {}
     data: dict[str, Any] = next(iter((event.get("data") or {}).values()), {})
     said = data.get("text") or data.get("draft") or data.get("payload") or data.get("url") or ""

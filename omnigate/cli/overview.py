@@ -46,6 +46,12 @@ _TOTALS: Final = {
     "quarantined": "in quarantine",
 }
 _LONGEST_ERROR: Final = 300
+_NAMES: Final = {
+    "failing_since": "failing since",
+    "oldest_pending_at": "oldest pending",
+    "last_success_at": "last success",
+    "next_attempt_at": "next attempt",
+}
 
 
 def head(answer: Answer) -> Iterator[tuple[str, str]]:
@@ -100,7 +106,7 @@ def _destination(known: Answer) -> Row:
     return {
         "name": terminal.clean(known["name"]),
         "gets": "events" if known["direction"] == "backend" else "messages",
-        "state": known["state"] if known["enabled"] else "disabled",
+        "state": known["state"],
         **{key: str(known[key]) for key in counts},
         "oldest": _passed(known["oldest_pending_at"]),
         "delivered": number(known["delivered_per_second"]),
@@ -111,21 +117,37 @@ def _destination(known: Answer) -> Row:
     }
 
 
-def errors(answer: Answer) -> list[tuple[str, str]]:
-    """Return what destinations in trouble said last, each with its age, shortened."""
+def troubles(answer: Answer) -> list[Row]:
+    """Return what is wrong and what to do about it: subject, state, message and remedy, fit to print."""
     return [
-        (terminal.clean(known["name"]), _error(known))
-        for known in answer["destinations"]
-        if known["state"] != "ok" and (known["message"] or known["last_error"])
+        {key: _shortened(known[key]) for key in ("subject", "state", "message", "remedy")}
+        for known in answer["troubles"]
     ]
 
 
-def _error(known: Answer) -> str:
-    text = terminal.clean(known["message"] or known["last_error"])
-    if len(text) > _LONGEST_ERROR:
-        text = text[: _LONGEST_ERROR - 1] + "…"
-    since = "" if known["message"] else terminal.age(known["last_error_at"])
-    return f"{since}: {text}" if since else text
+def last_error(known: Answer) -> str:
+    """Return what a destination said last, with its age; empty once something was delivered since."""
+    text = _shortened(known.get("last_error"))
+    since = terminal.age(known.get("last_error_at"))
+    return f"{since}: {text}" if text and since else text
+
+
+def fields(known: Answer) -> Iterator[tuple[str, object]]:
+    """Return everything about a channel or a destination, times as people read them."""
+    for key, value in known.items():
+        if key == "last_error":
+            yield "last error", last_error(known)
+        elif key.endswith("_per_second"):
+            yield key.removesuffix("_per_second"), speed(value)
+        elif key in ("failing_since", "oldest_pending_at", "last_success_at", "next_attempt_at"):
+            yield _NAMES[key], terminal.until(value) or terminal.age(value)
+        elif key != "last_error_at":
+            yield key.replace("_", " "), value
+
+
+def _shortened(value: object) -> str:
+    text = terminal.clean(value)
+    return text if len(text) <= _LONGEST_ERROR else text[: _LONGEST_ERROR - 1] + "…"
 
 
 def _passed(moment: object) -> str:

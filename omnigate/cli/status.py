@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
+from rich.console import Console
 
-from omnigate.cli import overview, terminal
+from omnigate.cli import fitted, overview, terminal
 from omnigate.cli.client import Client
 from omnigate.cli.failure import Failed
 from omnigate.cli.options import AsJson, ConfigPath
@@ -52,21 +54,34 @@ def status(
 
 
 def show(answer: dict[str, Any]) -> None:
-    """Print everything once."""
+    """Print everything once: on a terminal what fits its width, in a pipe all columns."""
     terminal.say_fields(overview.head(answer))
     terminal.say_title("Channels")
-    terminal.say_table(
-        overview.CHANNELS, overview.channel_rows(answer), "No channel is configured."
-    )
+    _say(overview.CHANNELS, overview.channel_rows(answer), "No channel is configured.")
     terminal.say_title("Destinations")
-    terminal.say_table(
+    _say(
         overview.DESTINATIONS,
         overview.destination_rows(answer),
         "Nothing is configured to deliver to.",
     )
-    if errors := overview.errors(answer):
-        terminal.say_title("In trouble")
-        terminal.say_fields(errors)
+    if not answer["troubles"]:
+        return
+    terminal.say_title("In trouble")
+    if terminal.is_terminal():
+        Console(highlight=False).print(*fitted.troubles(answer), sep="\n")
+        return
+    for known in overview.troubles(answer):
+        terminal.say(f"{known['subject']}: {known['message']}")
+        if known["remedy"]:
+            terminal.say(f"    {known['remedy']}")
+
+
+def _say(columns: Mapping[str, str], rows: list[overview.Row], empty: str) -> None:
+    if rows and terminal.is_terminal():
+        console = Console(highlight=False)
+        console.print(fitted.fitted(columns, rows, console.width))
+    else:
+        terminal.say_table(columns, rows, empty)
 
 
 def _watch_in_lines(

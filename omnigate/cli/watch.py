@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -19,27 +19,9 @@ from rich.text import Text
 
 from omnigate.cli import overview, terminal
 from omnigate.cli.failure import Failed
+from omnigate.cli.fitted import fitted, troubles
 from omnigate.cli.overview import Answer, Row
 
-_LEAVE_OUT: Final = (
-    "KIND",
-    "DUPLICATE",
-    "LAST OK",
-    "UNAUTHORIZED",
-    "QUARANTINED",
-    "DUE",
-    "GETS",
-    "NEXT",
-)
-"""Columns that a narrow screen does without, the first ones first."""
-_NUMBERS: Final = frozenset(
-    {"IN", "DUPLICATE", "REFUSED", "UNAUTHORIZED", "QUARANTINED"}
-    | {"PENDING", "DUE", "RETRYING", "DEAD"}
-    | {"DONE/S", "FAILED/S"}
-)
-_ALARMING: Final = frozenset({"dead", "failed", "refused", "quarantined"})
-_NOTHING: Final = ("", "0")
-_ALARMING_STATES: Final = {"open": "bold red", "stopped": "bold red"}
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _GAP: Final = 2
 _MOST_LOOKS: Final = 120
@@ -98,12 +80,12 @@ class Screen:
             self._head(),
             self._curves(width),
             _title("Destinations"),
-            _table(
+            fitted(
                 overview.DESTINATIONS, _troubled_first(overview.destination_rows(answer)), width
             ),
             *_troubles(answer),
             _title("Channels"),
-            _table(overview.CHANNELS, overview.channel_rows(answer), width),
+            fitted(overview.CHANNELS, overview.channel_rows(answer), width),
         )
         if self._gone_since is None:
             return shown
@@ -148,50 +130,11 @@ def _troubled_first(rows: Iterable[Row]) -> list[Row]:
 
 
 def _troubles(answer: Answer) -> Iterable[RenderableType]:
-    errors = overview.errors(answer)
-    if not errors:
+    if not answer["troubles"]:
         return
     yield _title("In trouble")
-    lines = Table.grid(padding=(0, _GAP, 0, 0))
-    for name, text in errors:
-        lines.add_row(Text(name, style="bold"), Text(text, style="yellow"))
-    yield lines
+    yield from troubles(answer)
 
 
 def _title(text: str) -> RenderableType:
     return Text(f"\n{text}", style="bold")
-
-
-def _table(columns: Mapping[str, str], rows: list[Row], width: int) -> RenderableType:
-    """Return as many columns as fit; those that say nothing are left out first."""
-    shown = {
-        heading: key
-        for heading, key in columns.items()
-        if heading in ("NAME", "STATE") or any(row[key] not in _NOTHING for row in rows)
-    }
-    for heading in _LEAVE_OUT:
-        if _width(shown, rows) <= width:
-            break
-        shown.pop(heading, None)
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, _GAP, 0, 0))
-    for heading in shown:
-        justify: Any = "right" if heading in _NUMBERS else "left"
-        table.add_column(heading, justify=justify, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        table.add_row(*(_cell(key, row[key]) for key in shown.values()))
-    return table
-
-
-def _width(columns: Mapping[str, str], rows: list[Row]) -> int:
-    widest = (
-        max([len(heading), *(len(row[key]) for row in rows)]) for heading, key in columns.items()
-    )
-    return sum(width + _GAP for width in widest) - _GAP
-
-
-def _cell(key: str, text: str) -> Text:
-    if key == "state":
-        return Text(text, style=_ALARMING_STATES.get(text) or terminal.style_of(text))
-    if text in _NOTHING:
-        return Text(text, style="dim")
-    return Text(text, style="red" if key in _ALARMING else "")

@@ -1,6 +1,6 @@
-"""Telling operators that a channel is down or a destination fails for long, and once that it is over.
+"""Telling operators that a destination fails for long, and once that it is over.
 
-Over a destination an alert is raised at 4 failed attempts in a row, after an hour, a day and three days;
+An alert is raised at 4 failed attempts in a row, after an hour, a day and three days;
 each as a line of the log and a ``destination.failing`` event to the other backends that ask for it. How
 many alerts the present failure has raised stands in the destination's row, so that a restart repeats none.
 """
@@ -15,8 +15,7 @@ import structlog
 
 from omnigate.errors import StoreError
 from omnigate.flow.destination import Destination
-from omnigate.flow.supervisor import DOWN, ChannelRunner
-from omnigate.model.event import ChannelHealth, DestinationHealth, EventType
+from omnigate.model.event import DestinationHealth, EventType
 from omnigate.store import destinations
 from omnigate.store.destinations import Health
 from omnigate.store.reports import Report, report
@@ -89,37 +88,3 @@ class Alerts:
         wanted = Report(event_type, told, kept_from=health.destination_id)
         writer = self._store.writer
         await asyncio.gather(writer.do(report, wanted), writer.do(destinations.note, health))
-
-
-class ChannelAlerts:
-    """Tells once when a channel went down, and once that it is back."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._down: set[str] = set()
-        """Names of the channels about which an alert stands."""
-
-    def changed(self, runner: ChannelRunner) -> None:
-        """Hear that a channel says that it is otherwise than before; never waits."""
-        stands, is_down = runner.name in self._down, runner.reported in DOWN
-        if is_down and not stands:
-            self._down.add(runner.name)
-            self._tell(runner, EventType.CHANNEL_DOWN)
-        elif stands and runner.reported == "up":
-            self._down.discard(runner.name)
-            self._tell(runner, EventType.CHANNEL_UP)
-
-    def _tell(self, runner: ChannelRunner, event_type: EventType) -> None:
-        told = ChannelHealth(
-            name=runner.name,
-            kind=runner.kind,
-            state=runner.reported,
-            message=runner.message or None,
-        )
-        self._store.writer.do_nowait(report, Report(event_type, told)).add_done_callback(_reported)
-
-
-def _reported(future: asyncio.Future[None]) -> None:
-    """Leave a report that could not be stored to the log, which has the change itself."""
-    if not future.cancelled() and (error := future.exception()) is not None:
-        log.warning("operators could not be told by an event", error=str(error))

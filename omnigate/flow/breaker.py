@@ -104,6 +104,18 @@ class Breaker:
             self._ramp = self._ramp + 1 if self._ramp + 1 < len(_RAMP) else None
         return was_failing
 
+    def proven(self, now: int) -> bool:
+        """Take in that somebody has seen it work; True when anything had held it back.
+
+        That ends a pause, and also what the destination asked for.
+        """
+        health = self.health
+        waited = health.retry_at is not None and health.retry_at > now
+        was_paused, health.paused = health.paused is not None, None
+        was_failing = health.first_failure_at is not None
+        self._asked_until = 0
+        return self.succeeded(now) or was_paused or was_failing or waited
+
     def failed(self, now: int, error: str, hint_seconds: float | None = None) -> bool:
         """Take in a failure of the destination; True when the breaker opened because of it.
 
@@ -112,6 +124,7 @@ class Breaker:
         health = self.health
         health.failures += 1
         health.last_error = error
+        self.failed_at = now
         health.first_failure_at = health.first_failure_at or now
         self._count(now, failed=True)
         if hint_seconds:
@@ -142,6 +155,8 @@ class Breaker:
             health.retry_at = max(now, health.retry_at - by_ms)
         if health.first_failure_at is not None:
             health.first_failure_at = min(health.first_failure_at, now)
+        if self.failed_at is not None:
+            self.failed_at = min(self.failed_at, now)
         if self._asked_until > now:
             self._asked_until = max(now, self._asked_until - by_ms)
         if by_ms > 0:

@@ -115,14 +115,12 @@ class Dispatcher:
     async def pause(self, destination: Destination, reason: str) -> None:
         """Claim nothing more for a destination until `resume`, also after a restart."""
         destination.health.paused = reason
-        log.info("destination paused", destination=destination.name, reason=reason)
         await self._attempts.note(destination)
 
     async def resume(self, destination: Destination) -> bool:
         """Go on with a destination; one that failed before is probed first. False: it was not paused."""
         if not destination.breaker.resume(self._store.now()):
             return False
-        log.info("destination goes on", destination=destination.name)
         await self._attempts.note(destination)
         await self._attempts.waken(destination)
         self._feed(destination)
@@ -130,11 +128,8 @@ class Dispatcher:
 
     async def proven(self, destination: Destination) -> bool:
         """Go on with a destination that has just shown that it works; False if nothing held it back."""
-        was_paused = destination.health.paused is not None
-        destination.health.paused = None
-        if not destination.breaker.succeeded(self._store.now()) and not was_paused:
+        if not destination.breaker.proven(self._store.now()):
             return False
-        log.info("destination goes on", destination=destination.name)
         await self._attempts.recover(destination)
         self._feed(destination)
         return True

@@ -9,11 +9,10 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -22,20 +21,22 @@ from pydantic import BaseModel
 
 from omnigate.channel import Health
 from omnigate.config import Config
+from omnigate.errors import CredentialsRejected, OmnigateError
 from omnigate.flow.contained import contained
-from omnigate.flow.member import Member
+from omnigate.flow.member import Absentee, Member, called
 from omnigate.flow.roster import Roster
+from omnigate.flow.troubles import Finding, Severity, troubles
+from omnigate.store.backlog import Backlog, count_backlog
 from omnigate.store.history import newest_event_at
 from omnigate.store.store import Store
 
 CHECK_SECONDS: Final = 15.0
 """How long one platform may take to answer."""
+PUBLIC_URL: Final = "public_url"
 CLOCK_MS: Final = 60_000
 """The clock may be so far behind what was stored last."""
 
-State = Literal["good", "warning", "bad"]
-
-_STATES: Final[dict[str, State]] = {
+_STATES: Final[dict[str, Severity]] = {
     "up": "good",
     "starting": "good",
     "degraded": "warning",
@@ -44,17 +45,6 @@ _STATES: Final[dict[str, State]] = {
 }
 
 log = structlog.get_logger("doctor")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    subject: str
-    """``channel site``, ``disk`` …"""
-    state: State
-    message: str
-    remedy: str = ""
 
 
 class Doctor:
@@ -66,8 +56,13 @@ class Doctor:
 
     async def examine(self, config: Config, subject: str | None = None) -> list[Finding]:
         """Return all findings, or those about one subject; nothing is changed anywhere."""
-        asked = [self._member(known) for known in self._roster.members.values()]
-        asked.append(self._public_url(config.settings.public_url))
+        asked = [
+            self.examine_member(known)
+            for key, known in self._roster.members.items()
+            if known.failure is None and subject in (None, called(key))
+        ]
+        if subject in (None, PUBLIC_URL):
+            asked.append(self._public_url(config.settings.public_url))
         findings = [
             *_versions(),
             *_configuration(config),
@@ -75,17 +70,24 @@ class Doctor:
             _file_mode(config.settings.store.path),
             await self._clock(),
             *await asyncio.gather(*asked),
+            *self.troubles(await self._store.read(count_backlog)),
             *_recipients(config),
         ]
         return [known for known in findings if subject in (None, known.subject)]
 
-    async def _member(self, member: Member) -> Finding:
+    def troubles(self, backlog: Backlog) -> list[Finding]:
+        """Return what is known to be wrong with channels and backends; asks nobody."""
+        members, absent = self._roster.members.values(), self._roster.absent(backlog)
+        everybody: list[Member | Absentee] = [*members, *absent]
+        return troubles(everybody, backlog)
+
+    async def examine_member(self, member: Member) -> Finding:
         """Ask a platform or a backend whether it would work with us."""
         subject = f"{member.direction} {member.name}"
         if not member.enabled:
             return Finding(subject, "warning", "is not enabled", "set enabled = true, or remove it")
-        if member.failure is not None or member.outfit is None:
-            return Finding(subject, "bad", member.failure or "there is none", "see the log")
+        if member.outfit is None:
+            return Finding(subject, "bad", "there is none", "see the log")
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 with contained:
@@ -93,17 +95,18 @@ class Doctor:
             state, said = _STATES.get(health.state, "warning"), health.message or health.state
         except TimeoutError:
             return Finding(subject, "bad", f"no answer within {CHECK_SECONDS:g} s", "is it up?")
+        except CredentialsRejected as error:
+            return Finding(subject, "bad", str(error), "correct the credentials in its section")
+        except OmnigateError as error:
+            return Finding(subject, "bad", str(error))
         except Exception as error:
             log.exception("check failed", subject=subject)
             return Finding(subject, "bad", f"{type(error).__name__}: {error}", "see the log")
-        if state == "good" and member.health.paused is not None:
-            remedy = f"omnigate {member.direction} resume {member.name}"
-            return Finding(subject, "warning", f"{said}; {member.health.paused}", remedy)
         return Finding(subject, state, said)
 
     async def _public_url(self, url: str) -> Finding:
         """Look whether the address that the world is told leads here."""
-        subject = "public_url"
+        subject = PUBLIC_URL
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CHECK_SECONDS)) as http,

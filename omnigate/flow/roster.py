@@ -19,15 +19,16 @@ from omnigate.backend import Backend
 from omnigate.channel import Channel
 from omnigate.config import BackendSection, BrokenSection, ChannelSection, Config
 from omnigate.errors import ConfigError, Refused
-from omnigate.flow.alerts import ChannelAlerts
 from omnigate.flow.breaker import Breaker
+from omnigate.flow.channel_alerts import ChannelAlerts
 from omnigate.flow.destination import Destination
 from omnigate.flow.dispatcher import Dispatcher
-from omnigate.flow.member import Key, Member, Section, called, wanted_members
+from omnigate.flow.member import Absentee, Key, Member, Section, called, wanted_members
 from omnigate.flow.outfit import Outfitter
 from omnigate.flow.router import RoutingTable, routing_table
 from omnigate.flow.supervisor import ChannelRunner, Followers
-from omnigate.store.destinations import Direction, Name, register
+from omnigate.store.backlog import Backlog
+from omnigate.store.destinations import Direction, Health, Name, register
 from omnigate.store.store import Store
 from omnigate.store.threads import ChannelKey
 
@@ -60,6 +61,7 @@ class Roster:
         self._outfitter = outfitter
         self._running: TaskGroup | None = None
         self._alerts = ChannelAlerts(store)
+        self._disabled: frozenset[Key] = frozenset()
 
     @property
     def channels(self) -> dict[str, ChannelRunner]:
@@ -95,6 +97,19 @@ class Roster:
             if known.destination is not None
         ]
 
+    def absent(self, backlog: Backlog) -> list[Absentee]:
+        """Return who of a backlog is owed something, or left dead letters, and is not a member."""
+        known = {member.health.destination_id for member in self.members.values()}
+        return [
+            Absentee(
+                *backlog.names[number],
+                Health(number),
+                "disabled" if backlog.names[number] in self._disabled else "absent",
+            )
+            for number, owed in backlog.destinations.items()
+            if number not in known and (owed.pending or owed.dead)
+        ]
+
     def name_of(self, plugin: object) -> str | None:
         """Return what an instance is called, as ``channel site``; None for a stranger."""
         for key, known in list(self.members.items()):
@@ -123,12 +138,14 @@ class Roster:
         """Run the channels, all but those that the operator has paused; yield the group they run in."""
         async with anyio.create_task_group() as running:
             self._running = running
+            self._alerts.open(self.channels.values())
             for known in self._of("channel"):
                 self.run(known)
             try:
                 yield running
             finally:
                 self._running = None
+                self._alerts.close()
                 running.cancel_scope.cancel()
 
     def run(self, member: Member) -> None:
@@ -154,6 +171,9 @@ class Roster:
             replaced=[called(key) for key in made if key in self.members],
             removed=[called(key) for key in self.members if key not in wanted],
             kept=[called(key) for key in self.members if key in wanted and key not in made],
+        )
+        self._disabled = frozenset(
+            ("channel", name) for name, known in config.channels.items() if not known.config.enabled
         )
         # From here on nothing is owed to who goes, and those who come are owed what they should be.
         self.routing = routing_table(
@@ -250,6 +270,7 @@ class Roster:
         member.section = None  # whatever interrupts this, the next change makes it anew
         if member.runner is not None:
             await member.runner.retire()
+            self._alerts.forget(member.name)
             self._followers.remove(member.name)
         if member.destination is not None:
             async with self._dispatcher.held(member.destination):

@@ -13,14 +13,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import structlog
 
 from omnigate.errors import OmnigateError, Refused, StoreError
 from omnigate.flow.contained import contained
 from omnigate.flow.dispatcher import Dispatcher
-from omnigate.flow.member import Key, Member
+from omnigate.flow.member import BY_OPERATOR, DRAINED, Key, Member
 from omnigate.flow.roster import Roster
 from omnigate.model.event import Event, EventType
 from omnigate.model.samples import sample
@@ -28,12 +28,21 @@ from omnigate.store import destinations
 from omnigate.store.destinations import Direction
 from omnigate.store.store import Store
 
-BY_OPERATOR: Final = "paused by the operator"
-DRAINED: Final = "drained: all that was owed is sent"
 LOOK_SECONDS: Final = 1.0
 TEST_SECONDS: Final = 30.0
 
 log = structlog.get_logger("gateway")
+
+
+Before = Literal["running", "paused", "draining", "stopped", "broken", "disabled"]
+"""``stopped`` is a channel that ended by itself, over its credentials, say."""
+
+
+class Steered(NamedTuple):
+    """A channel or backend as it is now, and how it was before."""
+
+    member: Member
+    before: Before
 
 
 class TestOutcome(NamedTuple):
@@ -54,31 +63,34 @@ class Steering:
         self._locks: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Only of names that somebody had, so they do not grow with what is asked for."""
 
-    async def pause(self, direction: Direction, name: str) -> Member:
+    async def pause(self, direction: Direction, name: str) -> Steered:
         """Stop a channel both ways, or the deliveries to a backend, until `resume`."""
         self._roster.member(direction, name)
         async with self._locks[direction, name]:
+            before = _standing(self._roster.member(direction, name))
             if direction == "channel":
                 await self._close_intake(name)
             await self._pause(self._roster.member(direction, name), BY_OPERATOR)
             if direction == "channel":
                 await self._stop_if_paused(name)
-            return self._roster.member(direction, name)
+            return Steered(self._roster.member(direction, name), before)
 
-    async def drain(self, name: str) -> Member:
+    async def drain(self, name: str) -> Steered:
         """Let nothing more in from a channel; once all that is owed to it is sent, it is paused."""
         self._roster.member("channel", name)
         async with self._locks["channel", name]:
+            before = _standing(self._roster.member("channel", name))
             await self._close_intake(name)
             log.info("channel drains", channel=name)
             await self._stop_if_paused(name)
-            return self._roster.member("channel", name)
+            return Steered(self._roster.member("channel", name), before)
 
-    async def resume(self, direction: Direction, name: str) -> Member:
+    async def resume(self, direction: Direction, name: str) -> Steered:
         """Go on after a pause or a drain; a channel that does not run for whatever reason runs."""
         self._roster.member(direction, name)
         async with self._locks[direction, name]:
             member = self._roster.member(direction, name)
+            before = _standing(member)
             member.health.intake_closed = False
             if member.destination is None:
                 member.health.paused = None
@@ -87,7 +99,11 @@ class Steering:
                 await self._store.writer.do(destinations.note, member.health)
             member = self._roster.member(direction, name)
             self._roster.run(member)
-            return member
+            if before in ("paused", "draining"):
+                log.info(f"{direction} resumed", **{direction: name})
+            elif before == "stopped":
+                log.info("channel started again", channel=name)
+            return Steered(member, before)
 
     async def test(self, name: str) -> TestOutcome:
         """Send a sample event straight to a backend; if it takes it, what held it back is over.
@@ -118,21 +134,30 @@ class Steering:
             reason = f"the plugin raised {type(error).__name__}"
             return TestOutcome(False, reason, time.monotonic() - started)
         spent_seconds = time.monotonic() - started
-        if member.destination is None or member.health.paused == BY_OPERATOR:
+        if member.destination is None:
             return TestOutcome(True, "", spent_seconds)
+        if member.health.paused == BY_OPERATOR:
+            stays = f"it stays {BY_OPERATOR}; to go on: omnigate backend resume {name}"
+            return TestOutcome(True, stays, spent_seconds)
         resumed = await self._dispatcher.proven(member.destination)
+        if resumed:
+            log.info("backend passed a test and goes on", backend=name)
         return TestOutcome(True, "what waits for it goes out now" if resumed else "", spent_seconds)
 
     async def watch_drains(self) -> None:
         """Pause each draining channel once it owes nothing; until cancelled."""
+        troubles: dict[str, str] = {}
         while True:
+            known, troubles = troubles, {}
             for name, runner in self._roster.channels.items():
                 if runner.health.intake_closed and (runner.is_running or not runner.is_paused):
                     try:
                         await self._end_drain(name)
                     except (StoreError, Refused) as error:
                         # A full disk, or a reload took it away: neither ends the watch over the others.
-                        log.warning("drain is looked at again", channel=name, error=str(error))
+                        troubles[name] = str(error)
+                        if known.get(name) != troubles[name]:
+                            log.warning("drain waits", channel=name, error=troubles[name])
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _end_drain(self, name: str) -> None:
@@ -159,6 +184,21 @@ class Steering:
     async def _pause(self, member: Member, reason: str) -> None:
         if member.destination is not None:
             await self._dispatcher.pause(member.destination, reason)
-            return
-        member.health.paused = reason
-        await self._store.writer.do(destinations.note, member.health)
+        else:
+            member.health.paused = reason
+            await self._store.writer.do(destinations.note, member.health)
+        did = "drained" if reason == DRAINED else "paused"
+        log.info(f"{member.direction} {did}", **{member.direction: member.name})
+
+
+def _standing(member: Member) -> Before:
+    """Return how a member is, as far as pausing and resuming go."""
+    if member.health.paused is not None:
+        return "paused"
+    if member.health.intake_closed:
+        return "draining"
+    if member.outfit is None:
+        return "broken" if member.enabled else "disabled"
+    if member.runner is not None and not member.runner.is_running:
+        return "stopped"
+    return "running"

@@ -27,8 +27,9 @@ from omnigate.channel import Channel, WebhookChannel
 from omnigate.flow.contained import contained
 from omnigate.server.bodies import Handler, bounded
 from omnigate.server.hook import hook
-from omnigate.server.problems import Denied, unavailable
+from omnigate.server.problems import unavailable
 from omnigate.server.services import RunningChannel, Services
+from omnigate.server.unknown import nobody
 
 PREFIX: Final = "/channels"
 
@@ -189,5 +190,5 @@ def channel_called(services: Services, name: str) -> RunningChannel:
     """Return a channel by name; raises 404 when there is none."""
     runner = services.channel(name)
     if runner is None:
-        raise Denied(404, f"No channel is called {name!r}; see omnigate channel list.")
+        raise nobody("channel", name, services.channels())
     return runner

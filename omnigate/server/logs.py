@@ -12,8 +12,8 @@ from pydantic_core import from_json
 from omnigate.logs import Line, recent
 from omnigate.model.text import Model
 from omnigate.server.operations import Call, Operation
-from omnigate.server.problems import Denied
 from omnigate.server.sse import Reader
+from omnigate.server.unknown import nobody
 from omnigate.store.record import time_text
 
 MOST_LINES: Final = 1000
@@ -74,7 +74,7 @@ def _last(call: Call, limit: int) -> list[Line]:
     name = call.request.match_info["name"]
     lines = recent.of(name)
     if not lines and name not in call.services.channels():
-        raise Denied(404, f"There is no channel {name}; see omnigate channel list.")
+        raise nobody("channel", name, call.services.channels())
     return lines[-limit:] if limit else []
 
 

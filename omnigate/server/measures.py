@@ -137,7 +137,8 @@ METRICS: Final = (
         "omnigate_destination_state",
         "gauge",
         (*_DESTINATION, "state"),
-        "1 for the state it is in: ok, failing, open (its breaker), paused.",
+        "1 for the state it is in: ok, failing, open (its breaker), paused, broken (its plugin), disabled,"
+        " absent (owed something, and not in the configuration).",
         states,
     ),
     Metric(

@@ -8,13 +8,14 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from omnigate.flow.figures import ChannelFigures, DestinationFigures
+from omnigate.flow.member import State
 from omnigate.flow.pulse import Counted
 from omnigate.server.channels import PREFIX, channel_called
 from omnigate.server.operations import Call, Operation
-from omnigate.server.problems import Denied
 from omnigate.server.services import Destination, RunningChannel, Services
+from omnigate.server.unknown import nobody
 from omnigate.store.backlog import Owed
-from omnigate.store.destinations import Direction, HealthState
+from omnigate.store.destinations import Direction, Health
 from omnigate.store.record import time_text
 
 
@@ -40,7 +41,8 @@ class DestinationShown(BaseModel):
     name: str
     direction: Direction
     kind: str
-    state: HealthState
+    state: State
+    """`absent`: the configuration does not name it, but something is owed to it."""
     message: str
     enabled: bool
     pending: int
@@ -59,8 +61,9 @@ class DestinationShown(BaseModel):
     next_attempt_at: str | None
     """Nothing is tried before; null: at any time, or not before somebody acts."""
     last_error: str | None
+    """Null once something was delivered since."""
     last_error_at: str | None
-    """Null when it was before the daemon started."""
+    """Null also when it was before the daemon started."""
     last_success_at: str | None
     delivered_per_second: float
     failures_per_second: float
@@ -98,7 +101,7 @@ async def destinations_shown(services: Services) -> list[DestinationShown]:
             ),
             services.store.now(),
         )
-        for known in services.destinations()
+        for known in (*services.destinations(), *services.absent(backlog))
     ]
 
 
@@ -121,10 +124,11 @@ async def list_backends(call: Call) -> web.StreamResponse:
 async def show_backend(call: Call) -> web.StreamResponse:
     """Answer with one backend."""
     name = call.request.match_info["name"]
-    for known in await _backends(call.services):
+    backends = await _backends(call.services)
+    for known in backends:
         if known.name == name:
             return call.answer(known)
-    raise Denied(404, f"No backend is called {name!r}; see omnigate backend list.")
+    raise nobody("backend", name, [known.name for known in backends if known.state != "absent"])
 
 
 class _Known(NamedTuple):
@@ -160,13 +164,14 @@ def _channel(services: Services, runner: RunningChannel) -> ChannelShown:
 def _destination(known: _Known, now: int) -> DestinationShown:
     destination, owed, figures = known.destination, known.owed, known.figures
     health = destination.health
+    error, error_at = _last_error(health, figures)
     is_held = health.paused is None and health.retry_at is not None and health.retry_at > now
     return DestinationShown(
         name=destination.name,
         direction=destination.direction,
         kind=destination.kind,
-        state=health.state,
-        message=health.paused or "",
+        state=destination.state,
+        message=destination.failure or health.paused or "",
         enabled=destination.enabled,
         pending=owed.pending,
         due=owed.due,
@@ -177,12 +182,20 @@ def _destination(known: _Known, now: int) -> DestinationShown:
         failures=health.failures,
         failing_since=_moment(health.first_failure_at),
         next_attempt_at=_moment(health.retry_at) if is_held else None,
-        last_error=figures.last_error or health.last_error,
-        last_error_at=_moment(figures.last_error_at),
+        last_error=error,
+        last_error_at=_moment(error_at),
         last_success_at=_moment(health.last_success_at),
         delivered_per_second=round(known.rates.delivered, 2),
         failures_per_second=round(known.rates.failed, 2),
     )
+
+
+def _last_error(health: Health, figures: DestinationFigures) -> tuple[str | None, int | None]:
+    """Return what went wrong last and when, as long as nothing was delivered since."""
+    failed_at, success_at = figures.last_error_at, health.last_success_at
+    if failed_at is not None and (success_at is None or failed_at >= success_at):
+        return figures.last_error, failed_at
+    return (health.last_error if health.failures else None), None
 
 
 def _moment(at: int | None) -> str | None:

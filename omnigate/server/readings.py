@@ -10,6 +10,7 @@ from typing import Final, get_args
 from omnigate.channel import HealthState as ChannelState
 from omnigate.figures import Histogram
 from omnigate.flow.figures import OUTBOUND_STATES, ChannelFigures, DestinationFigures
+from omnigate.flow.member import State
 from omnigate.server.services import Destination, Services
 from omnigate.store.backlog import Backlog, Owed
 from omnigate.store.destinations import BreakerState, Health, HealthState
@@ -17,6 +18,12 @@ from omnigate.store.destinations import BreakerState, Health, HealthState
 Value = float | Histogram
 Sample = tuple[tuple[str, ...], Value]
 """The values of the labels, and what was measured."""
+DESTINATION_STATES: Final[tuple[State, ...]] = (
+    *get_args(HealthState),
+    "broken",
+    "disabled",
+    "absent",
+)
 CHANNEL_STATES: Final = (*get_args(ChannelState), "paused", "draining")
 
 
@@ -48,7 +55,8 @@ def by_channel(read: Callable[[ChannelFigures], Value]) -> Callable[[Moment], It
 
 
 def _known(moment: Moment) -> Iterator[tuple[tuple[str, str], Destination]]:
-    for known in moment.services.destinations():
+    services = moment.services
+    for known in (*services.destinations(), *services.absent(moment.backlog)):
         yield (known.direction, known.name), known
 
 
@@ -129,8 +137,8 @@ def lanes(moment: Moment) -> Iterator[Sample]:
 def states(moment: Moment) -> Iterator[Sample]:
     """Return 1 for the state of each destination, 0 for the others."""
     for key, known in _known(moment):
-        for state in get_args(HealthState):
-            yield (*key, state), known.health.state == state
+        for state in DESTINATION_STATES:
+            yield (*key, state), known.state == state
 
 
 def breakers(moment: Moment) -> Iterator[Sample]:

@@ -9,18 +9,20 @@ from typing import Protocol
 from omnigate.channel import Channel, ChannelConfig, Recorded
 from omnigate.config.settings import Settings
 from omnigate.flow.census import Census
-from omnigate.flow.doctor import Finding
 from omnigate.flow.figures import Figures
 from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.media import Media
+from omnigate.flow.member import State
 from omnigate.flow.pulse import Rates
 from omnigate.flow.reloading import Reloaded
-from omnigate.flow.steering import TestOutcome
+from omnigate.flow.steering import Before, TestOutcome
 from omnigate.flow.stream import Stream
+from omnigate.flow.troubles import Finding
 from omnigate.model.event import EventType
 from omnigate.model.inbound import Inbound
 from omnigate.model.outbound import OutboundMessage
 from omnigate.server.bodies import Room
+from omnigate.store.backlog import Backlog
 from omnigate.store.destinations import Direction, Health
 from omnigate.store.outbound import Accepted, IdempotencyKey
 from omnigate.store.quarantined import Puzzle
@@ -113,20 +115,31 @@ class Destination(Protocol):
         """Whether it is served."""
 
     @property
+    def state(self) -> State:
+        """How deliveries to it stand, in one word."""
+
+    @property
+    def failure(self) -> str | None:
+        """Why there is no instance, if there should be one."""
+
+    @property
     def health(self) -> Health:
         """Its breaker and what happened last."""
 
 
 class Wheel(Protocol):
-    """What operators steer channels and backends with; raises `Refused` for unknown names."""
+    """What operators steer channels and backends with; raises `Refused` for unknown names.
 
-    async def pause(self, direction: Direction, name: str) -> Destination:
+    Each returns the channel or backend as it is now, and how it was before.
+    """
+
+    async def pause(self, direction: Direction, name: str) -> tuple[Destination, Before]:
         """Stop a channel both ways, or the deliveries to a backend."""
 
-    async def drain(self, name: str) -> Destination:
+    async def drain(self, name: str) -> tuple[Destination, Before]:
         """Let nothing more in from a channel, and pause it once it owes nothing."""
 
-    async def resume(self, direction: Direction, name: str) -> Destination:
+    async def resume(self, direction: Direction, name: str) -> tuple[Destination, Before]:
         """Go on after a pause or a drain."""
 
     async def test(self, name: str) -> TestOutcome:
@@ -166,6 +179,10 @@ class Services:
     channel: Callable[[str], RunningChannel | None]
     """One of them by name: asked for every request, so it must not cost more the more there are."""
     destinations: Callable[[], Collection[Destination]]
+    absent: Callable[[Backlog], Collection[Destination]]
+    """Who is owed something, or left dead letters, and is not among them."""
+    troubles: Callable[[Backlog], Sequence[Finding]]
+    """What is known to be wrong with channels and backends."""
     figures: Figures
     """What is counted on the way of a message."""
     census: Census

@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 from pydantic import BaseModel
 
+from omnigate.server.doctor import FindingShown
 from omnigate.server.members import (
     ChannelShown,
     DestinationShown,
@@ -63,6 +64,9 @@ class Status(BaseModel):
     rates: RatesShown
     channels: list[ChannelShown]
     destinations: list[DestinationShown]
+    """Also who is owed something though the configuration does not name it."""
+    troubles: list[FindingShown]
+    """What is wrong with channels and backends, and what to do about it."""
     totals: Totals
 
 
@@ -89,6 +93,7 @@ async def status(call: Call) -> web.StreamResponse:
             ),
             channels=channels_shown(services),
             destinations=await destinations_shown(services),
+            troubles=[FindingShown.model_validate(known) for known in services.troubles(backlog)],
             totals=Totals(
                 events=backlog.events,
                 pending=sum(known.pending for known in owed),

@@ -9,10 +9,13 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
 from omnigate.errors import ConfigError, Refused
+from omnigate.flow.member import State
+from omnigate.flow.steering import Before
 from omnigate.server.operations import Call, Operation
 from omnigate.server.problems import Denied, Mistake
 from omnigate.server.services import Destination
-from omnigate.store.destinations import Direction, HealthState
+from omnigate.server.unknown import nobody
+from omnigate.store.destinations import Direction
 
 ResultT = TypeVar("ResultT")
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
@@ -23,11 +26,13 @@ class Steered(BaseModel):
 
     direction: Direction
     name: str
-    state: HealthState
+    state: State
     paused: str | None
     """Why nothing is delivered to it; null: it is."""
     intake_closed: bool
     """Nothing is let in from it: it is paused, or being drained."""
+    before: Before
+    """How it was until then; `stopped` is a channel that had ended by itself."""
 
 
 class Tested(BaseModel):
@@ -109,17 +114,18 @@ def _name(call: Call) -> str:
 
 
 async def _steer(
-    call: Call, direction: Direction, steered: Awaitable[Destination]
+    call: Call, direction: Direction, steered: Awaitable[tuple[Destination, Before]]
 ) -> web.StreamResponse:
-    done = await _known(call, direction, steered)
+    done, before = await _known(call, direction, steered)
     health = done.health
     return call.answer(
         Steered(
             direction=direction,
             name=done.name,
-            state=health.state,
+            state=done.state,
             paused=health.paused,
             intake_closed=health.intake_closed,
+            before=before,
         )
     )
 
@@ -131,8 +137,9 @@ async def _known(call: Call, direction: Direction, work: Awaitable[ResultT]) -> 
     except Refused as error:
         if error.code != "not_found":
             raise
-        what = f"No {direction} is called {_name(call)!r}; see omnigate {direction} list."
-        raise Denied(404, what) from None
+        known = call.services.destinations()
+        names = [one.name for one in known if one.direction == direction]
+        raise nobody(direction, _name(call), names) from None
 
 
 def _operation(path: str, summary: str, run: Handler, answers: type[BaseModel]) -> Operation:

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, literal_column, select
 
+from omnigate.store.destinations import Name
 from omnigate.store.history import log_end
 from omnigate.store.schema import (
     DUE_FRESH,
@@ -54,6 +55,8 @@ class Backlog:
     """By channel."""
     events: int = 0
     """How many events were ever recorded."""
+    names: dict[int, Name] = field(default_factory=dict)
+    """Who the destinations are, also those that the configuration does not name any more."""
 
     def of(self, destination_id: int) -> Owed:
         """Return what waits for a destination."""
@@ -63,8 +66,10 @@ class Backlog:
 def count_backlog(connection: Connection) -> Backlog:
     """Count; takes about half a microsecond for each pending item and for each lane that waits."""
     found: dict[int, Owed] = {}
-    for destination_id, due, retrying in connection.execute(_LANES):
+    names: dict[int, Name] = {}
+    for destination_id, direction, name, due, retrying in connection.execute(_LANES):
         found[destination_id] = Owed(due=due, retrying=retrying)
+        names[destination_id] = Name(direction, name)
     for destination_id, leased in Counter(connection.scalars(_LEASED)).items():
         found.setdefault(destination_id, Owed()).leased = leased
     oldest: dict[int, Owed] = {}
@@ -76,12 +81,14 @@ def count_backlog(connection: Connection) -> Backlog:
     for destination_id, died in connection.execute(_DEAD):
         found.setdefault(destination_id, Owed()).dead = died
     quarantined = {row.channel: row.kept for row in connection.execute(_QUARANTINED)}
-    return Backlog(found, quarantined, log_end(connection))
+    return Backlog(found, quarantined, log_end(connection), names)
 
 
 _MINE: Final = lane.c.destination_id == destination.c.id
 _LANES: Final = select(
     destination.c.id,
+    destination.c.direction,
+    destination.c.name,
     select(func.count()).where(_MINE, *DUE_FRESH, lane.c.priority >= _LEAST).scalar_subquery(),
     select(func.count()).where(_MINE, *DUE_RETRYING, lane.c.run_at >= 0).scalar_subquery(),
 )

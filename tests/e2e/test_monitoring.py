@@ -79,7 +79,7 @@ def test_a_query_that_asks_for_what_does_not_exist_is_found(exported: Exported) 
     for query in (
         'omnigate_pending_items{backend="crm"}',
         "sum by (backend) (omnigate_pending_items)",
-        'omnigate_destination_state{state="broken"}',
+        'omnigate_destination_state{state="cracked"}',
         'rate(omnigate_intake_total{outcome=~"stored|lost"}[5m])',
         "rate(omnigate_attempt_seconds[5m])",
         "omnigate_ready and on (backend) omnigate_pending_items",

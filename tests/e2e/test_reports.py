@@ -14,9 +14,10 @@ EVERYTHING = "import omnigate.model.event as event; event.OPERATIONAL = frozense
 AWAY = """
 import asyncio, pathlib
 import omnigate, omnigate_http
-from omnigate.flow import supervisor
+from omnigate.flow import channel_alerts, supervisor
 supervisor.FIRST_PAUSE_SECONDS = supervisor.LONGEST_PAUSE_SECONDS = 0.05
 supervisor.PROVEN_SECONDS = 1.0
+channel_alerts.HOLD_SECONDS = 0.2
 async def run(self):
     if not pathlib.Path({flag!r}).exists():
         raise omnigate.NotReady("the platform is away")

@@ -126,9 +126,11 @@ def test_says_what_is_wrong_since_when_and_when_it_is_tried_again(
     shown = run(daemon, "status").stdout
     (crm,) = (line for line in shown.splitlines() if re.match(r"crm +events", line))
     assert re.search(r"crm +events +open +16 .* in \d+ s", crm), shown
-    (trouble,) = (line for line in shown.splitlines() if re.match(r"crm +\d", line))
-    assert re.match(r"crm  \d+ s ago: .*500", trouble)
+    _, _, troubled = shown.partition("In trouble\n")
+    trouble, remedy = troubled.splitlines()
+    assert re.match(r"backend crm: failed \d+ times in a row: .*500.*; 16 events wait$", trouble)
     assert len(trouble) < 400
+    assert remedy.endswith("to try now: omnigate backend test crm")
     known = json.loads(run(daemon, "status", "--json").stdout)
     (crm_known,) = (one for one in known["destinations"] if one["name"] == "crm")
     assert crm_known["pending"] == 16

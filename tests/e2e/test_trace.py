@@ -171,4 +171,7 @@ def test_the_log_of_a_channel_is_told_and_followed(
 
 
 def test_the_log_of_an_unknown_channel_is_refused_in_words(daemon: Any) -> None:
-    assert "There is no channel nobody" in run(daemon, "channel", "log", "nobody", code=1).stderr
+    said = run(daemon, "channel", "log", "nobody", code=1).stderr
+    assert (
+        said == "No channel is called 'nobody': there are app, site; see omnigate channel list.\n"
+    )

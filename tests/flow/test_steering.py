@@ -15,7 +15,7 @@ import pytest
 import omnigate
 from omnigate.config import ChannelSection, Config, Settings
 from omnigate.flow import steering
-from omnigate.flow.steering import BY_OPERATOR, DRAINED
+from omnigate.flow.member import BY_OPERATOR, DRAINED
 from omnigate.gateway import Gateway
 from omnigate.store import destinations
 from omnigate.store.store import Store, open_store

@@ -19,7 +19,6 @@ from sqlalchemy import func, select
 import omnigate
 from omnigate.config.settings import Server, Settings
 from omnigate.flow.census import Census
-from omnigate.flow.doctor import Finding
 from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
@@ -31,6 +30,7 @@ from omnigate.flow.router import RoutingTable
 from omnigate.flow.steering import TestOutcome
 from omnigate.flow.stream import Stream
 from omnigate.flow.supervisor import ChannelRunner
+from omnigate.flow.troubles import Finding
 from omnigate.server.app import admin_app, public_app
 from omnigate.server.listener import listening, listening_unix
 from omnigate.server.services import Services
@@ -64,6 +64,11 @@ class Target:
     kind: str
     health: Health
     enabled: bool = True
+    failure: str | None = None
+
+    @property
+    def state(self) -> Any:
+        return self.health.state
 
 
 @dataclass
@@ -78,20 +83,20 @@ class Wheel:
                 return known
         raise omnigate.Refused("not_found", f"there is no {direction} {name!r}")
 
-    async def pause(self, direction: Any, name: str) -> Target:
+    async def pause(self, direction: Any, name: str) -> tuple[Target, Any]:
         known = self._find(direction, name)
         known.health.paused = "paused by the operator"
-        return known
+        return known, "running"
 
-    async def drain(self, name: str) -> Target:
+    async def drain(self, name: str) -> tuple[Target, Any]:
         known = self._find("channel", name)
         known.health.intake_closed = True
-        return known
+        return known, "running"
 
-    async def resume(self, direction: Any, name: str) -> Target:
+    async def resume(self, direction: Any, name: str) -> tuple[Target, Any]:
         known = self._find(direction, name)
         known.health.paused, known.health.intake_closed = None, False
-        return known
+        return known, "paused"
 
     async def test(self, name: str) -> TestOutcome:
         self._find("backend", name)
@@ -218,6 +223,8 @@ async def open_world(
             channels=lambda: runners,
             channel=lambda name: runners.get(name),
             destinations=lambda: targets,
+            absent=lambda backlog: [],
+            troubles=lambda backlog: [],
             figures=inbox.figures,
             census=Census(store),
             rates=Pulse(inbox.figures).rates,
