@@ -103,8 +103,10 @@ class Dispatcher:
                 )
             yield
         finally:
-            destination.held = None
-            self._feed(destination)
+            # One that was removed stays held: an attempt left behind must be its plugin's last.
+            if self._is_known(destination):
+                destination.held = None
+                self._feed(destination)
 
     def remove(self, destination: Destination) -> None:
         """Work on a destination no more; what is owed to it stays. Hold it first."""
@@ -174,6 +176,8 @@ class Dispatcher:
 
     def _feed(self, destination: Destination) -> None:
         """Have the destination asked about in the next turn, or as soon as that is of use."""
+        if not self._is_known(destination):
+            return
         destination.hungry = True
         if destination.claiming or self._stopping:
             return
@@ -181,6 +185,9 @@ class Dispatcher:
             self._writer.nudge()
         else:
             self._wake_when_allowed(destination)
+
+    def _is_known(self, destination: Destination) -> bool:
+        return self.destinations.get(destination.health.destination_id) is destination
 
     def _claims(self) -> list[LastWord]:
         """Return a claim for every hungry destination that has room; asked by the writer."""

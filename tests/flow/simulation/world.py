@@ -308,10 +308,11 @@ def simulate(
         return virtual_time.run(whole())
     except BaseExceptionGroup as group:
         # The store runs in a task group: what failed in a scenario comes wrapped.
-        raise _first_of(group) from group
+        raise first_of(group) from group
 
 
-def _first_of(error: BaseException) -> BaseException:
+def first_of(error: BaseException) -> BaseException:
+    """Return what failed first, out of the groups that it comes wrapped in."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
