@@ -33,8 +33,8 @@ from omnigate.channel import Channel
 from omnigate.config import Config
 from omnigate.errors import ConfigError, OmnigateError, Refused
 from omnigate.flow.census import Census
-from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.clockwatch import ClockWatch
+from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.doctor import Doctor
 from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.figures import Figures
@@ -70,7 +70,9 @@ log = structlog.get_logger("gateway")
 class Gateway:
     """All parts of the daemon around one open store, built but not running."""
 
-    def __init__(self, config: Config, store: Store, stop: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, store: Store, stop: Callable[[], None], *, offline: bool = False
+    ) -> None:
         settings = config.settings
         self.config = config
         self.store = store
@@ -132,13 +134,13 @@ class Gateway:
             lambda: self.config.settings.retention,
             self.roster.worked_on,
             self.media.discard,
+            self.clock.doubted_until,
         )
         self.services = Services(
             settings=settings,
             store=store,
             media=self.media,
             stream=self.stream,
-            self.clock.doubted_until,
             inbox=self.inbox,
             outbound=self.outbound,
             channels=lambda: self.roster.channels,
@@ -158,6 +160,7 @@ class Gateway:
             stop=stop,
             started_at=int(time.time() * 1000),
             version=version("omnigate"),
+            offline=offline,
         )
         store.writer.on_commit.append(lambda done: self.followers.tell(done.recorded))
         store.writer.on_commit.append(lambda done: self.figures.recorded(done.recorded))
@@ -282,6 +285,8 @@ async def serve(config: Config, signals: Signals) -> None:
     ) as store:
         gateway = Gateway(config, store, signals.stop.set)
         await gateway.start()
+        # Before anything is stored: the newest rows tell whether the clock was set meanwhile.
+        await gateway.clock.look(gateway.dispatcher.destinations.values())
         async with anyio.create_task_group() as forwarding:
             forwarding.start_soon(gateway.dispatcher.run)
             forwarding.start_soon(gateway.media.run)
@@ -317,8 +322,6 @@ async def _receive(gateway: Gateway, signals: Signals) -> None:
         await signals.stop.wait()
         gateway.ready = False
         systemd.notify("STOPPING=1")
-        # Before anything is stored: the newest rows tell whether the clock was set meanwhile.
-        await gateway.clock.look(gateway.dispatcher.destinations.values())
         log.info("stopping")
         # Channels end before the listeners: those wait for connections, which the channels send off.
         gateway.stream.close()
@@ -360,7 +363,7 @@ async def offline(config: Config, *, makes_plugins: bool = False) -> AsyncIterat
         store = await stack.enter_async_context(
             open_store(url, delivery_expiry_seconds=settings.retry.expiry_seconds)
         )
-        gateway = Gateway(config, store, lambda: None)
+        gateway = Gateway(config, store, lambda: None, offline=True)
         # Nothing is under way while no daemon runs, whatever one that was killed has left.
         await store.writer.do(void_leases, None)
         if makes_plugins:

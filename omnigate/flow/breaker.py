@@ -137,7 +137,6 @@ class Breaker:
             return False
         longer = min(health.opened_for_ms * 2, int(OPEN_LIMIT_SECONDS * 1000))
         health.opened_for_ms = max(longer, int(OPEN_SECONDS * 1000))
-        self.failed_at = now
         health.retry_at = max(health.retry_at or 0, now + health.opened_for_ms)
         health.breaker = "open"
         return True
@@ -169,8 +168,6 @@ class Breaker:
             self._window.popleft()
 
     def _is_too_much(self) -> bool:
-        if self.failed_at is not None:
-            self.failed_at = min(self.failed_at, now)
         if self.health.failures >= FAILURES_TO_OPEN:
             return True
         attempts = len(self._window)

@@ -203,5 +203,7 @@ class Services:
     started_at: int
     """When the daemon started, in milliseconds since 1970."""
     version: str
+    offline: bool = False
+    """No daemon runs: a command works on the store itself, and nothing is delivered."""
     room: Room = field(default_factory=Room)
     """Where the bodies of requests are read."""
