@@ -10,7 +10,7 @@ from omnigate.cli import adding, overview, terminal
 from omnigate.cli.client import segment
 from omnigate.cli.configured import listing
 from omnigate.cli.failure import NotRunning
-from omnigate.cli.options import AsJson, ConfigPath, Given
+from omnigate.cli.options import AsJson, ConfigPath, Given, Tests
 from omnigate.cli.reach import running
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the configuration.")]
@@ -98,9 +98,10 @@ def resume(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) 
 def add(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind, see: omnigate plugin list")],
     name: Annotated[
-        str | None, typer.Option("--name", help="Its name here; the kind if not given.")
+        str | None, typer.Option("--name", metavar="NAME", help="Its name here; else the kind.")
     ] = None,
     given: Given = None,
+    test: Tests = True,
     config_path: ConfigPath = None,
 ) -> None:
     """Ask for what a backend needs, test it, write it down.
@@ -108,7 +109,7 @@ def add(
     Writes a file of its own into omnigate.d and has a running daemon take it over. Events go to it once a
     route names it.
     """
-    adding.add("backend", kind, name or kind, given or [], config_path)
+    adding.add("backend", kind, name or kind, given or [], config_path, tests=test)
 
 
 def remove(name: Name, config_path: ConfigPath = None) -> None:

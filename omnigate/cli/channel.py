@@ -11,7 +11,7 @@ from omnigate.cli import adding, overview, terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.configured import listing
 from omnigate.cli.failure import NotRunning
-from omnigate.cli.options import AsJson, ConfigPath, Given
+from omnigate.cli.options import AsJson, ConfigPath, Given, Tests
 from omnigate.cli.progress import progress
 from omnigate.cli.reach import running
 
@@ -138,16 +138,17 @@ def _wait_until_drained(client: Client, name: str) -> bool:
 def add(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind, see: omnigate plugin list")],
     name: Annotated[
-        str | None, typer.Option("--name", help="Its name here; the kind if not given.")
+        str | None, typer.Option("--name", metavar="NAME", help="Its name here; else the kind.")
     ] = None,
     given: Given = None,
+    test: Tests = True,
     config_path: ConfigPath = None,
 ) -> None:
     """Ask for what a channel needs, test it, write it down.
 
     Writes a file of its own into omnigate.d and has a running daemon take it over.
     """
-    adding.add("channel", kind, name or kind, given or [], config_path)
+    adding.add("channel", kind, name or kind, given or [], config_path, tests=test)
 
 
 def remove(name: Name, config_path: ConfigPath = None) -> None:
