@@ -14,7 +14,7 @@ from omnigate.model.text import Model, ShortText
 from omnigate.server.auth import Caller
 from omnigate.server.envelopes import page_of
 from omnigate.server.operations import Call, Operation, json_answer
-from omnigate.server.pages import PageQuery, seal, unseal
+from omnigate.server.pages import MAX_PAGE_BYTES, PageQuery, seal, unseal
 from omnigate.server.problems import Denied
 from omnigate.server.shapes import ContactPage, EventPage
 from omnigate.store import contacts
@@ -62,10 +62,14 @@ async def timeline(call: Call) -> web.StreamResponse:
     contact = await _found(call, call.id)
     place = unseal(query.cursor, int)
     before = place[0] if place else None
-    found = await call.services.store.read(
-        read_timeline, contact.id, before=before, limit=query.limit
+    found, goes_on = await call.services.store.read(
+        read_timeline,
+        contact.id,
+        before=before,
+        limit=query.limit,
+        max_bytes=MAX_PAGE_BYTES,
     )
-    more = seal(found[-1].position) if len(found) == query.limit else None
+    more = seal(found[-1].position) if goes_on else None
     shown = [event for event in found if call.caller.sees(event.channel)]
     return json_answer(page_of(call.services.media, shown, more))
 

@@ -21,7 +21,7 @@ from omnigate.model.text import Model
 from omnigate.server.auth import OPERATOR, Caller
 from omnigate.server.envelopes import page_of, text_of, wanted_types
 from omnigate.server.operations import Call, Operation, json_answer
-from omnigate.server.pages import MAX_LIMIT, seal, unseal
+from omnigate.server.pages import MAX_LIMIT, MAX_PAGE_BYTES, seal, unseal
 from omnigate.server.problems import Denied
 from omnigate.server.shapes import EventPage
 from omnigate.server.sse import Reader
@@ -43,6 +43,8 @@ class Position(NamedTuple):
     events: Sequence[RecordedEvent]
     end: int
     """Up to where the log was looked at."""
+    more: bool
+    """Perhaps there is more before that end of the log that was seen."""
 
 
 class EventQuery(Model):
@@ -136,7 +138,7 @@ async def _send_new(
             data = text_of(call.services.media, event)
             await reader.write(f"id: {seal(event.position)}\nevent: {event.type}\ndata: {data}\n\n")
         position = found.end
-        if len(found.events) < _BATCH:
+        if not found.more:
             return position
 
 
@@ -174,10 +176,15 @@ def _read(
 ) -> Position:
     # Looked at first: what comes meanwhile is beyond it.
     end = max(position, history.log_end(connection))
-    found = history.read_log(
-        connection, after=position, limit=limit, types=types, channels=caller.channels
+    found, more = history.read_log(
+        connection,
+        after=position,
+        limit=limit,
+        max_bytes=MAX_PAGE_BYTES,
+        types=types,
+        channels=caller.channels,
     )
-    return Position(found, found[-1].position if len(found) == limit else end)
+    return Position(found, found[-1].position if more else end, more)
 
 
 @contextmanager

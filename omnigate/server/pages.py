@@ -13,6 +13,8 @@ from omnigate.model.text import Model
 from omnigate.server.problems import Denied
 
 MAX_LIMIT: Final = 200
+MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
+"""A page of events ends before it would become longer; one event may be longer by itself."""
 _LARGEST: Final = 2**63 - 1
 
 Cursor = Annotated[

@@ -15,6 +15,14 @@ from omnigate.store.schema import conversation, event, event_body, message
 from omnigate.store.transaction import RecordedEvent
 
 
+class Portion(NamedTuple):
+    """Some events that follow each other."""
+
+    events: list[RecordedEvent]
+    more: bool
+    """Perhaps there are more: as many came as were wanted, or as fit."""
+
+
 class ConversationRow(NamedTuple):
     """A conversation as it is stored."""
 
@@ -105,17 +113,21 @@ def read_log(
     *,
     after: int,
     limit: int,
+    max_bytes: int,
     types: Collection[str] | None = None,
     channels: Collection[str] | None = None,
-) -> list[RecordedEvent]:
-    """Return events of all conversations after a position of the log, in order."""
+) -> Portion:
+    """Return events of all conversations after a position of the log, in order.
+
+    Ends before what would make it more than ``max_bytes``, but not before the first.
+    """
     query = _EVENTS.where(event.c.position > after)
     if types is not None:
         query = query.where(event.c.type.in_(list(types)))
     if channels is not None:
         query = query.where(event.c.channel.in_(list(channels)))
-    rows = connection.execute(query.order_by(event.c.position).limit(limit)).all()
-    return [_recorded(row) for row in rows]
+    query = query.order_by(event.c.position).limit(limit)
+    return _portion(connection, query, limit, max_bytes)
 
 
 def log_end(connection: Connection) -> int:
@@ -174,20 +186,24 @@ def conversation_of_event(connection: Connection, event_id: str) -> str | None:
 
 
 def read_timeline(
-    connection: Connection, contact_id: str, *, before: int | None, limit: int
-) -> list[RecordedEvent]:
-    """Return the latest events of all conversations of a contact, newest first."""
+    connection: Connection, contact_id: str, *, before: int | None, limit: int, max_bytes: int
+) -> Portion:
+    """Return the latest events of all conversations of a contact, newest first.
+
+    Ends before what would make it more than ``max_bytes``, but not before the first.
+    """
     owned = connection.scalars(
         select(conversation.c.id).where(conversation.c.contact_id == contact_id)
     ).all()
-    found: list[RecordedEvent] = []
+    latest: list[int] = []
     for conversation_id in owned:
-        query = _EVENTS.where(event.c.conversation_id == conversation_id)
+        query = _KEPT.where(event.c.conversation_id == conversation_id)
         if before is not None:
             query = query.where(event.c.position < before)
-        rows = connection.execute(query.order_by(event.c.sequence.desc()).limit(limit)).all()
-        found += [_recorded(row) for row in rows]
-    return sorted(found, key=lambda row: row.position, reverse=True)[:limit]
+        latest += connection.scalars(query.order_by(event.c.sequence.desc()).limit(limit))
+    newest = sorted(latest, reverse=True)[:limit]
+    wanted = _EVENTS.where(event.c.position.in_(newest)).order_by(event.c.position.desc())
+    return _portion(connection, wanted, limit, max_bytes)
 
 
 def external_id_of(connection: Connection, message_id: str) -> tuple[str, str] | None:
@@ -214,6 +230,20 @@ def _conversation(row: Any) -> ConversationRow:
         created_at=time_text(row.created_at),
         updated_at=time_text(row.updated_at),
     )
+
+
+def _portion(connection: Connection, query: Select[Any], limit: int, max_bytes: int) -> Portion:
+    """Return the rows of a query as events, as many as fit; the others are not even read."""
+    found: list[RecordedEvent] = []
+    left_bytes = max_bytes
+    with connection.execute(query) as rows:
+        for row in rows:
+            size = len(row.body) if row.body.isascii() else len(row.body.encode())
+            if found and size > left_bytes:
+                return Portion(found, True)
+            left_bytes -= size
+            found.append(_recorded(row))
+    return Portion(found, len(found) == limit)
 
 
 def _recorded(row: Any) -> RecordedEvent:
@@ -255,3 +285,5 @@ _EVENTS: Final[Select[Any]] = select(
         conversation, conversation.c.id == event.c.conversation_id
     )
 )
+_KEPT: Final = select(event.c.position).join(event_body, event_body.c.position == event.c.position)
+"""Of the events whose text is still there."""

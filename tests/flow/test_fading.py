@@ -83,7 +83,7 @@ class Shop:
         return await fade_old(self.store, before, self.discarded.append)
 
     async def log(self) -> list[Envelope]:
-        rows = await self.store.read(read_log, after=0, limit=10_000)
+        rows = (await self.store.read(read_log, after=0, limit=10_000, max_bytes=1 << 30)).events
         return [Envelope.model_validate_json(row.body) for row in rows]
 
     async def deliver_all(self) -> None:
