@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from omnigate.cli import moments, portions, terminal
-from omnigate.cli.failure import WrongUsage
-from omnigate.cli.message import note_more
+from omnigate.cli import kept, moments, portions, terminal
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
-from omnigate.cli.portions import DryRun, Yes
+from omnigate.cli.portions import Deed, DryRun, Manner, To, Yes
 from omnigate.cli.reach import running, store
 
-To = Annotated[
-    str | None, typer.Option("--to", metavar="NAME", help="Only for this backend or channel.")
-]
 Reason = Annotated[
     str | None,
     typer.Option(metavar="WORD", help="Only with this reason: expired, attempts, held_too_long …"),
@@ -31,6 +26,26 @@ Ids = Annotated[
     list[int] | None, typer.Argument(metavar="ID", min=0, help="Numbers from: dead list")
 ]
 All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
+_LOOK: Final = "omnigate dead list"
+_REPLAY: Final = Deed(
+    path="/admin/dead/replay",
+    noun="dead letter",
+    verb="replay",
+    doing="Replaying",
+    would="replayed",
+    done="Queued again:",
+    look=_LOOK,
+)
+_DROP: Final = Deed(
+    path="/admin/dead/drop",
+    noun="dead letter",
+    verb="drop",
+    doing="Dropping",
+    would="dropped",
+    done="Dropped",
+    look=_LOOK,
+    always_asks=True,
+)
 
 
 def list_dead(
@@ -47,28 +62,23 @@ def list_dead(
     query = {**_filter(to, reason, since, until), "limit": limit, "cursor": cursor}
     with store(config_path) as client:
         answer = client.get("/admin/dead", **query)
-    if as_json:
-        terminal.say_json(answer)
-        return
-    terminal.say_table(
-        {
-            "ID": "id",
-            "DIED": "died",
-            "TO": "destination",
-            "ITEM": "item",
-            "TYPE": "what",
-            "TRIES": "attempts",
-            "REASON": "reason",
-            "ERROR": "error",
-        },
-        [_row(item) for item in answer["items"]],
-        "There are no dead letters.",
-    )
-    note_more(answer)
+    columns = {
+        "ID": "id",
+        "DIED": "died",
+        "TO": "destination",
+        "ITEM": "item",
+        "TYPE": "what",
+        "TRIES": "attempts",
+        "REASON": "reason",
+        "ERROR": "error",
+    }
+    kept.say_list(answer, columns, _row, "There are no dead letters.", as_json=as_json)
 
 
 def show(
-    number: Annotated[int, typer.Argument(metavar="ID", min=0, help="Number from: dead list")],
+    number: Annotated[
+        int, typer.Argument(metavar="ID", min=0, help="Number from: omnigate dead list")
+    ],
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -78,28 +88,8 @@ def show(
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say_fields(
-        [
-            ("id", answer["id"]),
-            ("to", f"{answer['direction']} {answer['destination']}"),
-            ("event", answer["event"]),
-            ("type", answer["type"]),
-            ("message", answer["message"]),
-            ("conversation", answer["conversation"]),
-            ("sequence", answer["sequence"]),
-            ("queued", terminal.moment(answer["created_at"])),
-            ("died", terminal.moment(answer["died_at"])),
-            ("attempts", answer["attempts"]),
-            ("reason", answer["reason"]),
-            ("error", answer["error"]),
-        ]
-    )
-    say_tries(answer["tries"])
-    terminal.say_title("Content")
-    if answer["content"] is None:
-        terminal.note("It was erased.")
-    else:
-        terminal.say_json(answer["content"])
+    died = terminal.moment(answer["died_at"])
+    kept.say_item(answer, "dead letter", died=died, reason=answer["reason"], error=answer["error"])
 
 
 def replay(
@@ -118,21 +108,9 @@ def replay(
 
     They keep their ids and carry the header omnigate-replay: 1. Live traffic goes before them.
     """
-    selection = _selection(ids, _filter(to, reason, since, until), everything=everything)
+    wanted = _selection(ids, _filter(to, reason, since, until), everything=everything)
     with running(config_path) as client:
-        total = portions.agreed(
-            client,
-            "/admin/dead/replay",
-            selection,
-            "Replay",
-            "dead letter",
-            dry_run=dry_run,
-            yes=yes,
-            as_json=as_json,
-            hint="omnigate dead list",
-        )
-        tally = portions.work_through(client, "/admin/dead/replay", selection, "Replaying", total)
-    portions.report(tally, "Queued again:", "dead letter", as_json=as_json)
+        portions.carry_out(client, _REPLAY, wanted, Manner(dry_run, yes, as_json))
 
 
 def drop(
@@ -147,40 +125,10 @@ def drop(
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete dead letters for good, by number or by filter."""
-    selection = _selection(ids, _filter(to, reason, since, until), everything=everything)
+    """Give dead letters up for good, by number or by filter."""
+    wanted = _selection(ids, _filter(to, reason, since, until), everything=everything)
     with store(config_path) as client:
-        total = portions.agreed(
-            client,
-            "/admin/dead/drop",
-            selection,
-            "Drop",
-            "dead letter",
-            dry_run=dry_run,
-            yes=yes,
-            as_json=as_json,
-            hint="omnigate dead list",
-            always=True,
-        )
-        tally = portions.work_through(client, "/admin/dead/drop", selection, "Dropping", total)
-    portions.report(tally, "Dropped", "dead letter", as_json=as_json)
-
-
-def say_tries(tries: list[dict[str, Any]]) -> None:
-    """Print the attempts that an item had."""
-    terminal.say_title("Attempts that failed")
-    terminal.say_table(
-        {"TRY": "number", "AT": "at", "STATUS": "status", "TOOK": "took", "ERROR": "error"},
-        [
-            {
-                **item,
-                "at": terminal.moment(item["at"]),
-                "took": None if item["duration_ms"] is None else f"{item['duration_ms']} ms",
-            }
-            for item in tries
-        ],
-        "None is kept.",
-    )
+        portions.carry_out(client, _DROP, wanted, Manner(dry_run, yes, as_json))
 
 
 def _filter(
@@ -195,24 +143,11 @@ def _filter(
 
 
 def _selection(
-    ids: list[int] | None, wanted: dict[str, Any], *, everything: bool
+    ids: list[int] | None, filters: dict[str, Any], *, everything: bool
 ) -> dict[str, Any]:
-    """Return what the daemon is to work on; raises `WrongUsage` unless it is said in one way."""
-    filters = {name: value for name, value in wanted.items() if value is not None}
-    if sum([bool(ids), bool(filters), everything]) != 1:
-        raise WrongUsage(
-            "It is not clear which dead letters are meant.",
-            "Give their numbers, or --to, --reason, --since, --until, or --all.",
-        )
-    if ids:
-        return {"ids": ids}
-    return filters or {"all": True}
+    how = "numbers of dead letters, or --to, --reason, --since, --until, or --all"
+    return portions.selection(ids, filters, everything=everything, how=how)
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **item,
-        "died": terminal.moment(item["died_at"]),
-        "item": item["event"] or item["message"],
-        "what": item["type"] or "message",
-    }
+    return {"died": terminal.moment(item["died_at"]), **kept.named(item)}

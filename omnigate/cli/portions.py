@@ -1,9 +1,9 @@
-"""Work on many things at once: asked about first, done in chunks, with a bar, told in one line."""
+"""Work on many things at once: picked out, asked about, done in chunks, with a bar, told in one line."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
@@ -19,6 +19,38 @@ _MOST_REFUSALS: Final = 20
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many there are.")]
+To = Annotated[
+    str | None, typer.Option("--to", metavar="NAME", help="Only for this backend or channel.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a command does with many things."""
+
+    path: str
+    noun: str
+    verb: str
+    """``drop``, as a command says it."""
+    doing: str
+    """``Dropping``, beside the bar."""
+    would: str
+    """``dropped``, as a dry run says it."""
+    done: str
+    """How the last line begins."""
+    look: str
+    """The command that lists the things."""
+    always_asks: bool = False
+    """Where nobody can be asked only --yes will do: what is done cannot be undone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a command is to go about it."""
+
+    dry_run: bool = False
+    yes: bool = False
+    as_json: bool = False
 
 
 @dataclass(slots=True)
@@ -29,59 +61,50 @@ class Tally:
     refused: list[dict[str, Any]] = field(default_factory=list)
 
 
-def count(client: Client, path: str, selection: dict[str, Any]) -> int:
-    """Return how many things a selection names."""
-    parts = [client.post(path, {**part, "dry_run": True}) for part in _parts(selection)]
-    return sum(part["count"] for part in parts)
+def selection(
+    ids: Sequence[int] | None, filters: Mapping[str, Any], *, everything: bool, how: str
+) -> dict[str, Any]:
+    """Return what the daemon is to work on; raises `WrongUsage` unless it is said in one way.
 
-
-def agreed(
-    client: Client,
-    path: str,
-    selection: dict[str, Any],
-    verb: str,
-    noun: str,
-    *,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    hint: str,
-    always: bool = False,
-) -> int:
-    """Return how many things a selection names, once it is clear that they are meant.
-
-    Ends the command after a dry run, when there are none (``hint`` says where to look), or when the
-    answer to the question is no. What is named by number was meant. ``always``: see `confirm`.
+    ``how`` says how it can be.
     """
-    total = count(client, path, selection)
-    if dry_run:
-        if as_json:
+    given = {name: value for name, value in filters.items() if value is not None}
+    if sum([bool(ids), bool(given), everything]) != 1:
+        raise WrongUsage("It is not clear what is meant.", f"Give {how}.")
+    if ids:
+        return {"ids": list(ids)}
+    return given or {"all": True}
+
+
+def carry_out(client: Client, deed: Deed, wanted: dict[str, Any], manner: Manner) -> None:
+    """Do it with everything that is wanted, once it is clear that this is meant; then tell.
+
+    What is named by number was meant; what a filter finds is asked about. Exit code 1 when anything was
+    refused.
+    """
+    total, up_to = _count(client, deed.path, wanted)
+    if manner.dry_run:
+        if manner.as_json:
             terminal.say_json({"count": total, "refused": []})
         else:
-            terminal.say(f"{amount(total, noun)} would be meant.")
-        raise typer.Exit
-    if not selection.get("ids"):
+            terminal.say(f"{amount(total, deed.noun)} would be {deed.would}.")
+        return
+    if "ids" not in wanted:
         if total == 0:
-            raise Failed(f"No {noun} matches.", f"See what there is: {hint}")
-        confirm(f"{verb} {amount(total, noun)}?", yes=yes, always=always)
-    return total
-
-
-def work_through(
-    client: Client, path: str, selection: dict[str, Any], what: str, total: int | None = None
-) -> Tally:
-    """Have the daemon work on a selection, chunk by chunk, with a bar on a terminal."""
+            raise Failed(f"No {deed.noun} matches.", f"See what there is: {deed.look}")
+        question = f"{deed.verb.capitalize()} {amount(total, deed.noun)}?"
+        confirm(question, yes=manner.yes, always=deed.always_asks)
     tally = Tally()
-    with progress(what, total) as bar:
-        for part in _parts(selection):
+    with progress(deed.doing, total) as bar:
+        for part in _parts(wanted):
             after: int | None = 0
             while after is not None:
-                answer = client.post(path, {**part, "after": after})
+                answer = client.post(deed.path, {**part, "after": after, "up_to": up_to})
                 tally.count += answer["count"]
                 tally.refused += answer["refused"]
                 after = answer["next"]
                 bar.at(tally.count + len(tally.refused))
-    return tally
+    _report(tally, deed, as_json=manner.as_json)
 
 
 def confirm(question: str, *, yes: bool, always: bool = False) -> None:
@@ -98,30 +121,37 @@ def confirm(question: str, *, yes: bool, always: bool = False) -> None:
         raise WrongUsage(f"{question} Nobody is here to answer.", "Add --yes if that is meant.")
 
 
-def report(tally: Tally, verb: str, noun: str, *, as_json: bool) -> None:
-    """Say what was done and what stays; exit code 1 when anything was refused."""
-    if as_json:
-        terminal.say_json({"count": tally.count, "refused": tally.refused})
-    else:
-        terminal.say(f"{verb} {amount(tally.count, noun)}.")
-        for item in tally.refused[:_MOST_REFUSALS]:
-            terminal.note(f"{item['id']} stays: {terminal.clean(item['why'])}")
-        if len(tally.refused) > _MOST_REFUSALS:
-            terminal.note(f"and {len(tally.refused) - _MOST_REFUSALS} more stay.")
-    if tally.refused:
-        raise typer.Exit(1)
-
-
 def amount(number: int, noun: str) -> str:
     """Return ``1 dead letter``, ``3 dead letters``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _parts(selection: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _count(client: Client, path: str, wanted: dict[str, Any]) -> tuple[int, int]:
+    """Return how many things are meant, and the number of the last one that there is."""
+    parts = [client.post(path, {**part, "dry_run": True}) for part in _parts(wanted)]
+    return sum(part["count"] for part in parts), parts[0]["up_to"]
+
+
+def _report(tally: Tally, deed: Deed, *, as_json: bool) -> None:
+    if as_json:
+        terminal.say_json({"count": tally.count, "refused": tally.refused})
+    else:
+        if tally.count or not tally.refused:
+            terminal.say(f"{deed.done} {amount(tally.count, deed.noun)}.")
+        for item in tally.refused[:_MOST_REFUSALS]:
+            terminal.note(f"{deed.noun} {item['id']}: {terminal.clean(item['why'])}")
+        more = len(tally.refused) - _MOST_REFUSALS
+        if more > 0:
+            terminal.note(f"… and {amount(more, 'more ' + deed.noun)} not {deed.would}.")
+    if tally.refused:
+        raise typer.Exit(1)
+
+
+def _parts(wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Cut what is named by number into as many calls as it takes."""
-    ids: Sequence[int] | None = selection.get("ids")
+    ids: Sequence[int] | None = wanted.get("ids")
     if not ids:
-        yield selection
+        yield wanted
         return
     for start in range(0, len(ids), CHUNK):
-        yield {**selection, "ids": ids[start : start + CHUNK]}
+        yield {**wanted, "ids": ids[start : start + CHUNK]}

@@ -8,12 +8,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from omnigate.cli import portions, terminal
-from omnigate.cli.client import Client
-from omnigate.cli.failure import NotRunning, WrongUsage
-from omnigate.cli.message import note_more
+from omnigate.cli import kept, portions, terminal
+from omnigate.cli.failure import NotRunning
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
-from omnigate.cli.portions import DryRun, Yes
+from omnigate.cli.portions import Deed, DryRun, Manner, Yes
 from omnigate.cli.reach import running, store
 
 _MOST_DUMPED: Final = 4096
@@ -26,6 +24,26 @@ Channel = Annotated[
     str | None, typer.Option(metavar="NAME", help="Only what came by this channel.")
 ]
 All = Annotated[bool, typer.Option("--all", help="Everything in quarantine.")]
+_LOOK: Final = "omnigate quarantine list"
+_RETRY: Final = Deed(
+    path="/admin/quarantine/retry",
+    noun="request",
+    verb="try again",
+    doing="Trying again",
+    would="tried again",
+    done="Taken in:",
+    look=_LOOK,
+)
+_DROP: Final = Deed(
+    path="/admin/quarantine/drop",
+    noun="request",
+    verb="drop",
+    doing="Dropping",
+    would="dropped",
+    done="Dropped",
+    look=_LOOK,
+    always_asks=True,
+)
 
 
 def list_quarantine(
@@ -38,28 +56,14 @@ def list_quarantine(
     """List what came in and was not understood, the latest first."""
     with store(config_path) as client:
         answer = client.get("/admin/quarantine", channel=channel, limit=limit, cursor=cursor)
-    if as_json:
-        terminal.say_json(answer)
-        return
-    terminal.say_table(
-        {
-            "ID": "id",
-            "RECEIVED": "received",
-            "CHANNEL": "channel",
-            "SIZE": "size",
-            "REASON": "reason",
-        },
-        [
-            {
-                **item,
-                "received": terminal.moment(item["received_at"]),
-                "size": terminal.size(item["size_bytes"]),
-            }
-            for item in answer["items"]
-        ],
-        "The quarantine is empty.",
-    )
-    note_more(answer)
+    columns = {
+        "ID": "id",
+        "RECEIVED": "received",
+        "CHANNEL": "channel",
+        "SIZE": "size",
+        "REASON": "reason",
+    }
+    kept.say_list(answer, columns, _row, "The quarantine is empty.", as_json=as_json)
 
 
 def show(
@@ -107,17 +111,14 @@ def retry(
 
     What is understood is taken in as if it came now; what is not stays, with the new reason.
     """
-    selection = _selection(ids, channel, everything=everything)
+    wanted = _selection(ids, channel, everything=everything)
     try:
         with running(config_path) as client:
-            total = _agreed(client, "retry", selection, dry_run=dry_run, yes=True, as_json=as_json)
-            tally = portions.work_through(
-                client, "/admin/quarantine/retry", selection, "Trying again", total
-            )
+            manner = Manner(dry_run, yes=True, as_json=as_json)
+            portions.carry_out(client, _RETRY, wanted, manner)
     except NotRunning as error:
         error.remedy += "\nOnly the daemon has the channels that can understand it."
         raise
-    portions.report(tally, "Taken in:", "request", as_json=as_json)
 
 
 def drop(
@@ -130,13 +131,9 @@ def drop(
     as_json: AsJson = False,
 ) -> None:
     """Forget requests for good."""
-    selection = _selection(ids, channel, everything=everything)
+    wanted = _selection(ids, channel, everything=everything)
     with store(config_path) as client:
-        total = _agreed(client, "drop", selection, dry_run=dry_run, yes=yes, as_json=as_json)
-        tally = portions.work_through(
-            client, "/admin/quarantine/drop", selection, "Dropping", total
-        )
-    portions.report(tally, "Dropped", "request", as_json=as_json)
+        portions.carry_out(client, _DROP, wanted, Manner(dry_run, yes, as_json))
 
 
 def body_lines(body: bytes) -> Iterator[str]:
@@ -158,36 +155,13 @@ def _dumped(body: bytes) -> Iterator[str]:
         yield f"{start:08x}  {some.hex(' '):<{3 * _LINE - 1}}  {shown}"
 
 
-def _agreed(
-    client: Client,
-    verb: str,
-    selection: dict[str, Any],
-    *,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> int:
-    return portions.agreed(
-        client,
-        f"/admin/quarantine/{verb}",
-        selection,
-        verb.capitalize(),
-        "request",
-        dry_run=dry_run,
-        yes=yes,
-        as_json=as_json,
-        hint="omnigate quarantine list",
-        always=verb == "drop",
-    )
-
-
 def _selection(ids: list[int] | None, channel: str | None, *, everything: bool) -> dict[str, Any]:
-    """Return what the daemon is to work on; raises `WrongUsage` unless it is said in one way."""
-    if sum([bool(ids), channel is not None, everything]) != 1:
-        raise WrongUsage(
-            "It is not clear what of the quarantine is meant.",
-            "Give numbers, or --channel NAME, or --all.",
-        )
-    if ids:
-        return {"ids": ids}
-    return {"all": True} if channel is None else {"channel": channel}
+    how = "numbers of requests, or --channel NAME, or --all"
+    return portions.selection(ids, {"channel": channel}, everything=everything, how=how)
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "received": terminal.moment(item["received_at"]),
+        "size": terminal.size(item["size_bytes"]),
+    }

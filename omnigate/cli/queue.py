@@ -3,66 +3,74 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from omnigate.cli import portions, terminal
-from omnigate.cli.dead import say_tries
+from omnigate import ids as identifiers
+from omnigate.cli import kept, portions, terminal
 from omnigate.cli.failure import Failed, WrongUsage
-from omnigate.cli.message import note_more
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
-from omnigate.cli.portions import DryRun, Yes
+from omnigate.cli.portions import Deed, DryRun, Manner, To, Yes, amount
 from omnigate.cli.reach import running, store
 
-To = Annotated[
-    str | None, typer.Option("--to", metavar="NAME", help="Only for this backend or channel.")
+Conversation = Annotated[
+    str | None,
+    typer.Option("--conversation", metavar="cnv_…", help="Only of this conversation."),
 ]
+_LOOK: Final = "omnigate queue list"
+_DROP: Final = Deed(
+    path="/admin/queue/drop",
+    noun="item",
+    verb="drop",
+    doing="Dropping",
+    would="dropped",
+    done="Dropped",
+    look=_LOOK,
+    always_asks=True,
+)
 
 
 def list_queue(
     to: To = None,
+    conversation: Conversation = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the lanes that owe something, and why it waits.
+    """List what is owed to whom, and why it waits.
 
-    A lane is a conversation towards one destination; what it owes goes out in order.
+    A row is what one destination is owed of one conversation; that goes out in order. What is replayed of
+    a conversation stands in a row of its own.
     """
     with store(config_path) as client:
-        answer = client.get("/admin/queue", to=to, limit=limit, cursor=cursor)
-    if as_json:
-        terminal.say_json(answer)
-        return
-    terminal.say_table(
-        {
-            "TO": "destination",
-            "STREAM": "stream",
-            "PENDING": "pending",
-            "OLDEST": "oldest",
-            "ITEM": "head",
-            "TRIES": "attempts",
-            "NEXT TRY": "next_try",
-            "LAST ERROR": "last_error",
-        },
-        [
-            {
-                **item,
-                "oldest": terminal.age(item["oldest_at"]),
-                "next_try": _until(item["next_try_at"]) if item["next_try_at"] else item["state"],
-            }
-            for item in answer["items"]
-        ],
-        "Nothing waits.",
-    )
-    note_more(answer)
+        answer = client.get(
+            "/admin/queue",
+            to=to,
+            conversation=_identifier(conversation),
+            limit=limit,
+            cursor=cursor,
+        )
+    columns = {
+        "TO": "destination",
+        "CONVERSATION": "whose",
+        "PENDING": "pending",
+        "OLDEST": "oldest",
+        "ITEM": "head",
+        "TRIES": "attempts",
+        "NEXT TRY": "next_try",
+        "LAST ERROR": "last_error",
+    }
+    kept.say_list(answer, columns, _entry, "Nothing waits.", as_json=as_json)
+    if not as_json:
+        _note_remedies(answer["items"])
 
 
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="STREAM|ITEM", help="A lane, or the number of an item.")
+        str,
+        typer.Argument(metavar="cnv_…|ITEM", help="A conversation, or the number of an item."),
     ],
     to: To = None,
     limit: Limit = 50,
@@ -70,54 +78,64 @@ def show(
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a lane owes, or one item with its attempts."""
-    with store(config_path) as client:
-        if _is_number(what):
+    """Show what is owed of a conversation, or one item with its attempts."""
+    if what.isascii() and what.isdigit():
+        with store(config_path) as client:
             answer = client.get(f"/admin/queue/items/{what}")
-        else:
-            answer = client.get(
-                "/admin/queue/items", stream=what, to=to, limit=limit, cursor=cursor
-            )
-            if not answer["items"] and cursor is None:
-                raise Failed(f"Nothing is owed in {what}.", "See what waits: omnigate queue list")
-    if as_json:
-        terminal.say_json(answer)
-    elif _is_number(what):
-        _say_item(answer)
-    else:
-        _say_items(answer)
+        if as_json:
+            terminal.say_json(answer)
+            return
+        replay = "yes" if answer["replay"] else None
+        kept.say_item(answer, "item", replay=replay, expires=terminal.moment(answer["expires_at"]))
+        return
+    whose = _identifier(what)
+    with store(config_path) as client:
+        answer = client.get(
+            "/admin/queue/items", conversation=whose, to=to, limit=limit, cursor=cursor
+        )
+    if not answer["items"] and cursor is None:
+        raise Failed(f"Nothing is owed of {what}.", f"See what waits: {_LOOK}")
+    columns = {
+        "ITEM": "id",
+        "TO": "destination",
+        "QUEUED": "queued",
+        "EVENT/MESSAGE": "item",
+        "TYPE": "what",
+        "TRIES": "attempts",
+        "EXPIRES": "expires",
+        "REPLAY": "replayed",
+    }
+    kept.say_list(answer, columns, _item, "Nothing waits.", as_json=as_json)
 
 
 def retry(
-    stream: Annotated[
-        str | None, typer.Argument(metavar="STREAM", help="Only this lane; see: queue list")
-    ] = None,
+    conversation: Conversation = None,
     to: To = None,
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Try now what waits for its next attempt.
 
-    Of a destination that fails altogether, only one lane is tried; omnigate backend test lets it go on.
+    Says what waits all the same, since its destination fails, is paused or is not there, and what to do.
     """
+    wanted = {"to": to, "conversation": _identifier(conversation)}
     with running(config_path) as client:
-        answer = client.post("/admin/queue/retry", {"to": to, "stream": stream})
+        answer = client.post("/admin/queue/retry", wanted)
     if as_json:
         terminal.say_json(answer)
-    elif answer["lanes"] or stream is None:
-        terminal.say(f"Tried now: {portions.amount(answer['lanes'], 'lane')}.")
-    if stream is not None and not answer["lanes"]:
-        raise Failed(f"Nothing waits in {stream}.", "See what waits: omnigate queue list")
+    else:
+        _say_hurried(answer)
+    if conversation is not None and not answer["conversations"] and not answer["held"]:
+        raise Failed(f"Nothing of {conversation} waits.", f"See what waits: {_LOOK}")
 
 
 def drop(
     items: Annotated[
-        list[int] | None, typer.Argument(metavar="ITEM", min=0, help="Numbers from: queue show")
+        list[int] | None,
+        typer.Argument(metavar="ITEM", min=0, help="Numbers from: omnigate queue show"),
     ] = None,
     to: To = None,
-    stream: Annotated[
-        str | None, typer.Option(metavar="STREAM", help="Everything in this lane.")
-    ] = None,
+    conversation: Conversation = None,
     everything: Annotated[bool, typer.Option("--all", help="The whole queue.")] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -128,87 +146,91 @@ def drop(
 
     Messages fail as cancelled; the next event of a conversation names those that are missing.
     """
-    filters: dict[str, Any] = {
-        key: value for key, value in (("to", to), ("stream", stream)) if value is not None
-    }
-    if sum([bool(items), bool(filters), everything]) != 1:
-        raise WrongUsage(
-            "It is not clear what to drop.", "Give numbers of items, or --to, --stream, or --all."
-        )
-    selection: dict[str, Any] = {"ids": items} if items else filters or {"all": True}
+    filters = {"to": to, "conversation": _identifier(conversation)}
+    how = "numbers of items, or --to, --conversation, or --all"
+    wanted = portions.selection(items, filters, everything=everything, how=how)
     with store(config_path, routes=True) as client:
-        total = portions.agreed(
-            client,
-            "/admin/queue/drop",
-            selection,
-            "Drop",
-            "item",
-            dry_run=dry_run,
-            yes=yes,
-            as_json=as_json,
-            hint="omnigate queue list",
-            always=True,
+        portions.carry_out(client, _DROP, wanted, Manner(dry_run, yes, as_json))
+
+
+def _identifier(given: str | None) -> str | None:
+    """Return the identifier of a conversation, or contact; raises `WrongUsage` for anything else."""
+    if given is None or identifiers.is_id(given, "cnv") or identifiers.is_id(given, "ctc"):
+        return given
+    raise WrongUsage(
+        f"{terminal.clean(given)} is no identifier of a conversation.",
+        "They begin with cnv_: see omnigate queue list, omnigate conversation list.",
+    )
+
+
+def _entry(item: dict[str, Any]) -> dict[str, Any]:
+    whose = item["conversation"] or item["contact"] or "(gateway's own events)"
+    if item["replay"]:
+        number = item["replay_id"]
+        whose += " (replay)" if number is None else f" (replay {number})"
+    return {"whose": whose, "oldest": terminal.age(item["oldest_at"]), "next_try": _next_try(item)}
+
+
+def _next_try(item: dict[str, Any]) -> str:
+    """Return when it is tried next: ``in 3 min``, ``now``, ``open until 14:03Z``, ``paused``."""
+    if item["state"] == "under way":
+        return "under way"
+    held, at = item["held"], item["next_try_at"]
+    if held is None:
+        return terminal.until(at) or "now"
+    why = _HELD[held["why"]]
+    if held["until"] is None:
+        return why
+    why += f" until {_clock(held['until'])}"
+    return why if at == held["until"] else f"{terminal.until(at)}; {why}"
+
+
+def _note_remedies(items: list[dict[str, Any]]) -> None:
+    """Say once for each destination that is held back what to do."""
+    held = {item["destination"]: item["held"] for item in items if item["held"]}
+    for name, known in held.items():
+        if known["remedy"]:
+            terminal.note(
+                f"{name} {terminal.clean(known['says'])}: {terminal.clean(known['remedy'])}"
+            )
+
+
+def _say_hurried(answer: dict[str, Any]) -> None:
+    count = answer["conversations"]
+    terminal.say(f"Due now: {amount(count, 'conversation')}.")
+    for known in answer["held"]:
+        waits = "waits" if known["conversations"] == 1 else "wait"
+        until = f" (until {_clock(known['until'])})" if known["until"] else ""
+        terminal.say(
+            f"{amount(known['conversations'], 'conversation')} for {known['destination']} {waits} all"
+            f" the same: it {terminal.clean(known['says'])}{until}."
         )
-        tally = portions.work_through(client, "/admin/queue/drop", selection, "Dropping", total)
-    portions.report(tally, "Dropped", "item", as_json=as_json)
+        if known["remedy"]:
+            terminal.say(f"  {terminal.clean(known['remedy'])}")
 
 
-def _say_item(answer: dict[str, Any]) -> None:
-    terminal.say_fields(
-        [
-            ("item", answer["id"]),
-            ("to", f"{answer['direction']} {answer['destination']}"),
-            ("stream", answer["stream"]),
-            ("event", answer["event"]),
-            ("type", answer["type"]),
-            ("message", answer["message"]),
-            ("conversation", answer["conversation"]),
-            ("sequence", answer["sequence"]),
-            ("replay", "yes" if answer["replay"] else None),
-            ("queued", terminal.moment(answer["created_at"])),
-            ("expires", terminal.moment(answer["expires_at"])),
-            ("attempts", answer["attempts"]),
-        ]
-    )
-    say_tries(answer["tries"])
-    terminal.say_title("Content")
-    if answer["content"] is None:
-        terminal.note("It was erased.")
-    else:
-        terminal.say_json(answer["content"])
+def _item(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "queued": terminal.moment(item["created_at"]),
+        "expires": terminal.moment(item["expires_at"]),
+        "replayed": "yes" if item["replay"] else "",
+        **kept.named(item),
+    }
 
 
-def _say_items(answer: dict[str, Any]) -> None:
-    terminal.say_table(
-        {
-            "ITEM": "id",
-            "TO": "destination",
-            "QUEUED": "queued",
-            "EVENT/MESSAGE": "item",
-            "TYPE": "what",
-            "TRIES": "attempts",
-            "EXPIRES": "expires",
-        },
-        [
-            {
-                **item,
-                "queued": terminal.moment(item["created_at"]),
-                "item": item["event"] or item["message"],
-                "what": item["type"] or "message",
-                "expires": terminal.moment(item["expires_at"]),
-            }
-            for item in answer["items"]
-        ],
-        "Nothing waits.",
-    )
-    note_more(answer)
+def _clock(moment: str) -> str:
+    """Return the time of day of a moment; with its date if that is not today's."""
+    at = datetime.fromisoformat(moment).astimezone(UTC)
+    today = at.date() == datetime.now(UTC).date()
+    return at.strftime("%H:%MZ" if today else "%Y-%m-%d %H:%MZ")
 
 
-def _until(moment: str) -> str:
-    """Return when a moment comes: ``in 3 min``; ``now`` for one that has passed."""
-    seconds = (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()
-    return f"in {terminal.duration(seconds)}" if seconds >= 1 else "now"
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+_HELD: Final = {
+    "paused": "paused",
+    "open": "open",
+    "asked_to_wait": "asked to wait",
+    "disabled": "disabled",
+    "broken": "broken",
+    "not_configured": "not in the configuration",
+    "not_running": "when the daemon runs",
+}

@@ -12,6 +12,7 @@ from omnigate.cli import terminal
 from omnigate.cli.client import segment
 from omnigate.cli.failure import WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath
+from omnigate.cli.portions import amount
 from omnigate.cli.reach import store
 
 _MOST_BODY_LINES: Final = 20
@@ -115,13 +116,31 @@ def _sentence(step: dict[str, Any]) -> str:
         case "delivered":
             return f"{what}, attempt {step['number']}{_outcome(step)}"
         case "dead":
-            return f"{what} after {step['number']} attempts: {step['reason']}: {step['error']}"
+            why = f"{step['reason']}: {step['error']}" if step["error"] else step["reason"]
+            return f"{what}{_tried(step)}: {why}"
+        case "cancelled" | "dropped" | "replayed":
+            return f"{what}{_tried(step)}{_by(step)}"
         case "receipt":
             return f"{step['state']} for {step['external_id']}, which no part bears yet"
         case "waiting":
-            tried = f" after {step['number']} attempts" if step["number"] else ""
-            return f"{what}{tried}: {step['reason']}"
+            return f"{what}{_tried(step)}: {step['reason']}"
     return what
+
+
+def _tried(step: dict[str, Any]) -> str:
+    return f" after {amount(step['number'], 'attempt')}" if step["number"] else ""
+
+
+def _by(step: dict[str, Any]) -> str:
+    """Return who put an end to something."""
+    match step["by"]:
+        case None:
+            return ""
+        case "operator":
+            return ", by the operator"
+        case "erasure":
+            return ", since the person was erased"
+    return f", by a call of the API with the token {step['by']}"
 
 
 def _event(step: dict[str, Any]) -> str:
@@ -155,7 +174,8 @@ def _exchange(said: dict[str, Any]) -> Iterator[str]:
     for line in body[:_MOST_BODY_LINES]:
         yield f"| {terminal.clean(line)}"
     if len(body) > _MOST_BODY_LINES:
-        yield f"| … {len(body) - _MOST_BODY_LINES} more lines: --json shows them"
+        more = amount(len(body) - _MOST_BODY_LINES, "more line")
+        yield f"| … {more}: see --json"
 
 
 def _headers(sign: str, headers: dict[str, str]) -> Iterator[str]:

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final
 
 from aiohttp import web
-from pydantic import BaseModel, Field, model_validator
-from pydantic_core import from_json
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from omnigate.model.text import Model, Timestamp
+from omnigate.server.items import AttemptShown, ItemShown, attempts_of, content_of, item_fields
 from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
 from omnigate.server.problems import Denied
 from omnigate.server.selecting import (
-    AttemptShown,
+    Done,
     Name,
     Outcome,
-    Portion,
-    Refusal,
-    RowId,
-    attempts_shown,
+    Selection,
+    Task,
     check_destination,
     milliseconds,
     number_of,
+    work_on,
 )
 from omnigate.store import dead as letters
-from omnigate.store.dead import DeadFilter, DeadReplay
-from omnigate.store.history import event_at
-from omnigate.store.messages import read_messages
+from omnigate.store.dead import DeadDrop, DeadFilter
 from omnigate.store.record import time_text
-from omnigate.store.selection import CHUNK
+from omnigate.store.requeue import DeadReplay, replay_dead
+
+_UNKNOWN: Final = "there is no such dead letter"
 
 
 class _Filter(Model):
@@ -48,36 +47,15 @@ class DeadQuery(_Filter, PageQuery):
     """Which dead letters are meant."""
 
 
-class DeadSelection(_Filter, Portion):
-    """Dead letters to work on: some by number, those that a filter names, or all."""
-
-    ids: Annotated[list[RowId], Field(max_length=CHUNK)] = []
-    all: bool = False
-    """Every one; nothing else may be named then."""
-
-    @model_validator(mode="after")
-    def _says_what(self) -> Self:
-        filters = any(value is not None for value in (self.to, self.reason, self.since, self.until))
-        if sum([bool(self.ids), filters, self.all]) != 1:
-            raise ValueError("name ids, or a filter, or all")
-        return self
+class DeadSelection(_Filter, Selection):
+    """Dead letters to work on."""
 
 
-class DeadShown(BaseModel):
+class DeadShown(ItemShown):
     """A dead letter."""
 
-    id: int
-    direction: str
-    destination: str
-    event: str | None
-    type: str | None
-    message: str | None
-    conversation: str | None
-    sequence: int | None
     reason: str
     error: str
-    attempts: int
-    created_at: str
     died_at: str
 
 
@@ -121,85 +99,46 @@ async def show_dead(call: Call) -> web.StreamResponse:
 
 
 async def replay(call: Call) -> web.StreamResponse:
-    """Offer dead letters again; each is deleted in the transaction that queues it."""
-    wanted: DeadSelection = call.body
-    await check_destination(call, wanted.to)
-    if wanted.dry_run:
-        return call.answer(Outcome(count=await _count(call, wanted)))
-    ids = await _portion(call, wanted)
+    """Offer dead letters again; each is put away in the transaction that queues it."""
+    asked: DeadSelection = call.body
     served = frozenset(known.health.destination_id for known in call.services.destinations())
-    done = await call.services.store.writer.do(
-        letters.replay_dead, DeadReplay(ids, served), weight=len(ids)
-    )
-    refused = [Refusal(id=number, why=why) for number, why in done.refused.items()]
-    refused += _unknown(wanted, [*done.done, *done.refused])
-    following = ids[-1] if not wanted.ids and len(ids) == wanted.limit else None
-    return call.answer(Outcome(count=len(done.done), refused=refused, next=following))
+
+    async def offer(ids: list[int]) -> Done:
+        wanted = DeadReplay(ids, served, call.caller.id)
+        done = await call.services.store.writer.do(replay_dead, wanted, weight=len(ids))
+        return Done(len(done.done), done.refused)
+
+    await check_destination(call, asked.to)
+    task = Task(letters.LETTERS, asked.as_stored(), offer, _UNKNOWN, "dead letters replayed")
+    return await work_on(call, task)
 
 
 async def drop(call: Call) -> web.StreamResponse:
-    """Delete dead letters for good."""
-    wanted: DeadSelection = call.body
-    await check_destination(call, wanted.to)
-    if wanted.dry_run:
-        return call.answer(Outcome(count=await _count(call, wanted)))
-    ids = await _portion(call, wanted)
-    count = await call.services.store.writer.do(letters.drop_dead, ids, weight=len(ids))
-    following = ids[-1] if not wanted.ids and len(ids) == wanted.limit else None
-    return call.answer(Outcome(count=count, refused=_unknown(wanted, ids), next=following))
+    """Give dead letters up for good."""
+    asked: DeadSelection = call.body
 
+    async def give_up(ids: list[int]) -> Done:
+        wanted = DeadDrop(ids, call.caller.id)
+        return Done(await call.services.store.writer.do(letters.drop_dead, wanted, weight=len(ids)))
 
-async def _portion(call: Call, wanted: DeadSelection) -> list[int]:
-    """Return the numbers of the letters that this call works on: those that are there."""
-    if wanted.ids:
-        return await call.services.store.read(letters.known_dead, wanted.ids)
-    return await call.services.store.read(
-        letters.next_dead, wanted.as_stored(), wanted.after, wanted.limit
-    )
-
-
-async def _count(call: Call, wanted: DeadSelection) -> int:
-    if wanted.ids:
-        return len(await _portion(call, wanted))
-    return await call.services.store.read(letters.count_dead, wanted.as_stored())
-
-
-def _unknown(wanted: DeadSelection, known: list[int]) -> list[Refusal]:
-    missing = [number for number in dict.fromkeys(wanted.ids) if number not in set(known)]
-    return [Refusal(id=number, why="there is no such dead letter") for number in missing]
+    await check_destination(call, asked.to)
+    task = Task(letters.LETTERS, asked.as_stored(), give_up, _UNKNOWN, "dead letters dropped")
+    return await work_on(call, task)
 
 
 def _read(connection: Connection, number: int) -> DeadInFull | None:
     row = letters.read_dead(connection, number)
     if row is None:
         return None
-    tries = attempts_shown(letters.read_attempts(connection, number))
+    tries = attempts_of(connection, number)
     return DeadInFull(**_fields(row), tries=tries, content=content_of(connection, row))
-
-
-def content_of(connection: Connection, row: Any) -> dict[str, Any] | None:
-    """Return what a row of the outbox or a dead letter is about."""
-    if row.message_id is not None:
-        said = read_messages(connection, [row.message_id]).get(row.message_id)
-        return said.model_dump(mode="json") if said is not None else None
-    event = event_at(connection, row.position)
-    return dict(from_json(event.body)) if event is not None else None
 
 
 def _fields(row: Any) -> dict[str, Any]:
     return {
-        "id": row.outbox_id,
-        "direction": row.direction,
-        "destination": row.name,
-        "event": row.event_id,
-        "type": row.event_type,
-        "message": row.message_id,
-        "conversation": row.conversation_id,
-        "sequence": row.sequence,
+        **item_fields(row, row.outbox_id),
         "reason": row.reason,
         "error": row.error,
-        "attempts": row.attempts,
-        "created_at": time_text(row.created_at),
         "died_at": time_text(row.died_at),
     }
 

@@ -16,10 +16,10 @@ from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
 from omnigate.server.problems import Denied
 from omnigate.server.shapes import MessagePage, MessageShown, Queued, message_shown
+from omnigate.store.cancelling import Cancellation, cancel_messages
 from omnigate.store.history import external_id_of, read_conversation
 from omnigate.store.messages import list_messages, read_messages
 from omnigate.store.outbound import IdempotencyKey
-from omnigate.store.queue import cancel_messages
 
 _ROUTE: Final = "POST /v1/messages"
 _KEY: Final = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
@@ -84,7 +84,8 @@ async def cancel(call: Call) -> web.StreamResponse:
         raise Denied(404, "There is no such message.")
     if found.direction != "outbound":
         raise Denied(409, "The message came from the customer; there is nothing to cancel.")
-    outcome = await call.services.store.writer.do(cancel_messages, call.id)
+    wanted = Cancellation(call.id, call.caller.id)
+    outcome = await call.services.store.writer.do(cancel_messages, wanted)
     if outcome == "under_way":
         raise Denied(409, "The message is being sent at this moment.", code="under_way")
     now = await call.services.store.read(_read, call.id, call.caller) or found

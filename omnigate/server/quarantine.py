@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final
 
 from aiohttp import web
 from multidict import CIMultiDict
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 from pydantic_core import from_json
 
 from omnigate.channel import WebhookChannel
@@ -19,11 +19,21 @@ from omnigate.server.hook import REDACTED, parsed
 from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
 from omnigate.server.problems import Denied
-from omnigate.server.selecting import Name, Outcome, Portion, Refusal, RowId, number_of
+from omnigate.server.selecting import (
+    LARGEST,
+    Done,
+    Name,
+    Outcome,
+    Selection,
+    Task,
+    number_of,
+    work_on,
+)
+from omnigate.server.unknown import nobody
 from omnigate.store import quarantined
-from omnigate.store.quarantined import Riddle
+from omnigate.store.quarantined import REQUESTS, QuarantineFilter, Riddle
 from omnigate.store.record import time_text
-from omnigate.store.selection import CHUNK
+from omnigate.store.selection import destinations_called
 
 _RETRIES: Final = 50
 """How many requests one call parses: that is work of the event loop."""
@@ -37,18 +47,8 @@ class QuarantineQuery(_Filter, PageQuery):
     """What of the quarantine is meant."""
 
 
-class QuarantineSelection(_Filter, Portion):
-    """Requests to work on: some by number, those of a channel, or all."""
-
-    ids: Annotated[list[RowId], Field(max_length=CHUNK)] = []
-    all: bool = False
-    """Every one; nothing else may be named then."""
-
-    @model_validator(mode="after")
-    def _says_what(self) -> Self:
-        if sum([bool(self.ids), self.channel is not None, self.all]) != 1:
-            raise ValueError("name ids, or a channel, or all")
-        return self
+class QuarantineSelection(_Filter, Selection):
+    """Requests to work on."""
 
 
 class QuarantineShown(BaseModel):
@@ -80,10 +80,11 @@ class QuarantineInFull(QuarantineShown):
 async def list_quarantine(call: Call) -> web.StreamResponse:
     """Answer with a page of what is in quarantine."""
     query: QuarantineQuery = call.query
+    wanted = await _checked(call, query)
     before = unseal(query.cursor, int)
     rows = await call.services.store.read(
         quarantined.list_quarantined,
-        channel=query.channel,
+        wanted,
         before=before[0] if before else None,
         limit=query.limit,
     )
@@ -113,52 +114,44 @@ async def retry(call: Call) -> web.StreamResponse:
     A request leaves the quarantine after its items are stored. Should the daemon die in between, the
     next try stores nothing twice.
     """
-    wanted: QuarantineSelection = call.body
-    if wanted.dry_run:
-        return call.answer(Outcome(count=await _count(call, wanted)))
-    limit = min(wanted.limit, _RETRIES)
-    ids = [number for number in sorted(set(wanted.ids)) if number > wanted.after][:limit]
-    if not wanted.ids:
-        ids = await _next(call, wanted, limit)
-    answer = Outcome(count=0, refused=[], next=ids[-1] if len(ids) == limit else None)
-    for number in ids:
-        why = await _retry(call, number)
-        if why is None:
-            answer.count += 1
-        else:
-            answer.refused.append(Refusal(id=number, why=why))
-    return call.answer(answer)
+    asked: QuarantineSelection = call.body
+
+    async def parse(ids: list[int]) -> Done:
+        reasons = {number: await _retry(call, number) for number in ids}
+        refused = {number: why for number, why in reasons.items() if why is not None}
+        return Done(len(ids) - len(refused), refused)
+
+    wanted = await _checked(call, asked)
+    task = Task(REQUESTS, wanted, parse, _UNKNOWN, "quarantine tried again", most=_RETRIES)
+    return await work_on(call, task)
 
 
 async def drop(call: Call) -> web.StreamResponse:
     """Forget requests for good."""
-    wanted: QuarantineSelection = call.body
-    if wanted.dry_run:
-        return call.answer(Outcome(count=await _count(call, wanted)))
-    store = call.services.store
-    ids = wanted.ids or await _next(call, wanted, wanted.limit)
-    known = await store.read(quarantined.known_quarantined, ids)
-    count = await store.writer.do(quarantined.drop_quarantined, known, weight=len(known))
-    refused = [
-        Refusal(id=number, why=_UNKNOWN)
-        for number in dict.fromkeys(wanted.ids)
-        if number not in set(known)
-    ]
-    following = ids[-1] if not wanted.ids and len(ids) == wanted.limit else None
-    return call.answer(Outcome(count=count, refused=refused, next=following))
+    asked: QuarantineSelection = call.body
+
+    async def forget(ids: list[int]) -> Done:
+        count = await call.services.store.writer.do(
+            quarantined.drop_quarantined, ids, weight=len(ids)
+        )
+        return Done(count)
+
+    wanted = await _checked(call, asked)
+    return await work_on(call, Task(REQUESTS, wanted, forget, _UNKNOWN, "quarantine dropped"))
 
 
-async def _next(call: Call, wanted: QuarantineSelection, limit: int) -> list[int]:
-    return await call.services.store.read(
-        quarantined.next_quarantined, wanted.channel, wanted.after, limit
-    )
-
-
-async def _count(call: Call, wanted: QuarantineSelection) -> int:
-    store = call.services.store
-    if wanted.ids:
-        return len(await store.read(quarantined.known_quarantined, wanted.ids))
-    return await store.read(quarantined.count_quarantined, wanted.channel)
+async def _checked(call: Call, asked: _Filter) -> QuarantineFilter:
+    """Return a filter in the store's words; raises 404 for a channel that never was."""
+    wanted, services = QuarantineFilter(asked.channel), call.services
+    if asked.channel is None or services.channel(asked.channel) is not None:
+        return wanted
+    owners = (await services.store.read(destinations_called, None)).values()
+    known = {owner.name for owner in owners if owner.direction == "channel"}
+    if asked.channel not in known and not await services.store.read(
+        REQUESTS.count, wanted, LARGEST
+    ):
+        raise nobody("channel", asked.channel, known | services.channels().keys())
+    return wanted
 
 
 async def _retry(call: Call, number: int) -> str | None:
@@ -234,6 +227,7 @@ OPERATIONS: Final = (
         scope="admin",
         query=QuarantineQuery,
         answers=QuarantinePage,
+        errors=(404,),
     ),
     Operation(
         method="GET",
@@ -252,6 +246,7 @@ OPERATIONS: Final = (
         scope="admin",
         body=QuarantineSelection,
         answers=Outcome,
+        errors=(404,),
     ),
     Operation(
         method="POST",
@@ -261,5 +256,6 @@ OPERATIONS: Final = (
         scope="admin",
         body=QuarantineSelection,
         answers=Outcome,
+        errors=(404,),
     ),
 )

@@ -1,48 +1,61 @@
-"""``/admin/queue``: what is owed and has not gone out, for the operator to look at, hasten or drop."""
+"""``/admin/queue``: what is owed and has not gone out, for the operator to look at, hasten or drop.
+
+What one destination is owed of one conversation goes out in order; that is one entry of the list. What is
+replayed of the conversation stands beside it, in an entry of its own.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final
 
 from aiohttp import web
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field
 from sqlalchemy import Connection
 
+from omnigate import ids
 from omnigate.model.text import Model
-from omnigate.server.dead import content_of
+from omnigate.server.holding import holder
+from omnigate.server.items import attempts_of, content_of
 from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
 from omnigate.server.problems import Denied
+from omnigate.server.queued import (
+    Hurried,
+    QueueItem,
+    QueueItemInFull,
+    QueueItemPage,
+    QueuePage,
+    StillHeld,
+    entry_shown,
+    owed_fields,
+)
 from omnigate.server.selecting import (
-    AttemptShown,
+    Done,
     Name,
     Outcome,
-    Portion,
-    Refusal,
-    RowId,
-    attempts_shown,
+    Selection,
+    Task,
     check_destination,
     number_of,
+    work_on,
 )
 from omnigate.store import queue
 from omnigate.store.abandon import Abandonment, abandon
-from omnigate.store.dead import read_attempts
-from omnigate.store.queue import Haste, LaneShown, QueueFilter
-from omnigate.store.record import time_text
-from omnigate.store.schema import LEASED
+from omnigate.store.hastening import Haste, count_waiting, hasten
+from omnigate.store.queue import QueueFilter
 from omnigate.store.selection import CHUNK, destinations_called
+from omnigate.store.subjects import is_known
 
-Stream = Annotated[str, Field(max_length=300)]
-State = Literal["waiting", "due", "under way"]
+Subject = Annotated[str, Field(pattern=r"^(cnv|ctc)_[0-9a-v]{26}$")]
 
 
 class _Filter(Model):
     to: Name | None = Field(None, description="Only for the backend or channel of this name.")
-    stream: Stream | None = Field(None, description="Only this lane: a conversation's id.")
-
-    def as_stored(self) -> QueueFilter:
-        """Return the filter in the store's words."""
-        return QueueFilter(self.to, self.stream)
+    conversation: Subject | None = Field(
+        None,
+        description="Only of this conversation, its replays too: ``cnv_…``;"
+        " ``ctc_…`` for what is about a contact and belongs to no conversation.",
+    )
 
 
 class QueueQuery(_Filter, PageQuery):
@@ -50,124 +63,43 @@ class QueueQuery(_Filter, PageQuery):
 
 
 class Hurry(_Filter):
-    """Which lanes to try now; all when nothing is named."""
+    """What to try now; all when nothing is named."""
 
 
-class QueueSelection(_Filter, Portion):
-    """Items to drop: some by number, those that a filter names, or all."""
-
-    ids: Annotated[list[RowId], Field(max_length=CHUNK)] = []
-    all: bool = False
-    """Every one; nothing else may be named then."""
-    up_to: RowId | None = None
-    """Nothing that was queued after the item of this number."""
-
-    @model_validator(mode="after")
-    def _says_what(self) -> Self:
-        filters = self.to is not None or self.stream is not None
-        if sum([bool(self.ids), filters, self.all]) != 1:
-            raise ValueError("name ids, or a filter, or all")
-        return self
+class QueueSelection(_Filter, Selection):
+    """Items to drop."""
 
 
-class QueueLane(BaseModel):
-    """A lane that owes something: a conversation towards one destination."""
-
-    direction: str
-    destination: str
-    stream: str
-    state: State
-    pending: int
-    head: int
-    """The number of its first item: the next one to be tried."""
-    attempts: int
-    """How often that one was tried."""
-    oldest_at: str
-    next_try_at: str | None
-    """When it is tried again; null while it is under way."""
-    last_error: str | None
-    replay: bool
-
-
-class QueuePage(BaseModel):
-    """Lanes, by destination and name."""
-
-    items: list[QueueLane]
-    next: str | None
-
-
-class QueueItem(BaseModel):
-    """Something that is owed."""
-
-    id: int
-    direction: str
-    destination: str
-    stream: str
-    event: str | None
-    type: str | None
-    message: str | None
-    conversation: str | None
-    sequence: int | None
-    attempts: int
-    replay: bool
-    created_at: str
-    expires_at: str
-
-
-class QueueItemPage(BaseModel):
-    """Items in the order in which they were queued."""
-
-    items: list[QueueItem]
-    next: str | None
-
-
-class QueueItemInFull(QueueItem):
-    """Something that is owed, with what it says and how it was tried."""
-
-    tries: list[AttemptShown]
-    content: dict[str, Any] | None
-    """The event's envelope, or the message."""
-
-
-class Hurried(BaseModel):
-    """How many lanes are tried now."""
-
-    lanes: int
-
-
-class Dropping(Outcome):
-    """What a call did, and where it is to stop."""
-
-    up_to: int
-    """Give it to the calls that follow, so that they end."""
-
-
-async def list_lanes(call: Call) -> web.StreamResponse:
-    """Answer with a page of lanes that owe something."""
+async def list_entries(call: Call) -> web.StreamResponse:
+    """Answer with a page of what is owed, by destination and conversation."""
     query: QueueQuery = call.query
-    await check_destination(call, query.to)
+    wanted = await _checked(call, query)
     place = unseal(query.cursor, int, str)
     found = await call.services.store.read(
         queue.list_lanes,
-        query.as_stored(),
+        wanted,
         after=(place[0], place[1]) if place else None,
         limit=query.limit,
     )
-    now = call.services.store.now()
-    more = seal(found[-1].destination_id, found[-1].stream) if len(found) == query.limit else None
-    return call.answer(QueuePage(items=[_lane(known, now) for known in found], next=more))
+    now, holds = call.services.store.now(), await holder(call.services)
+    more = seal(found[-1].owner.id, found[-1].stream) if len(found) == query.limit else None
+    return call.answer(
+        QueuePage(items=[entry_shown(known, now, holds) for known in found], next=more)
+    )
 
 
 async def list_items(call: Call) -> web.StreamResponse:
     """Answer with a page of items."""
     query: QueueQuery = call.query
-    await check_destination(call, query.to)
+    wanted = await _checked(call, query)
     place = unseal(query.cursor, int)
     rows = await call.services.store.read(
-        queue.list_items, query.as_stored(), after=place[0] if place else 0, limit=query.limit
+        queue.list_items, wanted, after=place[0] if place else 0, limit=query.limit
     )
     more = seal(rows[-1].id) if len(rows) == query.limit else None
-    return call.answer(QueueItemPage(items=[QueueItem(**_fields(row)) for row in rows], next=more))
+    return call.answer(
+        QueueItemPage(items=[QueueItem(**owed_fields(row)) for row in rows], next=more)
+    )
 
 
 async def show_item(call: Call) -> web.StreamResponse:
@@ -179,99 +111,75 @@ async def show_item(call: Call) -> web.StreamResponse:
 
 
 async def retry(call: Call) -> web.StreamResponse:
-    """Make waiting lanes due now."""
-    wanted: Hurry = call.body
-    await check_destination(call, wanted.to)
-    owners = await call.services.store.read(destinations_called, wanted.to)
-    haste, lanes = Haste(list(owners), call.services.store.now(), wanted.stream), 0
+    """Make due now what waits for a later try, and tell what holds it back all the same."""
+    asked: Hurry = call.body
+    store = call.services.store
+    wanted = await _checked(call, asked)
+    owners = await store.read(destinations_called, wanted.to)
+    haste, made = Haste(list(owners), store.now(), wanted.subject), 0
     while True:
-        count = await call.services.store.writer.do(queue.hasten, haste, weight=CHUNK)
-        lanes += count
+        count = await store.writer.do(hasten, haste, weight=CHUNK)
+        made += count
         if count < CHUNK:
-            return call.answer(Hurried(lanes=lanes))
+            break
+    return call.answer(
+        Hurried(conversations=made, held=await _still_held(call, owners.values(), wanted.subject))
+    )
 
 
 async def drop(call: Call) -> web.StreamResponse:
     """Take items out of the queue; messages among them fail, gaps are announced."""
-    wanted: QueueSelection = call.body
-    store = call.services.store
-    await check_destination(call, wanted.to)
-    up_to = wanted.up_to if wanted.up_to is not None else await store.read(queue.last_item)
-    if wanted.dry_run:
-        count = (
-            len(await store.read(queue.known_items, wanted.ids))
-            if wanted.ids
-            else await store.read(queue.count_items, wanted.as_stored(), up_to)
+    asked: QueueSelection = call.body
+
+    async def give_up(ids: list[int]) -> Done:
+        wanted = Abandonment(ids, "cancelled", call.caller.id)
+        done = await call.services.store.writer.do(abandon, wanted, weight=len(ids))
+        return Done(
+            len(done.gone), dict.fromkeys(done.under_way, "it is being sent at this moment")
         )
-        return call.answer(Dropping(count=count, up_to=up_to))
-    ids = wanted.ids or await store.read(
-        queue.next_items, wanted.as_stored(), wanted.after, up_to, wanted.limit
-    )
-    done = await store.writer.do(abandon, Abandonment(ids, "cancelled"), weight=len(ids))
-    refused = [
-        Refusal(id=number, why="it is being sent at this moment") for number in done.under_way
-    ]
-    known = {*done.gone, *done.under_way}
-    refused += [
-        Refusal(id=number, why="nothing of this number is owed")
-        for number in dict.fromkeys(wanted.ids)
-        if number not in known
-    ]
-    following = ids[-1] if not wanted.ids and len(ids) == wanted.limit else None
-    return call.answer(Dropping(count=len(done.gone), refused=refused, next=following, up_to=up_to))
+
+    unknown = "nothing of this number is owed"
+    wanted = await _checked(call, asked)
+    return await work_on(call, Task(queue.ITEMS, wanted, give_up, unknown, "queue dropped"))
+
+
+async def _checked(call: Call, asked: _Filter) -> QueueFilter:
+    """Return a filter in the store's words; raises 404 when it names what is not there."""
+    await check_destination(call, asked.to)
+    subject = asked.conversation
+    if subject is not None and not await call.services.store.read(is_known, subject):
+        noun = "conversation" if ids.is_id(subject, "cnv") else "contact"
+        raise Denied(404, f"There is no {noun} {subject}; see omnigate conversation list.")
+    return QueueFilter(asked.to, subject)
+
+
+async def _still_held(call: Call, owners: Any, subject: str | None) -> list[StillHeld]:
+    """Return to whom nothing goes out, of those who are owed something."""
+    holds, found = await holder(call.services), []
+    for owner in owners:
+        if (held := holds(owner)) is None:
+            continue
+        count = await call.services.store.read(count_waiting, owner.id, subject)
+        if count:
+            whose = {"direction": owner.direction, "destination": owner.name}
+            found.append(StillHeld(**held.model_dump(), **whose, conversations=count))
+    return found
 
 
 def _read(connection: Connection, number: int) -> QueueItemInFull | None:
     row = queue.read_item(connection, number)
     if row is None:
         return None
-    tries = attempts_shown(read_attempts(connection, number))
-    return QueueItemInFull(**_fields(row), tries=tries, content=content_of(connection, row))
-
-
-def _lane(known: LaneShown, now: int) -> QueueLane:
-    state: State = "waiting" if known.run_at > now else "due"
-    if known.state == LEASED:
-        state = "under way"
-    return QueueLane(
-        direction=known.direction,
-        destination=known.to,
-        stream=known.stream,
-        state=state,
-        pending=known.pending,
-        head=known.head.id,
-        attempts=known.head.attempts,
-        oldest_at=time_text(known.head.created_at),
-        next_try_at=None if known.state == LEASED else time_text(known.run_at),
-        last_error=known.last_error,
-        replay=known.head.replay,
-    )
-
-
-def _fields(row: Any) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "direction": row.direction,
-        "destination": row.name,
-        "stream": row.stream,
-        "event": row.event_id,
-        "type": row.event_type,
-        "message": row.message_id,
-        "conversation": row.conversation_id,
-        "sequence": row.sequence,
-        "attempts": row.attempts,
-        "replay": row.replay,
-        "created_at": time_text(row.created_at),
-        "expires_at": time_text(row.expires_at),
-    }
+    tries = attempts_of(connection, number)
+    return QueueItemInFull(**owed_fields(row), tries=tries, content=content_of(connection, row))
 
 
 OPERATIONS: Final = (
     Operation(
         method="GET",
         path="/admin/queue",
-        summary="List the lanes that owe something",
-        run=list_lanes,
+        summary="List what is owed, by destination and conversation",
+        run=list_entries,
         scope="admin",
         query=QueueQuery,
         answers=QueuePage,
@@ -299,7 +207,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/admin/queue/retry",
-        summary="Try waiting lanes now",
+        summary="Try now what waits for a later time",
         run=retry,
         scope="admin",
         body=Hurry,
@@ -314,7 +222,7 @@ OPERATIONS: Final = (
         run=drop,
         scope="admin",
         body=QueueSelection,
-        answers=Dropping,
+        answers=Outcome,
         errors=(404,),
     ),
 )

@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from sqlalchemy import Connection
 
 from omnigate import ids, logs
+from omnigate.server.holding import Held, Holder, holder, next_try
 from omnigate.server.operations import Call, Operation
 from omnigate.server.problems import Denied
 from omnigate.server.traced import ExchangeShown, StepKind, Trace, TracedFile, TracedPart, TraceStep
@@ -24,7 +25,7 @@ async def show(call: Call) -> web.StreamResponse:
     traced = await call.services.store.read(_read, call.id)
     if traced is None:
         raise Denied(404, "There is no such message or event; identifiers are msg_… and evt_….")
-    return call.answer(_shown(call.id, traced))
+    return call.answer(_shown(call.id, traced, await holder(call.services)))
 
 
 def _read(connection: Connection, wanted: str) -> Traced | None:
@@ -33,8 +34,8 @@ def _read(connection: Connection, wanted: str) -> Traced | None:
     return trace_message(connection, wanted)
 
 
-def _shown(wanted: str, traced: Traced) -> Trace:
-    steps = sorted(_steps(traced), key=_place)
+def _shown(wanted: str, traced: Traced, holds: Holder) -> Trace:
+    steps = sorted(_steps(traced, holds), key=_place)
     row = traced.message
     if row is None:
         return Trace(
@@ -75,7 +76,7 @@ def _place(step: TraceStep) -> tuple[bool, str, int]:
     return step.step == "waiting", step.at or "", _AT_ONE_TIME.index(step.step)
 
 
-def _steps(traced: Traced) -> Iterator[TraceStep]:
+def _steps(traced: Traced, holds: Holder) -> Iterator[TraceStep]:
     row = traced.message
     if row is not None and row.direction == "outbound" and row.content is not None:
         yield TraceStep(at=time_text(row.created_at), step="queued")
@@ -97,18 +98,17 @@ def _steps(traced: Traced) -> Iterator[TraceStep]:
             occurred_at=time_text(early.occurred_at),
             error=_clean(early.error),
         )
-    yield from _deliveries(traced)
+    yield from _deliveries(traced, holds)
 
 
-def _deliveries(traced: Traced) -> Iterator[TraceStep]:
+def _deliveries(traced: Traced, holds: Holder) -> Iterator[TraceStep]:
     said: dict[tuple[int, int], list[ExchangeShown]] = defaultdict(list)
     for row in traced.exchanges:
         said[row.outbox_id, row.number].append(_exchange(row))
     about: dict[int, dict[str, Any]] = {}
     for row in (*traced.owed, *traced.done, *traced.dead):
-        number = row.id if hasattr(row, "id") else row.outbox_id
-        about[number] = _about(traced, row, number)
-        yield TraceStep(at=time_text(row.created_at), step="owed", **about[number])
+        about[row.outbox_id] = _about(traced, row)
+        yield TraceStep(at=time_text(row.created_at), step="owed", **about[row.outbox_id])
     for row in traced.attempts:
         yield TraceStep(
             at=time_text(row.at),
@@ -120,40 +120,55 @@ def _deliveries(traced: Traced) -> Iterator[TraceStep]:
             exchanges=said.pop((row.outbox_id, row.number), []),
             **about[row.outbox_id],
         )
+    errors = {row.outbox_id: row.error for row in traced.attempts if row.outcome == "dead"}
     for row in traced.done:
-        yield TraceStep(
-            at=time_text(row.finished_at),
-            step="delivered" if row.outcome == "delivered" else "cancelled",
-            number=row.attempts,
-            status=row.status,
-            duration_ms=row.duration_ms,
-            exchanges=said.pop((row.outbox_id, row.attempts), []),
-            **about[row.outbox_id],
-        )
+        yield _end(row, said.pop((row.outbox_id, row.attempts), []), about[row.outbox_id])
+        if row.died_at is not None:
+            yield _death(row, errors.get(row.outbox_id), about[row.outbox_id])
     for row in traced.dead:
-        yield TraceStep(
-            at=time_text(row.died_at),
-            step="dead",
-            number=row.attempts,
-            reason=row.reason,
-            error=_clean(row.error),
-            **about[row.outbox_id],
-        )
+        yield _death(row, row.error, about[row.outbox_id])
     for row in traced.owed:
+        owner = traced.owners.get(row.destination_id)
+        held = holds(owner) if owner else None
         yield TraceStep(
-            at=time_text(max(row.run_at, row.retry_at or 0)),
+            at=next_try(row.run_at, held),
             step="waiting",
             number=row.attempts,
-            reason=_why(row),
-            **about[row.id],
+            reason=_why(row, owner.name if owner else "", held),
+            **about[row.outbox_id],
         )
 
 
-def _about(traced: Traced, row: Any, number: int) -> dict[str, Any]:
+def _end(row: Any, said: list[ExchangeShown], about: dict[str, Any]) -> TraceStep:
+    """Return how something ended: delivered, cancelled, or what was done about its dead letter."""
+    return TraceStep(
+        at=time_text(row.finished_at),
+        step=row.outcome,
+        number=row.attempts,
+        status=row.status,
+        duration_ms=row.duration_ms,
+        by=row.ended_by,
+        exchanges=said,
+        **about,
+    )
+
+
+def _death(row: Any, error: str | None, about: dict[str, Any]) -> TraceStep:
+    return TraceStep(
+        at=time_text(row.died_at),
+        step="dead",
+        number=row.attempts,
+        reason=row.reason,
+        error=_clean(error),
+        **about,
+    )
+
+
+def _about(traced: Traced, row: Any) -> dict[str, Any]:
     owner = traced.owners.get(row.destination_id)
     event_id = next((one.id for one in traced.events if one.position == row.position), None)
     return {
-        "delivery": number,
+        "delivery": row.outbox_id,
         "direction": owner.direction if owner else None,
         "destination": owner.name if owner else None,
         "event": event_id,
@@ -161,16 +176,16 @@ def _about(traced: Traced, row: Any, number: int) -> dict[str, Any]:
     }
 
 
-def _why(row: Any) -> str:
+def _why(row: Any, name: str, held: Held | None) -> str:
     """Return why an item has not gone out yet, in words for the operator."""
-    if row.paused is not None:
-        return f"the destination is paused: {_clean(row.paused)}"
+    if held is not None and held.until is None and held.why not in ("open", "not_running"):
+        return f"{name} {_clean(held.says)}"
     if row.ahead:
         return f"{row.ahead} before it in its conversation"
     if row.lane_state == LEASED:
         return "it is being tried now"
-    if row.breaker != "closed":
-        return f"the destination fails: {_clean(row.last_error) or 'unknown'}"
+    if held is not None and held.why != "not_running":
+        return f"{name} {_clean(held.says)}"
     return "it is to be tried again" if row.retrying else "its turn comes"
 
 
@@ -228,12 +243,14 @@ _AT_ONE_TIME: Final[tuple[StepKind, ...]] = (
     "queued",
     "received",
     "event",
+    "replayed",
     "owed",
     "attempt",
     "receipt",
     "delivered",
     "dead",
     "cancelled",
+    "dropped",
     "waiting",
 )
 """The order of steps that bear the same time."""

@@ -15,6 +15,8 @@ StepKind = Literal[
     "delivered",
     "dead",
     "cancelled",
+    "dropped",
+    "replayed",
     "receipt",
     "waiting",
 ]
@@ -58,6 +60,8 @@ class TraceStep(BaseModel):
     error: str | None = None
     reason: str | None = None
     """Why it is dead, or why it still waits."""
+    by: str | None = None
+    """Who cancelled, dropped or replayed it: ``operator``, the id of a token, or ``erasure``."""
     state: str | None = None
     external_id: str | None = None
     occurred_at: str | None = None

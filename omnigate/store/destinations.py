@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
@@ -74,8 +74,13 @@ def register(transaction: Transaction, items: Sequence[Name]) -> list[Health]:
                 )
             )
             row = transaction.connection.execute(query).one()
-        found.append(Health(row.id, *(getattr(row, name) for name in _KEPT)))
+        found.append(health_of(row))
     return found
+
+
+def health_of(row: Any) -> Health:
+    """Return what a destination's row says of its health."""
+    return Health(row.id, *(getattr(row, name) for name in _KEPT))
 
 
 def note(transaction: Transaction, items: Sequence[Health]) -> list[None]:

@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from omnigate.store.dialect import upsert
 from omnigate.store.prepared import Bulk
 from omnigate.store.schema import quarantine
+from omnigate.store.selection import Pick
 from omnigate.store.transaction import Transaction
 
 _LONGEST_REASON: Final = 2000
@@ -26,6 +27,12 @@ class Puzzle(NamedTuple):
     body: bytes
     query: str = ""
     """What the address said: two requests without a body differ in it. Only its hash is kept."""
+
+
+class QuarantineFilter(NamedTuple):
+    """What of the quarantine is meant; nothing named means all."""
+
+    channel: str | None = None
 
 
 class Riddle(NamedTuple):
@@ -57,15 +64,13 @@ def keep(transaction: Transaction, items: Sequence[Puzzle]) -> list[None]:
 
 def list_quarantined(
     connection: Connection,
+    wanted: QuarantineFilter,
     *,
-    channel: str | None = None,
     before: int | None = None,
     limit: int = 100,
 ) -> list[Any]:
     """Return what is in quarantine, the newest first, without bodies but with their size."""
-    query = _SHOWN
-    if channel is not None:
-        query = query.where(quarantine.c.channel == channel)
+    query = _SHOWN.where(*_conditions(connection, wanted))
     if before is not None:
         query = query.where(quarantine.c.id < before)
     return list(connection.execute(query.order_by(quarantine.c.id.desc()).limit(limit)))
@@ -74,29 +79,6 @@ def list_quarantined(
 def read_quarantined(connection: Connection, number: int) -> Any | None:
     """Return one request with its body."""
     return connection.execute(select(quarantine).where(quarantine.c.id == number)).first()
-
-
-def count_quarantined(connection: Connection, channel: str | None = None) -> int:
-    """Return how much is in quarantine, of one channel or in all."""
-    query = select(func.count()).select_from(quarantine)
-    if channel is not None:
-        query = query.where(quarantine.c.channel == channel)
-    return connection.scalar(query) or 0
-
-
-def known_quarantined(connection: Connection, numbers: Sequence[int]) -> list[int]:
-    """Return those of the numbers that requests in quarantine have."""
-    return list(connection.scalars(select(quarantine.c.id).where(quarantine.c.id.in_(numbers))))
-
-
-def next_quarantined(
-    connection: Connection, channel: str | None, after: int, limit: int
-) -> list[int]:
-    """Return the numbers of requests above ``after``, the oldest first."""
-    query = select(quarantine.c.id).where(quarantine.c.id > after)
-    if channel is not None:
-        query = query.where(quarantine.c.channel == channel)
-    return list(connection.scalars(query.order_by(quarantine.c.id).limit(limit)))
 
 
 def drop_quarantined(transaction: Transaction, items: Sequence[Sequence[int]]) -> list[int]:
@@ -109,6 +91,10 @@ def explain_anew(transaction: Transaction, items: Sequence[Riddle]) -> list[None
     rows = [{"key": item.id, "why": item.reason[:_LONGEST_REASON]} for item in items]
     _EXPLAIN.run(transaction.connection, rows)
     return [None] * len(items)
+
+
+def _conditions(connection: Connection, wanted: QuarantineFilter) -> list[ColumnElement[bool]]:
+    return [] if wanted.channel is None else [quarantine.c.channel == wanted.channel]
 
 
 def _digest(item: Puzzle) -> str:
@@ -129,3 +115,4 @@ _DROP: Final = Bulk(quarantine.delete().where(quarantine.c.id == bindparam("key"
 _EXPLAIN: Final = Bulk(
     update(quarantine).where(quarantine.c.id == bindparam("key")).values(reason=bindparam("why"))
 )
+REQUESTS: Final = Pick(quarantine.c.id, _conditions)

@@ -15,9 +15,9 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 
 from omnigate.store.abandon import Abandonment, abandon
-from omnigate.store.dead import HISTORY, REPLAY_PRIORITY
 from omnigate.store.record import OPERATIONS, Owed, owe
-from omnigate.store.schema import APART, destination, event, event_body, lane, outbox, replay
+from omnigate.store.schema import destination, event, event_body, lane, outbox, replay
+from omnigate.store.streams import REPLAY_PRIORITY, lane_prefix
 from omnigate.store.transaction import Target, Transaction
 
 PENDING_LIMIT: Final = 500
@@ -225,11 +225,6 @@ def _in_window(window: Window) -> list[ColumnElement[bool]]:
     if window.channels is not None:
         conditions.append(event.c.channel.in_(list(window.channels)))
     return conditions
-
-
-def lane_prefix(number: int) -> str:
-    """Return what the names of a replay's lanes begin with; what they are about comes after it."""
-    return f"{HISTORY}{number}{APART}"
 
 
 def _own_lanes(columns: Any, destination_id: int, number: int) -> list[ColumnElement[bool]]:

@@ -5,7 +5,8 @@ How the rooms of the store hang together:
 * ``event`` is the append-only log; its text stands apart in ``event_body`` so that it can be erased.
 * ``lane`` is the queue of one stream (a conversation, or a contact) towards one destination: the unit
   of order, of claiming and of back-off. ``outbox`` holds what a lane still owes; a row is deleted when
-  its delivery ended and leaves one in ``delivery_done``, or one in ``dead``.
+  its delivery ended and leaves one in ``delivery_done``, or one in ``dead``. A dead letter that is
+  replayed or dropped leaves one in ``delivery_done`` too.
 * ``lane.pending`` always equals the number of its outbox rows.
 """
 
@@ -303,7 +304,12 @@ delivery_done = Table(
     Column("duration_ms", Integer),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger, nullable=False),
+    Column("reason", Text),
+    Column("died_at", BigInteger),
+    Column("ended_by", Text),
 )
+"""What ended: delivered, cancelled, or a dead letter that was dropped or replayed (``reason`` and
+``died_at`` are its death's). ``ended_by`` is who wanted it, where somebody did."""
 Index(
     "ix_delivery_done_position",
     delivery_done.c.position,

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, or_, select
 
-from omnigate.store.replays import lane_prefix
-from omnigate.store.schema import APART, destination, lane, replay
+from omnigate import ids
+from omnigate.store.schema import APART, contact, conversation, destination, lane, replay
+from omnigate.store.streams import lane_prefix
 
 LaneKey = tuple[int, str]
 """Number of the destination, and stream."""
@@ -45,6 +46,21 @@ def lanes_about(connection: Connection, subjects: Iterable[str]) -> list[LaneKey
                 ((row.destination_id, row.stream), None) for row in connection.execute(query)
             )
     return list(found)
+
+
+def is_known(connection: Connection, subject: str) -> bool:
+    """Tell whether there is a conversation or a contact of this id."""
+    column = conversation.c.id if ids.is_id(subject, "cnv") else contact.c.id
+    return connection.scalar(select(column).where(column == subject)) is not None
+
+
+def is_about(connection: Connection, stream: Column[Any], subject: str) -> ColumnElement[bool]:
+    """Tell whether a lane is about a conversation or contact: its own, or a replay's beside it."""
+    replays = connection.scalars(select(replay.c.id)).all()
+    return or_(
+        _is_about(stream, subject),
+        stream.in_([lane_prefix(number) + subject for number in replays]),
+    )
 
 
 def _is_about(stream: Column[Any], subject: str) -> ColumnElement[bool]:

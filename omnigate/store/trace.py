@@ -18,7 +18,6 @@ from omnigate.store.schema import (
     dead,
     dedup,
     delivery_done,
-    destination,
     early_receipt,
     event,
     exchange,
@@ -52,8 +51,9 @@ class Traced:
     early: Sequence[Any] = ()
     """Receipts that wait for the part that they are about."""
     owed: Sequence[Any] = ()
-    """What is in the outbox still, with the state of lane and destination, and how much is before it."""
+    """What is in the outbox still, with the state of its lane and how much is before it."""
     done: Sequence[Any] = ()
+    """What ended, dead letters that were dropped or replayed among it."""
     dead: Sequence[Any] = ()
     attempts: Sequence[Any] = ()
     exchanges: Sequence[Any] = ()
@@ -143,8 +143,7 @@ def _add_deliveries(connection: Connection, traced: Traced, subjects: Sequence[s
             _OWED, {**keys, "destination": destination_id, "stream": stream}
         ).all()
     traced.owed = owed
-    numbers = {row.id for row in owed}
-    numbers.update(row.outbox_id for row in (*traced.done, *traced.dead))
+    numbers = {row.outbox_id for row in (*owed, *traced.done, *traced.dead)}
     traced.attempts = _rows_of(connection, attempt, numbers, MOST_ATTEMPTS)
     traced.exchanges = _rows_of(connection, exchange, numbers, MOST_EXCHANGES)
     traced.is_cut |= len(traced.attempts) == MOST_ATTEMPTS
@@ -175,13 +174,10 @@ _BEFORE = outbox.alias("before")
 _OWED: Final = (
     select(
         outbox,
+        outbox.c.id.label("outbox_id"),
         lane.c.state.label("lane_state"),
         lane.c.run_at,
         lane.c.retrying,
-        destination.c.breaker,
-        destination.c.paused,
-        destination.c.retry_at,
-        destination.c.last_error,
         select(func.count())
         .where(
             _BEFORE.c.destination_id == outbox.c.destination_id,
@@ -198,7 +194,7 @@ _OWED: Final = (
                 lane.c.destination_id == outbox.c.destination_id,
                 lane.c.stream == outbox.c.stream,
             ),
-        ).join(destination, destination.c.id == outbox.c.destination_id)
+        )
     )
     .where(
         outbox.c.destination_id == bindparam("destination"),

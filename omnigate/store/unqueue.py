@@ -8,16 +8,20 @@ since nobody is to learn anything more; ``contact.erased`` says it all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, delete, or_, select, true, update
 
-from omnigate.store.schema import APART, DUE, IDLE, dead, delivery_done, lane, outbox
+from omnigate.store.dead import put_away
+from omnigate.store.ended import note_end
+from omnigate.store.schema import APART, DUE, IDLE, dead, lane, outbox
 from omnigate.store.subjects import LaneKey
 from omnigate.store.transaction import Transaction
 
 CHUNK: Final = 200
 """How many items one turn takes out of a lane at most."""
+BY: Final = "erasure"
+"""Who took it out, for whoever asks what became of it."""
 STANDSTILL_MS: Final = 10 * 60 * 1000
 """How long a lane that is not empty yet stands still; after a crash it then goes on."""
 
@@ -53,7 +57,7 @@ def dead_letters_about(connection: Connection, subjects: Sequence[str]) -> list[
 def _empty(transaction: Transaction, destination_id: int, stream: str) -> int:
     connection, now = transaction.connection, transaction.now
     keys = {"destination": destination_id, "name": stream}
-    rows = connection.execute(_ITEMS, keys).mappings().all()
+    rows = connection.execute(_ITEMS, keys).all()
     connection.execute(
         update(lane)
         .where(lane.c.destination_id == destination_id, lane.c.stream == stream)
@@ -72,38 +76,15 @@ def _empty(transaction: Transaction, destination_id: int, stream: str) -> int:
         _STOP if len(rows) < CHUNK else _STAND, {**keys, "later": now + STANDSTILL_MS}
     )
     if rows:
-        connection.execute(_DELETE, {"ids": [row["outbox_id"] for row in rows]})
-        _note_cancelled(transaction, rows)
+        connection.execute(_DELETE, {"ids": [row.outbox_id for row in rows]})
+        note_end(transaction, rows, "cancelled", BY)
     return len(rows)
 
 
 def _drop(transaction: Transaction, numbers: list[int]) -> int:
-    connection = transaction.connection
-    rows = connection.execute(_DEAD, {"ids": numbers}).mappings().all()
-    if rows:
-        connection.execute(
-            delete(dead).where(dead.c.outbox_id.in_([row["outbox_id"] for row in rows]))
-        )
-        _note_cancelled(transaction, rows)
+    rows = transaction.connection.execute(_DEAD, {"ids": numbers}).all()
+    put_away(transaction, rows, "cancelled", BY)
     return len(rows)
-
-
-def _note_cancelled(transaction: Transaction, rows: Sequence[Any]) -> None:
-    transaction.connection.execute(
-        insert(delivery_done),
-        [{**row, "outcome": "cancelled", "finished_at": transaction.now} for row in rows],
-    )
-
-
-def _columns(table: Any, number: Any) -> list[Any]:
-    return [
-        number.label("outbox_id"),
-        table.c.destination_id,
-        table.c.position,
-        table.c.message_id,
-        table.c.attempts,
-        table.c.created_at,
-    ]
 
 
 _LANE: Final = (
@@ -111,16 +92,14 @@ _LANE: Final = (
     lane.c.stream == bindparam("name"),
 )
 _ITEMS: Final = (
-    select(*_columns(outbox, outbox.c.id))
+    select(outbox, outbox.c.id.label("outbox_id"))
     .where(
         outbox.c.destination_id == bindparam("destination"), outbox.c.stream == bindparam("name")
     )
     .order_by(outbox.c.id)
     .limit(CHUNK)
 )
-_DEAD: Final = select(*_columns(dead, dead.c.outbox_id)).where(
-    dead.c.outbox_id.in_(bindparam("ids", expanding=True))
-)
+_DEAD: Final = select(dead).where(dead.c.outbox_id.in_(bindparam("ids", expanding=True)))
 _DELETE: Final = delete(outbox).where(outbox.c.id.in_(bindparam("ids", expanding=True)))
 _STOP: Final = update(lane).where(*_LANE).values(state=IDLE, retrying=False)
 _STAND: Final = (

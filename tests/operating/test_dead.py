@@ -113,7 +113,7 @@ def test_dropping_asks_where_it_can_and_deletes_by_filter(
     assert "Drop 2 dead letters? [y/N]" in at_a_terminal(omnigate, b"n", "dead", "drop", "--all")
     assert len(omnigate.dead(2)) == 2, "the answer was no"
     counted = omnigate("dead", "drop", "--all", "--dry-run")
-    assert (counted.code, counted.out) == (0, "2 dead letters would be meant.\n")
+    assert (counted.code, counted.out) == (0, "2 dead letters would be dropped.\n")
     assert omnigate("dead", "drop", str(first["id"])).code == 0
     (left,) = omnigate.dead(1)
     assert left["id"] == second["id"]

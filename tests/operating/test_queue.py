@@ -29,8 +29,8 @@ def test_the_queue_says_what_waits_for_whom_and_why_and_is_hastened(
         return items if all(item["attempts"] == 1 for item in items) and len(items) == 2 else []
 
     lanes = until(waiting, "both lanes were tried")
-    by_stream = {item["stream"]: item for item in lanes}
-    lane = by_stream[conversation]
+    by_conversation = {item["conversation"]: item for item in lanes}
+    lane = by_conversation[conversation]
     assert (lane["destination"], lane["pending"], lane["state"]) == ("crm", 3, "waiting")
     assert "503" in lane["last_error"]
     plain = omnigate("queue", "list", "--to", "crm")
@@ -47,13 +47,15 @@ def test_the_queue_says_what_waits_for_whom_and_why_and_is_hastened(
     assert omnigate.json("queue", "list", "--to", "app")["items"] == []
 
     receiver.crm.behave = lambda delivery: answer()
-    assert omnigate("queue", "retry", conversation).out == "Tried now: 1 lane.\n"
+    assert omnigate("queue", "retry", "--conversation", conversation).out == (
+        "Due now: 1 conversation.\n"
+    )
     until(lambda: "two" in receiver.crm.texts(), "the lane went out")
-    assert omnigate("queue", "retry", "--to", "crm").out == "Tried now: 1 lane.\n"
+    assert omnigate("queue", "retry", "--to", "crm").out == "Due now: 1 conversation.\n"
     until(lambda: omnigate.json("queue", "list")["items"] == [], "nothing waits")
     nothing = omnigate("queue", "list")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "Nothing waits.\n")
-    assert omnigate("queue", "retry").out == "Tried now: 0 lanes.\n"
+    assert omnigate("queue", "retry").out == "Due now: 0 conversations.\n"
 
 
 def test_what_is_dropped_is_announced_by_what_follows(
@@ -68,8 +70,8 @@ def test_what_is_dropped_is_announced_by_what_follows(
     items = omnigate.json("queue", "show", conversation)["items"]
     first, second = str(items[0]["id"]), str(items[2]["id"])
     counted = omnigate("queue", "drop", "--to", "crm", "--dry-run")
-    assert counted.out == "4 items would be meant.\n"
-    unasked = omnigate("queue", "drop", "--stream", conversation)
+    assert counted.out == "4 items would be dropped.\n"
+    unasked = omnigate("queue", "drop", "--conversation", conversation)
     assert unasked.code == 2
     assert "--yes" in unasked.err
     done = omnigate("queue", "drop", first, second)
@@ -97,7 +99,8 @@ def test_without_a_daemon_the_queue_can_be_seen_and_dropped(
     omnigate.daemon.say("hello")
     omnigate.daemon.kill()  # in the midst of an attempt
     (lane,) = omnigate.json("queue", "list")["items"]
-    assert (lane["pending"], lane["state"]) == (2, "due"), "nobody works on it any more"
+    assert (lane["pending"], lane["state"]) == (2, "waiting"), "nobody works on it any more"
+    assert (lane["held"]["why"], lane["next_try_at"]) == ("not_running", None)
     retried = omnigate("queue", "retry")
     assert retried.code == 1
     assert "not running" in retried.err

@@ -299,13 +299,18 @@ class TestHook:
         status, body, _ = await post(world, {"id": "1"}, token="wrong")
         assert (status, body) == (401, b"")
         assert await world.stored("message") == 0
-        assert await world.store.read(quarantined.list_quarantined) == []
+        assert (
+            await world.store.read(quarantined.list_quarantined, quarantined.QuarantineFilter())
+            == []
+        )
 
     @pytest.mark.parametrize("body", [{"bug": 1}, {"bad": 1}, {}, "junk"])
     async def test_what_is_not_understood_is_kept_raw_and_answered_as_a_success(self, world, body):
         status, said, _ = await post(world, body)
         assert (status, said) == (200, b"ok")
-        (listed,) = await world.store.read(quarantined.list_quarantined)
+        (listed,) = await world.store.read(
+            quarantined.list_quarantined, quarantined.QuarantineFilter()
+        )
         kept = await world.store.read(quarantined.read_quarantined, listed.id)
         assert json.loads(kept.body) == body
         assert "right" not in kept.request

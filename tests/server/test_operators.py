@@ -66,7 +66,7 @@ async def work(world: Any, path: str, **selection: Any) -> tuple[int, int]:
 async def test_lists_come_in_pages_without_a_hole_or_a_repetition(world: Any) -> None:
     crm = await owe(world, 60)
     lanes = await walk(world, "/admin/queue")
-    assert len({lane["stream"] for lane in lanes}) == len(lanes) == 50
+    assert len({lane["conversation"] for lane in lanes}) == len(lanes) == 50
     items = await walk(world, "/admin/queue/items", to="crm")
     numbers = [item["id"] for item in items]
     assert numbers == sorted(set(numbers))

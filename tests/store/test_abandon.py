@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from omnigate.store import abandon as abandoning
-from omnigate.store import settling
+from omnigate.store import settling, shortening
 from omnigate.store.abandon import Abandonment, abandon
-from omnigate.store.dead import DeadReplay, replay_dead
+from omnigate.store.cancelling import Cancellation, cancel_messages
 from omnigate.store.destinations import Name, register
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.parts import PartResult, settle_part
-from omnigate.store.queue import cancel_messages, expired_items
+from omnigate.store.queue import expired_items
+from omnigate.store.requeue import DeadReplay, replay_dead
 from omnigate.store.settling import Settlement, settle
 from tests.store.test_parts import queue, states
 
@@ -116,13 +116,19 @@ def test_a_message_under_way_is_left_alone_and_one_behind_it_is_not(desk: Any) -
     app = int(health.destination_id)
     first, second = queue(desk, app, "anna"), queue(desk, app, "anna")
     (lease,) = take(desk, app, depth=1)
-    assert desk.run(cancel_messages, first, second) == ["under_way", "cancelled"]
+    assert desk.run(cancel_messages, *map(Cancellation, (first, second))) == [
+        "under_way",
+        "cancelled",
+    ]
     (part,) = desk.run(settle_part, PartResult(first, 0, "sent", "p-1"))
     assert part is None
     assert desk.run(settle, Settlement(lease, lease.items[0], "delivered", last=True)) == [True]
     assert states(desk, first) == [("sent", "p-1")]
     assert states(desk, second) == [("failed", None)]
-    assert desk.run(cancel_messages, first, "msg_unknown") == ["not_owed", "not_owed"]
+    assert desk.run(cancel_messages, *map(Cancellation, (first, "msg_unknown"))) == [
+        "not_owed",
+        "not_owed",
+    ]
 
 
 def test_a_message_that_may_have_been_sent_ends_unknown(desk: Any) -> None:
@@ -132,7 +138,7 @@ def test_a_message_that_may_have_been_sent_ends_unknown(desk: Any) -> None:
     (lease,) = take(desk, app, depth=1)
     later = desk.now + 30_000
     desk.run(settle, Settlement(lease, lease.items[0], "retry", last=True, run_at=later, error="?"))
-    assert desk.run(cancel_messages, message) == ["cancelled"]
+    assert desk.run(cancel_messages, Cancellation(message)) == ["cancelled"]
     (row,) = desk.rows("SELECT state, error FROM message WHERE id = :id", id=message)
     assert tuple(row) == ("unknown", "cancelled; it may have been sent")
 
@@ -146,7 +152,7 @@ def test_what_was_sent_of_a_message_stays_sent(desk: Any) -> None:
     desk.run(settle_part, PartResult(message, 1, "queued", error="slow down"))
     later = desk.now + 30_000
     desk.run(settle, Settlement(lease, lease.items[0], "retry", last=True, run_at=later, error="?"))
-    assert desk.run(cancel_messages, message) == ["cancelled"]
+    assert desk.run(cancel_messages, Cancellation(message)) == ["cancelled"]
     assert states(desk, message) == [("sent", "p-0"), ("failed", None), ("queued", None)]
 
 
@@ -199,7 +205,7 @@ def test_whatever_operators_do_meanwhile_the_counters_agree(
 def test_without_the_fence_they_would_not(
     new_desk: Callable[[], Any], said: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = abandoning._shortened
+    sound = shortening._shortened
 
     def unfenced(rows: Any, lost_head: bool, now: int) -> dict[str, Any]:
         return {**sound(rows, lost_head, now), "lease_token": rows[0].lease_token}
@@ -207,7 +213,7 @@ def test_without_the_fence_they_would_not(
     def by_number_alone(lease: Any, row: Any) -> bool:
         return row is not None and bool(row.lease_token == lease.token)
 
-    monkeypatch.setattr(abandoning, "_shortened", unfenced)
+    monkeypatch.setattr(shortening, "_shortened", unfenced)
     monkeypatch.setattr(settling, "_is_held", by_number_alone)
     for seed in range(4):
         try:

@@ -8,10 +8,11 @@ import pytest
 
 from omnigate.model.inbound import Receipt
 from omnigate.store import dead as letters
-from omnigate.store.dead import DeadFilter, DeadReplay, drop_dead, replay_dead
+from omnigate.store.dead import LETTERS, DeadDrop, DeadFilter, drop_dead
 from omnigate.store.destinations import Name, register
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.parts import PartResult, settle_part
+from omnigate.store.requeue import DeadReplay, replay_dead
 from omnigate.store.settling import Settlement, settle
 from tests.store.test_parts import queue, states
 
@@ -46,10 +47,12 @@ def test_letters_are_found_by_destination_reason_and_time_in_pages(desk: Any, sa
     desk.now += 60_000
     late = bury(desk, bot, "expired")
     begin = desk.now
+    last = read(desk, LETTERS.last)
+    assert last == late[-1]
 
     def found(**wanted: Any) -> list[int]:
         rows = read(desk, letters.list_dead, DeadFilter(**wanted), limit=50)
-        assert read(desk, letters.count_dead, DeadFilter(**wanted)) == len(rows)
+        assert read(desk, LETTERS.count, DeadFilter(**wanted), last) == len(rows)
         return [row.outbox_id for row in rows]
 
     assert found() == [*reversed(late), *reversed(early)]
@@ -62,8 +65,8 @@ def test_letters_are_found_by_destination_reason_and_time_in_pages(desk: Any, sa
         walked += [row.outbox_id for row in rows]
         before = (rows[-1].died_at, rows[-1].outbox_id)
     assert walked == found()
-    assert read(desk, letters.next_dead, DeadFilter(to="bot"), late[0], 1) == [late[1]]
-    assert desk.run(drop_dead, [*early, 999]) == [len(early)]
+    assert read(desk, LETTERS.following, DeadFilter(to="bot"), late[0], last, 1) == [late[1]]
+    assert desk.run(drop_dead, DeadDrop([*early, 999], "anna")) == [len(early)]
     assert found() == list(reversed(late))
 
 
@@ -86,12 +89,12 @@ def test_replayed_letters_stand_in_order_in_a_lane_beside_the_live_one(
     assert again.gap == []
     assert all(item.replay and item.attempts == 0 for item in again.items)
     assert all(item.expires_at == desk.now + 432_000_000 for item in again.items)
-    assert read(desk, letters.count_dead, DeadFilter()) == 0
+    assert read(desk, LETTERS.count, DeadFilter(), 999) == 0
     for item in again.items:
         last = item is again.items[-1]
         desk.run(settle, Settlement(again, item, "dead", last=last, reason="x", error="x"))
     assert len(desk.rows("SELECT * FROM lane")) == 1, "the lane beside is gone"
-    assert read(desk, letters.count_dead, DeadFilter()) == 3, "it may die once more"
+    assert read(desk, LETTERS.count, DeadFilter(), 999) == 3, "it may die once more"
 
 
 @pytest.fixture

@@ -1,0 +1,174 @@
+"""Offering dead letters again: owed anew, as if for the first time.
+
+A replayed item goes into a lane of its own beside the live one: what happens now is neither held up nor
+overtaken, and the replayed items of one conversation keep their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, bindparam, literal_column, null, select, update
+
+from omnigate.store.dead import put_away
+from omnigate.store.prepared import Bulk
+from omnigate.store.receipts import message_state
+from omnigate.store.record import Owed, owe
+from omnigate.store.schema import dead, destination, event_body, message, message_part
+from omnigate.store.selection import number_chunks
+from omnigate.store.streams import REPLAY_LANE, REPLAY_PRIORITY, stream_of
+from omnigate.store.transaction import Target, Transaction, chunks
+
+_ARRIVED: Final = frozenset({"sent", "delivered", "read"})
+
+
+class DeadReplay(NamedTuple):
+    """Dead letters to offer again, to those of their destinations that are served."""
+
+    ids: Sequence[int]
+    served: Collection[int]
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of dead letters that were to be offered again."""
+
+    done: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+    """Those that stay, and why."""
+
+
+def replay_dead(transaction: Transaction, items: Sequence[DeadReplay]) -> list[Replayed]:
+    """Owe dead letters anew, with a new expiry, and delete them."""
+    return [_replay(transaction, item) for item in items]
+
+
+def _replay(transaction: Transaction, wanted: DeadReplay) -> Replayed:
+    connection, answer = transaction.connection, Replayed()
+    rows = [
+        row
+        for some in number_chunks(wanted.ids)
+        for row in connection.execute(_TO_REPLAY, {"ids": some})
+    ]
+    unsent = _unsent(connection, [row.message_id for row in rows if row.message_id is not None])
+    owed: list[Owed] = []
+    gone: list[Any] = []
+    requeued: set[str] = set()
+    for row in sorted(rows, key=lambda row: row.outbox_id):
+        if (why := _obstacle(row, wanted.served, unsent, requeued)) is not None:
+            answer.refused[row.outbox_id] = why
+            continue
+        if row.message_id is not None:
+            requeued.add(row.message_id)
+        owed.append(
+            Owed(
+                Target(row.destination_id, ordered=True),
+                stream_of(row.stream).subject + REPLAY_LANE,
+                REPLAY_PRIORITY,
+                position=row.position,
+                message_id=row.message_id,
+                replay=True,
+            )
+        )
+        answer.done.append(row.outbox_id)
+        gone.append(row)
+    _requeue(transaction, {known: unsent[known] for known in requeued})
+    owe(transaction, owed)
+    put_away(transaction, gone, "replayed", wanted.by)
+    return answer
+
+
+def _obstacle(
+    row: Any, served: Collection[int], unsent: dict[str, list[Any]], requeued: Collection[str]
+) -> str | None:
+    """Return why a dead letter cannot be offered again, or None."""
+    if row.destination_id not in served:
+        return f"there is no {row.direction} {row.name} in the configuration any more"
+    if row.message_id is None:
+        return None if row.has_body else "what it said was erased"
+    if row.message_id in requeued:
+        return "the message is queued again already"
+    parts = unsent.get(row.message_id)
+    if parts is None:
+        return "the message was erased"
+    if all(part.state in _ARRIVED for part in parts):
+        return "the message was sent meanwhile"
+    return None
+
+
+def _unsent(connection: Connection, message_ids: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the parts of messages."""
+    parts: dict[str, list[Any]] = {}
+    for some in chunks(message_ids):
+        for row in connection.execute(_PARTS, {"ids": some}):
+            parts.setdefault(row.message_id, []).append(row)
+    return parts
+
+
+def _requeue(transaction: Transaction, messages: dict[str, list[Any]]) -> None:
+    """Have the parts that did not arrive sent again, as if for the first time.
+
+    States only rise by what platforms say; that the operator wants a message sent after all is another
+    beginning, and receipts for the sends of before are not about it.
+    """
+    _REQUEUE_PART.run(
+        transaction.connection,
+        [
+            {"message": known, "part": part.number}
+            for known, parts in messages.items()
+            for part in parts
+            if part.state not in _ARRIVED
+        ],
+    )
+    _REQUEUE_MESSAGE.run(
+        transaction.connection,
+        [
+            {
+                "key": known,
+                "now_in": message_state(
+                    [part.state if part.state in _ARRIVED else "queued" for part in parts]
+                ),
+            }
+            for known, parts in messages.items()
+        ],
+    )
+
+
+_TO_REPLAY: Final = (
+    select(
+        dead,
+        destination.c.direction,
+        destination.c.name,
+        event_body.c.position.is_not(None).label("has_body"),
+    )
+    .select_from(
+        dead.join(destination, destination.c.id == dead.c.destination_id).outerjoin(
+            event_body, event_body.c.position == dead.c.position
+        )
+    )
+    .where(dead.c.outbox_id.in_(bindparam("ids", expanding=True)))
+)
+_PARTS: Final = select(
+    message_part.c.message_id, message_part.c.number, message_part.c.state
+).where(message_part.c.message_id.in_(bindparam("ids", expanding=True)))
+_REQUEUE_PART: Final = Bulk(
+    update(message_part)
+    .where(
+        message_part.c.message_id == bindparam("message"),
+        message_part.c.number == bindparam("part"),
+    )
+    .values(
+        state=literal_column("'queued'"),
+        doubts=literal_column("0"),
+        error=null(),
+        external_id=null(),
+    )
+)
+_REQUEUE_MESSAGE: Final = Bulk(
+    update(message)
+    .where(message.c.id == bindparam("key"))
+    .values(state=bindparam("now_in"), error=null(), expires_at=null())
+)
