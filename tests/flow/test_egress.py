@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
+from contextlib import suppress
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from omnigate.flow import egress
 from omnigate.flow.egress import AddressDenied, EgressGuard, ExchangeDenied, guarded_session
 from omnigate.testing import loopback_receiver, serve_app
 
@@ -201,16 +204,55 @@ async def test_odd_addresses_are_refused(url):
             await session.get(url)
 
 
-async def test_user_names_and_passwords_in_addresses_are_refused():
-    """S4."""
+async def reached(*prefixes: str) -> list[str]:
+    """Ask for an address with each of these in the place of ``http://``; return what got through."""
+    through = []
     async with (
         loopback_receiver() as receiver,
         guarded_session(allow_private=LOOPBACK) as session,
     ):
-        for userinfo in ("user", "user:password", ":password", "crm.example.org%20"):
+        for prefix in prefixes:
+            with suppress(aiohttp.ClientError, ValueError):
+                await session.get(receiver.url.replace("http://", prefix))
+            if receiver.requests:
+                through.append(prefix)
+                receiver.requests.clear()
+    return through
+
+
+USERINFO = [f"http://{name}@" for name in ("user", "user:password", ":password", "crm%20")]
+SCHEMES = ["ws://", "wss://", "ftp://", "gopher://", "unix://", "tcp://", "file://", "//", ""]
+
+
+async def test_user_names_and_passwords_in_addresses_are_refused():
+    """S4."""
+    async with guarded_session(allow_private=LOOPBACK) as session:
+        for userinfo in USERINFO:
             with pytest.raises(ExchangeDenied, match="user name"):
-                await session.get(receiver.url.replace("http://", f"http://{userinfo}@"))
-        assert receiver.requests == []
+                await session.get(f"{userinfo}127.0.0.1:1/")
+    assert await reached(*USERINFO) == []
+
+
+async def test_no_other_scheme_reaches_a_server():
+    """S4."""
+    assert await reached("http://", *SCHEMES) == ["http://"]
+
+
+async def test_a_session_that_does_not_look_at_addresses_is_found_out(monkeypatch):
+    """Sabotage twin of S4."""
+
+    async def look_away(*_: Any) -> None:
+        return
+
+    monkeypatch.setattr(egress, "_refuse_userinfo", look_away)
+    assert await reached(*USERINFO) == USERINFO
+
+
+async def test_a_session_for_every_scheme_is_found_out(monkeypatch):
+    """Sabotage twin of S4."""
+    every = frozenset({"http", "https", "ws", "ftp", "gopher"})
+    monkeypatch.setattr(egress._GuardedConnector, "allowed_protocol_schema_set", every)
+    assert set(await reached(*SCHEMES)) == {"ws://", "ftp://", "gopher://"}
 
 
 async def test_line_breaks_cannot_get_into_a_header():

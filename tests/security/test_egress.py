@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -12,8 +14,10 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from omnigate_webhook import Webhook
 from pydantic import TypeAdapter, ValidationError
+from yarl import URL
 
 import omnigate
+from omnigate import receiver
 from omnigate.flow import egress
 from omnigate.flow.egress import EgressGuard, guarded_session
 from omnigate.flow.hosts import DaemonBackendHost
@@ -234,7 +238,7 @@ def test_a_header_that_is_two_or_ours_is_refused_before_anything_starts(headers:
 
 
 def test_an_honest_address_and_header_are_taken() -> None:
-    """The proof that the two tests above can fail."""
+    """The proof that the two tests above do not refuse everything."""
     for url in ("https://crm.example.org/x?a=b#c", "http://10.0.0.1:8080", "https://[2606::1]/"):
         assert TypeAdapter(ReceiverUrl).validate_python(url) == url
     TypeAdapter(ExtraHeaders).validate_python(
@@ -242,9 +246,71 @@ def test_an_honest_address_and_header_are_taken() -> None:
     )
 
 
-def test_what_a_crm_says_never_becomes_a_header(new_daemon: Any, until: Any) -> None:
-    """S4: line breaks in everything that a CRM may name arrive as data or not at all."""
-    daemon = new_daemon()
+def taken(kind: Any, odd: list[Any]) -> list[Any]:
+    """Return those odd values of a configuration that are taken."""
+
+    def is_taken(value: Any) -> bool:
+        try:
+            TypeAdapter(kind).validate_python(value)
+        except ValidationError:
+            return False
+        return True
+
+    return [value for value in odd if is_taken(value)]
+
+
+def seen_as(**parts: Any) -> Callable[[str], Any]:
+    """Return a reader of addresses that is blind to some of their parts."""
+
+    def read(text: str) -> Any:
+        url = URL(text)
+        known = {
+            name: getattr(url, name) for name in ("scheme", "host", "raw_user", "raw_password")
+        }
+        return SimpleNamespace(**{**known, **parts})
+
+    return read
+
+
+SLOPPY_ADDRESSES = {
+    "looks for no control characters": ("re", SimpleNamespace(search=lambda *_: None), "https://crm/ x"),
+    "takes any scheme": ("URL", seen_as(scheme="https", host="crm"), "file:///etc/passwd"),
+    "needs no host": ("URL", seen_as(host="crm"), "https:///x"),
+    "takes names and passwords": (
+        "URL", seen_as(raw_user=None, raw_password=None), "https://user:pw@crm/",
+    ),
+}  # fmt: skip
+SLOPPY_HEADERS = {
+    "takes any value": ("_HEADER_VALUE", re.compile(r"[\s\S]*"), {"X-A": "a\r\nX-Evil: 1"}),
+    "takes any name": ("_HEADER_NAME", re.compile(r"[\s\S]*"), {"X-A\r\nX-Evil": "1"}),
+    "takes our names": ("_OURS", frozenset(), {"Content-Length": "0"}),
+}
+
+
+@pytest.mark.parametrize("sloppy", SLOPPY_ADDRESSES.values(), ids=SLOPPY_ADDRESSES.keys())
+def test_a_sloppy_look_at_addresses_is_found_out(
+    sloppy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sabotage twin of S4."""
+    assert taken(ReceiverUrl, ODD_URLS) == []
+    name, part, victim = sloppy
+    monkeypatch.setattr(receiver, name, part)
+    assert victim in taken(ReceiverUrl, ODD_URLS)
+
+
+@pytest.mark.parametrize("sloppy", SLOPPY_HEADERS.values(), ids=SLOPPY_HEADERS.keys())
+def test_a_sloppy_look_at_headers_is_found_out(
+    sloppy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sabotage twin of S4."""
+    assert taken(ExtraHeaders, ODD_HEADERS) == []
+    name, part, victim = sloppy
+    monkeypatch.setattr(receiver, name, part)
+    assert victim in taken(ExtraHeaders, ODD_HEADERS)
+
+
+def say_line_breaks(daemon: Any, until: Any) -> None:
+    """Put line breaks into everything that a CRM may name; they arrive as data or not at all."""
     assert daemon.say("1", "hello").status == 202
     conversation = daemon.get("/v1/conversations")["items"][0]["id"]
     evil = "a\r\nX-Evil: 1\r\n\r\nGET / HTTP/1.1"
@@ -272,8 +338,38 @@ def test_what_a_crm_says_never_becomes_a_header(new_daemon: Any, until: Any) -> 
     until(lambda: any(one.path == "/answers" for one in daemon.crm.heard), "the answer is posted")
     assert all("x-evil" not in map(str.lower, one.headers) for one in daemon.crm.heard)
     served = daemon.call("GET", name["url"].partition(f":{daemon.port}")[2])
+    assert "\nx-evil" not in served.head, "a file's name became a header"
     assert served.status == 200
-    assert "\nx-evil" not in served.head
+
+
+def test_what_a_crm_says_never_becomes_a_header(new_daemon: Any, until: Any) -> None:
+    """S4."""
+    say_line_breaks(new_daemon(), until)
+
+
+# Names a file in the answer as the CRM named it, and looks at no header that it sends.
+NAMES_FILES_AS_THEY_COME = """
+import aiohttp.http_writer
+from omnigate.server import files
+def blithely(status_line, headers):
+    lines = [status_line, *(f"{name}: {value}" for name, value in headers.items())]
+    return ("\\r\\n".join(lines) + "\\r\\n\\r\\n").encode()
+aiohttp.http_writer._serialize_headers = blithely
+files.clean_name = lambda name: name
+headers = files._headers
+files._headers = lambda shown: {
+    **headers(shown), "Content-Disposition": f'attachment; filename="{shown.name}"'
+}
+"""
+
+
+def test_who_puts_a_name_into_a_header_as_it_comes_is_found_out(
+    new_daemon: Any, until: Any
+) -> None:
+    """Sabotage twin of S4."""
+    daemon = new_daemon(prelude=NAMES_FILES_AS_THEY_COME)
+    with pytest.raises(AssertionError, match="a file's name became a header"):
+        say_line_breaks(daemon, until)
 
 
 # ---- S5: proxies and passwords of the environment -------------------------------------------------
