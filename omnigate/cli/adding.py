@@ -39,7 +39,7 @@ def add(
     given: list[str],
     path: Path | None,
     *,
-    tests: bool,
+    tests: bool = True,
 ) -> None:
     """Ask for what the kind needs and was not given, test it, write it, and have it taken over."""
     asks = sys.stdin.isatty() and terminal.is_terminal()

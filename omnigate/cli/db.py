@@ -14,22 +14,27 @@ from omnigate.cli.client import Client
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.progress import progress
-from omnigate.cli.reach import running, store
+from omnigate.cli.reach import has_store, require_store, running, store
 
 _LOOK_SECONDS: Final = 0.2
 
 
 def migrate(config_path: ConfigPath = None) -> None:
-    """Bring the store to this version's tables.
+    """Bring the store to this version's tables; make it if there is none.
 
     The daemon does so itself when it starts.
     """
-    settings = config.outline(config_path).settings
+    outline = config.outline(config_path)
+    settings = outline.settings
     if Client(settings.socket).reachable():
         terminal.say(f"{settings.store.url} is up to date: the running daemon has seen to it.")
         return
-    with store(config_path):  # opening it is what brings it up to date
-        terminal.say(f"{settings.store.url} is up to date.")
+    is_new = not has_store(outline)
+    with store(config_path, makes_one=True):  # opening it is what brings it up to date
+        if is_new:
+            terminal.say(f"Made {settings.store.path}, with nothing in it.")
+        else:
+            terminal.say(f"{settings.store.url} is up to date.")
 
 
 def check(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
@@ -68,9 +73,9 @@ def backup(
         back_up_files,
     )
 
-    settings = config.outline(config_path).settings
-    if not settings.store.path.exists():
-        raise Failed(f"There is no store at {settings.store.path} yet.", "Nothing to back up.")
+    outline = config.outline(config_path)
+    settings = outline.settings
+    require_store(outline)
     if target.exists() and not target.is_dir():
         raise Failed(f"{target} is a file.", "Name a directory.")
     if target.exists() and target.samefile(settings.store.path.parent):

@@ -39,11 +39,13 @@ allowed_origins = ["http://localhost:8000"]
 [backends.console]
 kind = "console"
 
-# Your CRM: take the # away, and put its name into the route.
+# Your CRM: take the # away, or have it asked for by "omnigate backend add webhook --name crm"; either way
+# put its name into the route.
 # [backends.crm]
 # kind = "webhook"
 # url = "https://crm.example.org/omnigate"
-# secret = { file = "crm.secret" }   # made by: echo whsec_$(openssl rand -base64 32) > crm.secret
+# # Made by: (umask 077; echo whsec_$(openssl rand -base64 32) > crm.secret)
+# secret = { file = "crm.secret" }
 
 # Which backends get what; the first route that matches decides.
 [[routes]]

@@ -27,21 +27,48 @@ def running(path: Path | None) -> Iterator[Client]:
 
 
 @contextmanager
-def store(path: Path | None, *, routes: bool = False) -> Iterator[Client]:
+def store(path: Path | None, *, routes: bool = False, makes_one: bool = False) -> Iterator[Client]:
     """Yield a client of the running daemon, or of the store alone when there is none.
 
-    Without a daemon the store is opened for this command only and answers in the same words. ``routes``:
-    the command brings about events, which are owed to the backends of the whole configuration.
+    Without a daemon the store is opened for this command only and answers in the same words; where there
+    is no store, `Failed` is raised unless the command ``makes_one``. ``routes``: the command brings about
+    events, which are owed to the backends of the whole configuration.
     """
     outline = config.outline(path)
     client = Client(outline.settings.socket)
     if client.reachable():
         yield client
         return
+    if not makes_one:
+        require_store(outline)
     note("The daemon is not running: using the store itself.")
     loaded = config.load(path, plugins.load) if routes else outline
     with _offline(loaded, makes_plugins=routes) as client:
         yield client
+
+
+def require_store(outline: Config) -> None:
+    """Raise `Failed` unless there is a store: one made by mistake would only hide where the right one is."""
+    if not has_store(outline):
+        option = f" --config {outline.path}"
+        raise Failed(
+            f"There is no store at {outline.settings.store.path}.",
+            f"The daemon makes it at its first start: omnigate run{option}\n"
+            f"To make it without a daemon: omnigate db migrate{option}\n"
+            "If there should be one, look at [store] url.",
+        )
+
+
+def has_store(outline: Config) -> bool:
+    """Tell whether there is a store; raises `Failed` when this user may not know."""
+    store_path = outline.settings.store.path
+    try:
+        return store_path.exists()
+    except OSError as error:
+        raise Failed(
+            f"{store_path} cannot be looked at: {(error.strerror or str(error)).lower()}.",
+            "Run this as the user of the daemon, or as root.",
+        ) from None
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from typing import IO, Final, ParamSpec, TypeVar
 from omnigate import failpoints
 from omnigate.errors import BadPayload, StoreError
 from omnigate.flow.filetype import HEAD_BYTES
+from omnigate.owners import hand_over
 from omnigate.store.directories import make_directory, sync_directory
 
 ParamsT = ParamSpec("ParamsT")
@@ -97,6 +98,7 @@ class Shelf:
         """Give a complete file its name, unclaimed; blocks."""
         target = self.path(sha256)
         target.parent.mkdir(exist_ok=True, mode=0o700)
+        hand_over(target.parent)
         with self._lock:
             incoming.replace(target)
             self._unclaimed[sha256] += 1
@@ -141,6 +143,7 @@ class _Writing:
         handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=self._shelf.directory)
         self._path = Path(name)
         self._file = os.fdopen(handle, "wb")
+        hand_over(self._path)
 
     def add(self, data: bytes) -> IO[bytes]:
         self._size_bytes += len(data)

@@ -14,6 +14,8 @@ from threading import Event, Thread
 from typing import Final
 
 from omnigate.errors import StoreError
+from omnigate.owners import hand_over
+from omnigate.store.directories import make_directory, sync_directory
 
 DATABASE: Final = "omnigate.db"
 FILES: Final = "files"
@@ -34,16 +36,17 @@ def back_up_database(source: Path, target: Path, tell: Callable[[int, int], None
         )
     draft = target.with_name(f".{target.name}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(target.parent)
         draft.unlink(missing_ok=True)
         draft.touch(mode=0o600)
+        hand_over(draft)
         with _told(draft, source.stat().st_size, tell):
             _vacuum_into(source, draft)
         _check(draft)
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(target)
-        _sync_directory(target.parent)
+        sync_directory(target.parent)
     except (OSError, sqlite3.Error) as error:
         draft.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or error
@@ -67,9 +70,11 @@ def back_up_files(source: Path, target: Path, tell: Callable[[int, int], None]) 
         copy = target / path.relative_to(source)
         draft = copy.with_name(f".{copy.name}.part")
         try:
-            copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not copy.parent.is_dir():
+                make_directory(copy.parent)
+            draft.touch(mode=0o600)
+            hand_over(draft)
             shutil.copyfile(path, draft)
-            draft.chmod(0o600)
             with draft.open("rb") as file:
                 os.fsync(file.fileno())
             draft.replace(copy)
@@ -107,14 +112,6 @@ def _check(copy: Path) -> None:
 
 def _is_copied(path: Path, copy: Path) -> bool:
     return copy.is_file() and copy.stat().st_size == path.stat().st_size
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class _told:  # noqa: N801  # used like a function

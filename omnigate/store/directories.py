@@ -9,14 +9,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from omnigate.owners import hand_over
+
 
 def make_directory(directory: Path) -> None:
-    """Make a directory with its parents, for this user alone, if it is not there; safe on return.
+    """Make a directory with its parents, for one user alone, if it is not there; safe on return.
 
-    Blocks. Raises ``OSError``.
+    Made by root in the directory of somebody else, it is theirs. Blocks. Raises ``OSError``.
     """
-    missing = [path for path in directory.parents if not path.exists()]
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for made in reversed(missing):
+        made.mkdir(exist_ok=True, mode=0o700)
+        hand_over(made)
     for made in (directory, *missing):
         sync_directory(made.parent)
 

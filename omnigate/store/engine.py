@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from omnigate.errors import StoreError
+from omnigate.owners import hand_over
 
 _WRITER_PRAGMAS: Final = (
     # auto_vacuum takes effect only before the first table is made.
@@ -43,12 +44,18 @@ class StoreLock:
     """An exclusive lock beside the database: one daemon per store, gone when the process ends."""
 
     def __init__(self, database: Path) -> None:
+        self._database = database
         self._path = database.with_name(database.name + ".lock")
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
         """Take the lock; raises `StoreError` naming the process that holds it."""
+        new = not self._path.exists()
         file = self._path.open("a+")
+        if new:
+            self._path.chmod(0o600)
+            # Made by root it would be closed to the daemon, which then could not start.
+            hand_over(self._path, self._database if self._database.exists() else None)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from omnigate.errors import StoreError
 from omnigate.model.event import EventType
+from omnigate.owners import hand_over
 from omnigate.store.directories import make_directory
 from omnigate.store.engine import StoreLock, database_path, open_readers, open_writer
 from omnigate.store.migrate import upgrade
@@ -129,8 +130,10 @@ async def open_store(
     path = database_path(url)
     try:
         make_directory(path.parent)
-        # What customers say is nobody else's to read; the log is made like the file.
-        path.touch(mode=0o600)
+        if not path.exists():
+            # What customers say is nobody else's to read; the log is made like the file, by its owner.
+            path.touch(mode=0o600)
+            hand_over(path)
         store = Store(path, delivery_expiry_seconds=delivery_expiry_seconds, clock=clock)
         await asyncio.to_thread(store._prepare)  # noqa: SLF001  # the store's own constructor
     except OSError as error:

@@ -61,7 +61,7 @@ def test_what_init_comments_out_is_valid_when_taken_in(omnigate, directory):
     path = directory / "omnigate.toml"
     lines = path.read_text().replace("# [backends.crm]", "[backends.crm]").splitlines()
     start = lines.index("[backends.crm]")
-    for index in range(start, start + 4):
+    for index in range(start, start + 5):
         lines[index] = lines[index].removeprefix("# ")
     path.write_text("\n".join(lines).replace('backends = ["console"]', 'backends = ["crm"]'))
     (directory / "crm.secret").write_text(new_secret() + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 import tomllib
@@ -17,6 +18,18 @@ import pytest
 COMMAND = (sys.executable, "-m", "omnigate")
 ANOTHER_TOKEN = "another-token-long-enough"
 SECRET = "whsec_" + "a2tr" * 8
+AT_TERMINAL = (
+    "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    " os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Makes its standard input the terminal of a session, so that Ctrl-C and /dev/tty are those of a person."""
+LOCAL = ("allow_private=127.0.0.0/8",)
+NOBODY = ("url=http://127.0.0.1:9/crm", f"secret={SECRET}", *LOCAL)
+"""Of a receiver that is not there."""
+
+
+def sets(keys: tuple[str, ...]) -> list[str]:
+    return [word for key in keys for word in ("--set", key)]
 
 
 def cli(daemon: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -39,6 +52,55 @@ def including(new_daemon: Callable[..., Any]) -> Any:
     return daemon
 
 
+class Person:
+    """Somebody at a terminal who reads what is shown and answers it."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self._ours, theirs = pty.openpty()
+        command = [sys.executable, "-c", AT_TERMINAL, *COMMAND, *arguments]
+        self.process = subprocess.Popen(
+            command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        self.shown = ""
+        self._seen = 0
+
+    def __enter__(self) -> Person:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        os.close(self._ours)
+
+    def answers(self, what: str, answer: str) -> None:
+        """Wait until something is shown that was not there before, then type an answer."""
+        self.reads(what)
+        os.write(self._ours, f"{answer}\n".encode())
+
+    def reads(self, what: str) -> None:
+        """Wait until something is shown that was not there before."""
+        while (at := self.shown.find(what, self._seen)) < 0:
+            more = self._more()
+            assert more, f"{what!r} never came:\n{self.shown}"
+            self.shown += more
+        self._seen = at + len(what)
+
+    def ends(self) -> int:
+        """Read to the end; return the exit code."""
+        while more := self._more():
+            self.shown += more
+        return self.process.wait(30)
+
+    def _more(self) -> str:
+        if not select.select([self._ours], [], [], 30)[0]:
+            return ""
+        try:
+            return os.read(self._ours, 4096).decode()
+        except OSError:
+            return ""  # Linux says so when the other end is closed
+
+
 class TestAdding:
     def test_a_channel_is_taken_over_by_the_running_daemon_and_let_go_again(
         self, including: Any, receiver: Any, until: Any
@@ -49,12 +111,17 @@ class TestAdding:
         )
         assert done.returncode == 0, done.stderr
         file = daemon.folder / "omnigate.d" / "channel-shop.toml"
+        secret = daemon.folder / "omnigate.d" / "channel-shop.token"
         assert str(file) in done.stdout
+        assert str(secret) in done.stdout
+        assert f"{daemon.address}/channels/shop" in done.stdout
         assert "has taken it over" in done.stdout
-        assert file.stat().st_mode & 0o777 == 0o600, "it holds a secret"
         assert tomllib.loads(file.read_text()) == {
-            "channels": {"shop": {"kind": "http", "token": ANOTHER_TOKEN}}
+            "channels": {"shop": {"kind": "http", "token": {"file": "channel-shop.token"}}}
         }
+        assert secret.read_text() == f"{ANOTHER_TOKEN}\n"
+        for path in (file, secret):
+            assert path.stat().st_mode & 0o777 == 0o600
         message = {
             "external_id": "1",
             "conversation": "c",
@@ -70,43 +137,56 @@ class TestAdding:
         assert again.returncode == 2
         assert "is there already" in again.stderr
         assert cli(daemon, "channel", "remove", "shop").returncode == 0
-        assert not file.exists()
+        assert list(file.parent.iterdir()) == []
         assert daemon.request("POST", path, message, token=ANOTHER_TOKEN)[0] == 404
 
-    def test_a_backend_that_does_not_work_is_named_with_what_to_do(self, including: Any) -> None:
+    def test_a_backend_that_does_not_work_is_kept_and_named_with_what_to_do(
+        self, including: Any
+    ) -> None:
         daemon = including.start()
-        keys = ("url=http://127.0.0.1:9/crm", f"secret={SECRET}", "allow_private=127.0.0.0/8")
-        sets = [word for key in keys for word in ("--set", key)]
-        done = cli(daemon, "backend", "add", "webhook", "--name", "second", *sets)
+        done = cli(daemon, "backend", "add", "webhook", "--name", "second", *sets(NOBODY))
         assert done.returncode == 1
-        assert "connection refused" in done.stdout
+        assert "connection refused" in done.stderr
+        assert "does not work yet" in done.stderr
         assert "no route names it" in done.stderr
-        assert "omnigate reload" in done.stderr
         listed = json.loads(daemon.omnigate("backend", "list", "--json"))["items"]
         assert "second" in {one["name"] for one in listed}
+
+    def test_whoever_does_not_want_it_tested_is_not_told_whether_it_works(
+        self, including: Any
+    ) -> None:
+        done = cli(including, "backend", "add", "webhook", *sets(NOBODY), "--no-test")
+        assert done.returncode == 0, done.stderr
+        assert "refused" not in done.stdout + done.stderr
+        assert "next start" in done.stdout
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (("channel", "add", "webhook"), "webhook is a kind of backend"),
-            (("channel", "add", "htp"), "Did you mean http?"),
-            (("channel", "add", "http", "--set", "tokn=x"), "Did you mean token?"),
-            (("channel", "add", "http", "--set", "token"), "--set key=value"),
-            (("channel", "add", "http"), "give token or secret"),
-            (("backend", "add", "webhook"), "--set url="),
+            (("channel", "add", "webhook"), ["webhook is a kind of backend"]),
+            (("channel", "add", "htp"), ["Did you mean http?"]),
+            (("channel", "add", "http", "--set", "tokn=x"), ["Did you mean token?"]),
+            (("channel", "add", "http", "--set", "token"), ["--set key=value"]),
+            (("channel", "add", "http", "--set", "token=file:x"), ["there is no file"]),
+            (("channel", "add", "http"), ["--set token=…", "secret or secrets in its place"]),
+            (("channel", "add", "http", "--set", "token=short"), ["at least 16 characters"]),
+            (("backend", "add", "webhook"), ["--set url=… --set secret=…"]),
             (
-                ("channel", "add", "http", "--name", "No!", "--set", "token=1234567890123456"),
-                "name",
+                ("backend", "add", "webhook", "--set", "url=nonsense", "--set", f"secret={SECRET}"),
+                ["backends.webhook.url", "starts with https://"],
             ),
+            (("channel", "add", "http", "--name", "No!"), ["channels.No!", "usable name"]),
         ],
     )
     def test_mistakes_are_named_and_nothing_is_written(
-        self, including: Any, arguments: tuple[str, ...], said: str
+        self, including: Any, arguments: tuple[str, ...], said: list[str]
     ) -> None:
         done = cli(including, *arguments)
         assert done.returncode == 2, done.stdout + done.stderr
-        assert said in done.stderr
-        assert list(including.folder.glob("omnigate.d/*")) == []
+        for words in said:
+            assert words in done.stderr
+        assert done.stderr.endswith("Nothing was written.\n")
+        assert not (including.folder / "omnigate.d").exists()
 
     def test_without_an_include_line_the_operator_is_told_which_to_add(self, daemon: Any) -> None:
         done = cli(daemon, "channel", "add", "http", "--set", f"token={ANOTHER_TOKEN}")
@@ -131,28 +211,70 @@ class TestAdding:
         assert (including.folder / "omnigate.toml").read_text() == before
         assert cli(including, "channel", "remove", "nobody").returncode == 2
 
-    def test_a_person_is_asked_for_what_is_missing_and_secrets_are_not_shown(
-        self, including: Any
+
+class TestAsking:
+    """What happens at a terminal."""
+
+    def test_a_person_is_asked_and_corrected_and_secrets_are_not_shown(
+        self, including: Any, receiver: Any
     ) -> None:
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [*COMMAND, "backend", "add", "webhook", "--name", "asked", "--set", f"secret={SECRET}"],
-            cwd=including.folder,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        shown = b""
-        while b"url:" not in shown:
-            shown += os.read(ours, 1024)
-        os.write(ours, b"https://crm.example.org/hook\n")
-        assert process.wait(30) == 0
-        os.close(ours)
-        written = tomllib.loads(
-            (including.folder / "omnigate.d" / "backend-asked.toml").read_text()
-        )
-        assert written["backends"]["asked"]["url"] == "https://crm.example.org/hook"
+        with Person(
+            including.folder, "backend", "add", "webhook", "--name", "asked", *sets(LOCAL)
+        ) as person:
+            person.reads("Where events are POSTed to.")
+            person.answers("\nurl: ", "nonsense")
+            person.reads("That will not do: a receiver's address starts with https://")
+            person.answers("\nurl: ", f"{receiver.url}/asked")
+            person.answers("\nsecret: ", "too-short")
+            person.reads("That will not do: a signing secret is written whsec_")
+            person.answers("\nsecret: ", SECRET)
+            person.reads("Good: ")
+            assert person.ends() == 0, person.shown
+        assert SECRET not in person.shown
+        assert "too-short" not in person.shown
+        folder = including.folder / "omnigate.d"
+        written = tomllib.loads((folder / "backend-asked.toml").read_text())["backends"]["asked"]
+        assert written["url"] == f"{receiver.url}/asked"
+        assert written["secret"] == {"file": "backend-asked.secret"}
+        assert (folder / "backend-asked.secret").read_text() == f"{SECRET}\n"
+
+    def test_an_empty_answer_makes_a_new_secret_and_says_where_it_is(self, including: Any) -> None:
+        with Person(including.folder, "channel", "add", "http", "--name", "shop") as person:
+            person.reads("Enter: a new one is made")
+            person.answers("\ntoken: ", "")
+            person.reads("Where answers are POSTed to")
+            person.answers("\nurl: ", "")
+            person.reads("A new token is in")
+            assert person.ends() == 0, person.shown
+        token = (including.folder / "omnigate.d" / "channel-shop.token").read_text().strip()
+        assert len(token) > 30
+        assert token not in person.shown
+
+    @pytest.mark.parametrize("answer", ["n", "\x03"])
+    def test_what_does_not_work_is_not_kept_against_ones_will(
+        self, including: Any, answer: str
+    ) -> None:
+        with Person(including.folder, "backend", "add", "webhook", *sets(NOBODY)) as person:
+            person.reads("It does not work: ")
+            person.answers("Keep it all the same?", answer)
+            assert person.ends() == 1
+        assert "Nothing was written." in person.shown
+        assert "Traceback" not in person.shown
+        assert not (including.folder / "omnigate.d").exists()
+
+    def test_what_does_not_work_is_kept_on_demand(self, including: Any) -> None:
+        with Person(including.folder, "backend", "add", "webhook", *sets(NOBODY)) as person:
+            person.answers("Keep it all the same?", "y")
+            assert person.ends() == 1
+        assert "does not work yet" in person.shown
+        assert (including.folder / "omnigate.d" / "backend-webhook.toml").exists()
+
+    def test_leaving_in_the_middle_leaves_nothing(self, including: Any) -> None:
+        with Person(including.folder, "channel", "add", "http") as person:
+            person.answers("\ntoken: ", "\x03")
+            assert person.ends() == 1
+        assert "Nothing was written." in person.shown
+        assert not (including.folder / "omnigate.d").exists()
 
 
 class TestDoctor:

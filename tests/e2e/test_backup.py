@@ -144,6 +144,7 @@ def test_a_backup_never_takes_the_place_of_a_store_that_is_at_work(
 
 def test_prune_forgets_what_is_too_old_and_gives_room_back(new_daemon: Any, until: Any) -> None:
     daemon = new_daemon().start()
+    daemon.say("of late, so that the clock is not in doubt")
     assert daemon.omnigate("db", "prune") == "Nothing was too old."
     daemon.stop()
     store = sqlite3.connect(daemon.folder / "store.db")
