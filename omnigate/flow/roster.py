@@ -6,7 +6,7 @@ anew before anything old is let go, so that a configuration that cannot work cha
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -166,12 +166,7 @@ class Roster:
         wanted = dict(wanted_members(config))
         changed = {key: section for key, section in wanted.items() if self._differs(key, section)}
         made = await self._make(changed, strict=strict)
-        changes = Changes(
-            added=[called(key) for key in made if key not in self.members],
-            replaced=[called(key) for key in made if key in self.members],
-            removed=[called(key) for key in self.members if key not in wanted],
-            kept=[called(key) for key in self.members if key in wanted and key not in made],
-        )
+        changes = self._changes(wanted, made)
         self._disabled = frozenset(
             ("channel", name) for name, known in config.channels.items() if not known.config.enabled
         )
@@ -191,6 +186,26 @@ class Roster:
         for key in [key for key in self.members if key not in wanted]:
             await self._dismiss(self.members.pop(key))
         return changes
+
+    def _changes(self, wanted: Collection[Key], made: Mapping[Key, Member]) -> Changes:
+        """Return what is about to change; who did not work and still does not is kept as he is."""
+        lasting = {
+            key
+            for key, member in made.items()
+            if member.failure is not None
+            and (known := self.members.get(key)) is not None
+            and known.failure == member.failure
+        }
+        return Changes(
+            added=[called(key) for key in made if key not in self.members],
+            replaced=[called(key) for key in made if key in self.members and key not in lasting],
+            removed=[called(key) for key in self.members if key not in wanted],
+            kept=[
+                called(key)
+                for key in self.members
+                if key in wanted and (key not in made or key in lasting)
+            ],
+        )
 
     def _differs(self, key: Key, section: Section | BrokenSection) -> bool:
         known = self.members.get(key)

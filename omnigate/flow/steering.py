@@ -182,13 +182,15 @@ class Steering:
         await self._store.writer.do(destinations.note, health)
 
     async def _pause(self, member: Member, reason: str) -> None:
+        is_news = member.health.paused != reason
         if member.destination is not None:
             await self._dispatcher.pause(member.destination, reason)
         else:
             member.health.paused = reason
             await self._store.writer.do(destinations.note, member.health)
-        did = "drained" if reason == DRAINED else "paused"
-        log.info(f"{member.direction} {did}", **{member.direction: member.name})
+        if is_news:
+            did = "drained" if reason == DRAINED else "paused"
+            log.info(f"{member.direction} {did}", **{member.direction: member.name})
 
 
 def _standing(member: Member) -> Before:
@@ -199,6 +201,7 @@ def _standing(member: Member) -> Before:
         return "draining"
     if member.outfit is None:
         return "broken" if member.enabled else "disabled"
-    if member.runner is not None and not member.runner.is_running:
+    # One that has nothing to do beside its endpoints does not run, and is up.
+    if member.runner is not None and member.runner.reported == "stopped":
         return "stopped"
     return "running"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,29 @@ def test_a_channel_that_is_away_is_reported_once_and_once_that_it_is_back(
     flag.touch()
     until(lambda: kinds(ops) == ["channel.down", "channel.up"], "it is back")
     assert kinds(receiver.crm) == []
+
+
+def test_operators_read_on_their_terminal_what_the_gateway_reports_of_itself(
+    receiver: Any, new_daemon: Any, answer: Any, until: Any, tmp_path: Path
+) -> None:
+    flag = tmp_path / "platform-is-up"
+    daemon = new_daemon(schedule="[0.05]").start(AWAY.format(flag=str(flag)))
+    receiver.crm.behave = lambda one: answer(422 if one.text == "poison" else 204)
+    daemon.say("poison")
+    until(lambda: daemon.status("crm")["dead"] == 1, "it is given up")
+    receiver.crm.behave = lambda one: answer(503)
+    for number in range(5):
+        daemon.say(f"m-{number}", f"c-{number}")
+    until(lambda: daemon.status("crm")["state"] == "open", "the breaker is open")
+    until(lambda: "channel.down" in daemon.omnigate("events", "tail", "--no-follow"), "it is told")
+
+    told = daemon.omnigate("events", "tail", "--no-follow")
+    for wanted in (
+        r"delivery\.dead +backend crm  evt_\w+ is dead: attempts: .*422",
+        r"destination\.failing +backend crm  failing, 4 failures since 20.*Z: .*503",
+        r"channel\.down +channel app  down: the platform is away",
+    ):
+        assert re.search(rf"^20\S+ \S+Z  {wanted}", told, re.MULTILINE), told
+    only = daemon.omnigate("events", "tail", "--no-follow", "--type", "destination.*")
+    (line,) = only.splitlines()
+    assert line in told

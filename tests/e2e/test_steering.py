@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+
+from tests.e2e.scraping import scrape
 
 HELLO = {"conversation": "c-1", "sender": {"address": "app:c-1"}, "text": "hello"}
 
@@ -65,7 +68,12 @@ class TestPausing:
         assert daemon.status("crm")["state"] == "paused"
         assert daemon.status("crm")["pending"] == 4
         assert len(receiver.crm.deliveries) == came
+        shown = daemon.omnigate("status")
+        assert "backend crm: paused by the operator; 4 events wait\n" in shown
+        assert shown.endswith("    omnigate backend resume crm")
+        assert "omnigate backend resume crm" in cli(daemon, "doctor").stderr
         assert daemon.omnigate("backend", "resume", "crm") == "crm goes on."
+        assert daemon.omnigate("backend", "resume", "crm") == "crm was not paused."
         until(lambda: len(receiver.crm.deliveries) == came + 4, "all has come")
         mine = [one.text for one in receiver.crm.of("message.received") if one.text != "two"]
         assert mine == ["before", "one", "three"]
@@ -88,7 +96,9 @@ class TestPausing:
             assert receiver.answers.deliveries == []
             daemon.stop()
             daemon.start()
-        daemon.omnigate("channel", "resume", "app")
+        assert "channel app: paused by the operator; 2 messages wait" in daemon.omnigate("status")
+        assert daemon.omnigate("channel", "resume", "app") == "app goes on."
+        assert daemon.omnigate("channel", "resume", "app") == "app was not paused."
         until(lambda: len(receiver.answers.deliveries) == 2, "the answers are sent")
         assert daemon.say("later", external_id="x-later") == {"accepted": 1, "duplicates": 0}
 
@@ -102,6 +112,11 @@ class TestPausing:
             daemon.send({"conversation": conversation}, f"answer {number}")
         drained = daemon.omnigate("channel", "drain", "app")
         assert "is drained and paused" in drained
+        daemon.omnigate("channel", "resume", "app")
+        daemon.omnigate("channel", "pause", "app")
+        logged = daemon.omnigate("channel", "log", "app")
+        said = re.findall(r"channel (?:drains|drained|resumed|paused)$", logged, re.MULTILINE)
+        assert said == ["channel drains", "channel drained", "channel resumed", "channel paused"]
         assert len(receiver.answers.deliveries) == 4
         status, _ = daemon.request(
             "POST", "/channels/app/messages", {"external_id": "x-9", **HELLO}
@@ -147,8 +162,9 @@ class TestPausing:
     def test_an_unknown_name_is_refused_with_a_hint(self, daemon: Any, command: Any) -> None:
         done = cli(daemon, *command)
         assert done.returncode == 1
-        assert f"No {command[0]} is called 'nobody'" in done.stderr
-        assert f"omnigate {command[0]} list" in done.stderr
+        there = "there are app, site" if command[0] == "channel" else "there is crm"
+        listing = f"see omnigate {command[0]} list"
+        assert done.stderr == f"No {command[0]} is called 'nobody': {there}; {listing}.\n"
 
 
 class TestReloading:
@@ -218,7 +234,15 @@ class TestReloading:
         assert "hold only after a restart" in daemon.log()
         edit(daemon, 'kind = "webchat"', 'kind = "webchatt"')
         daemon.process.send_signal(signal.SIGHUP)
-        until(lambda: "the configuration stays as it was" in daemon.log(), "it is refused")
+        edit(daemon, 'kind = "webhook"', 'kind = "webhook"\nconcurency = 7')
+        daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: '"mistakes": 2' in daemon.log(), "it is refused")
+        lines = [json.loads(line) for line in daemon.log().splitlines()]
+        mistakes = [line for line in lines if line["event"] == "mistake in the configuration"]
+        said = {(line["key"], line["hint"]) for line in mistakes[-2:]}
+        assert ("backends.crm.concurency", "did you mean concurrency?") in said
+        assert {key for key, _ in said} == {"backends.crm.concurency", "channels.site.kind"}
+        assert "\\n" not in "".join(str(line) for line in mistakes)
 
     def test_what_is_owed_to_a_backend_that_was_taken_out_waits_until_it_is_back(
         self, receiver: Any, new_daemon: Any, answer: Any, until: Any
@@ -231,8 +255,27 @@ class TestReloading:
         written = (daemon.folder / "omnigate.toml").read_text()
         edit(daemon, 'backends = ["crm", "second"]', 'backends = ["crm"]')
         edit(daemon, "[backends.second]", "[backends.third]")
-        assert "removed: backend second" in daemon.omnigate("reload")
+        told = cli(daemon, "reload")
+        assert "removed: backend second" in told.stdout
+        vain = "2 events are still owed to second, which is not in the configuration"
+        remedy = "put it back, or omnigate queue drop --to second"
+        assert f"warning: {vain}: {remedy}\n" in told.stderr
         daemon.say("not for the second")
+        for _ in range(2):
+            assert f"backend second: {vain}\n    {remedy}" in daemon.omnigate("status")
+            assert daemon.status("second")["state"] == "absent"
+            assert daemon.status("second")["pending"] == 2
+            assert remedy in cli(daemon, "doctor").stderr
+            measured = scrape(daemon)
+            assert measured.value("omnigate_pending_items", destination="second") == 2
+            absent = measured.value(
+                "omnigate_destination_state", destination="second", state="absent"
+            )
+            assert absent == 1
+            daemon.stop()
+            assert remedy in cli(daemon, "doctor").stderr, "also while it is stopped"
+            daemon.start()
+            until(lambda: remedy in daemon.log(), "it is logged at the start")
         (daemon.folder / "omnigate.toml").write_text(written)
         receiver.at("second").behave = lambda delivery: answer()
         assert "added: backend second" in daemon.omnigate("reload")

@@ -257,6 +257,27 @@ async def test_a_backend_that_passes_a_test_is_not_kept_waiting_by_its_breaker(
         await house.wait_until_delivered(12)
 
 
+@pytest.mark.parametrize(
+    ("failures", "asked_for"), [(1, None), (5, None), (1, HOUR), (5, HOUR)], ids=str
+)
+async def test_a_backend_that_passes_a_test_is_not_kept_waiting_by_anything(
+    house: House, failures: int, asked_for: float | None
+) -> None:
+    """Nor by the schedule before the breaker opens, nor by what it asked for itself."""
+    house.policy = RetryPolicy((HOUR,), jitter=0)
+    async with running(house, concurrency=1) as dispatcher:
+        house.crm.answer = unavailable(retry_after_seconds=asked_for)
+        await house.put(*(f"c-{number}" for number in range(failures)))
+        tries = failures if asked_for is None else 1
+        await house.wait_until(lambda: len(house.crm.asked) == tries, "it was tried")
+        await house.wait_until(lambda: house.destination.busy == 0, "the attempt ended")
+        assert (house.destination.health.breaker == "open") == (failures == 5 and not asked_for)
+        house.crm.answer = lambda event: None
+        assert await dispatcher.proven(house.destination)
+        assert not await dispatcher.proven(house.destination), "nothing held it back any more"
+        await house.wait_until_delivered(2 * failures)
+
+
 @pytest.mark.parametrize("state", ["open", "probing"])
 async def test_a_breaker_that_was_not_closed_when_the_daemon_ended_is_probed_after_the_restart(
     house: House, state: str

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 import omnigate
 from omnigate.config import ChannelSection, Config, Settings
@@ -264,9 +265,63 @@ async def test_a_full_disk_does_not_end_the_watch_over_drains(
         return await read(query, *arguments)
 
     monkeypatch.setattr(house.gateway.store, "read", full)
-    await house.steering.drain("poll")
-    await house.until(lambda: not WORK["poll"].instances, "it is drained all the same")
+    with capture_logs() as logged:
+        await house.steering.drain("poll")
+        await house.until(lambda: not WORK["poll"].instances, "it is drained all the same")
     assert refused == 3
+    warned = [line for line in logged if line["log_level"] == "warning"]
+    assert [(line["event"], line["channel"]) for line in warned] == [("drain waits", "poll")]
+
+
+async def test_a_drain_that_waits_warns_once_for_each_reason(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = ["full", "full", "full", "broken", "broken", "full", "full"]
+    looks = 0
+    read = house.gateway.store.read
+
+    async def refuse(query: Any, *arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        if looks <= len(reasons):
+            raise omnigate.errors.StoreError(reasons[looks - 1])
+        return await read(query, *arguments)
+
+    monkeypatch.setattr(house.gateway.store, "read", refuse)
+    with capture_logs() as logged:
+        await house.steering.drain("poll")
+        await house.until(lambda: not WORK["poll"].instances, "it is drained")
+    warned = [line["error"] for line in logged if line["event"] == "drain waits"]
+    assert warned == ["full", "broken", "full"]
+
+
+async def test_what_operators_do_with_a_channel_is_logged_under_its_name(house: House) -> None:
+    with capture_logs() as logged:
+        assert (await house.steering.pause("channel", "poll")).before == "running"
+        assert (await house.steering.pause("channel", "poll")).before == "paused"
+        assert (await house.steering.resume("channel", "poll")).before == "paused"
+        await house.until(lambda: WORK["poll"].instances, "it runs")
+        assert (await house.steering.resume("channel", "poll")).before == "running"
+        assert (await house.steering.drain("poll")).before == "running"
+        await house.until(lambda: not WORK["poll"].instances, "it is drained")
+    said = [(line["event"], line["channel"]) for line in logged if line["event"] != "channel up"]
+    assert said == [
+        ("channel paused", "poll"),
+        ("channel resumed", "poll"),
+        ("channel drains", "poll"),
+        ("channel drained", "poll"),
+    ]
+
+
+async def test_a_channel_that_ended_by_itself_is_started_again_when_told_to_go_on(
+    house: House,
+) -> None:
+    runner = house.roster.channel("poll")
+    assert runner is not None
+    await runner.stop()
+    runner.report("stopped", "the platform refuses our credentials")
+    assert (await house.steering.resume("channel", "poll")).before == "stopped"
+    await house.until(lambda: WORK["poll"].instances, "it runs again")
 
 
 @pytest.mark.parametrize("taken", ["poll", "other"])
