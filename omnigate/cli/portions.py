@@ -97,13 +97,15 @@ def carry_out(client: Client, deed: Deed, wanted: dict[str, Any], manner: Manner
     tally = Tally()
     with progress(deed.doing, total) as bar:
         for part in _parts(wanted):
-            after: int | None = 0
-            while after is not None:
-                answer = client.post(deed.path, {**part, "after": after, "up_to": up_to})
+            place = {"up_to": up_to}
+            while True:
+                answer = client.post(deed.path, {**part, **place})
                 tally.count += answer["count"]
                 tally.refused += answer["refused"]
-                after = answer["next"]
                 bar.at(tally.count + len(tally.refused))
+                if answer["next"] is None:
+                    break
+                place["after"] = answer["next"]
     _report(tally, deed, as_json=manner.as_json)
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from omnigate.cli.client import Client
 
 CANARY = "cAnary7Z"
@@ -175,3 +177,91 @@ def test_the_log_of_an_unknown_channel_is_refused_in_words(daemon: Any) -> None:
     assert (
         said == "No channel is called 'nobody': there are app, site; see omnigate channel list.\n"
     )
+
+
+def ends(trace: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """Return the steps after it was first owed, with who brought them about."""
+    told = [(step["step"], step["by"]) for step in trace["steps"]]
+    return told[told.index(("owed", None)) + 1 :]
+
+
+def buried(daemon: Any, receiver: Any, answer: Any, until: Any) -> str:
+    """Have a message die with the CRM; returns its id."""
+    receiver.crm.behave = lambda delivery: answer(400 if delivery.text == "bad" else 204)
+    daemon.say("bad")
+    message = message_of(daemon, "bad")
+    until(lambda: "dead" in steps(traced(daemon, message)), "it is dead")
+    return message
+
+
+def tells_of_a_replay(daemon: Any, receiver: Any, answer: Any, until: Any) -> None:
+    """A dead letter's attempts and its death stay told after it was replayed, with who did so."""
+    message = buried(daemon, receiver, answer, until)
+    before = [step for step in traced(daemon, message)["steps"] if step["step"] == "attempt"]
+    (death,) = [step for step in traced(daemon, message)["steps"] if step["step"] == "dead"]
+    receiver.crm.behave = lambda delivery: answer()
+    run(daemon, "dead", "replay", "--all", "--yes")
+    until(lambda: "delivered" in steps(traced(daemon, message)), "it is delivered after all")
+    after = traced(daemon, message)
+    assert ends(after) == [
+        *[("attempt", None)] * 5,
+        ("dead", None),
+        ("replayed", "operator"),
+        ("owed", None),
+        ("delivered", None),
+    ]
+    assert [step for step in after["steps"] if step["step"] == "attempt"] == before
+    assert [step for step in after["steps"] if step["step"] == "dead"] == [death]
+    assert death["error"], "and why"
+    told = run(daemon, "message", "trace", message).stdout
+    assert " after 5 attempts: attempts: " in told
+    assert " after 5 attempts, by the operator" in told
+
+
+def test_a_death_stays_told_after_its_letter_was_replayed(
+    daemon: Any, receiver: Any, answer: Any, until: Any
+) -> None:
+    tells_of_a_replay(daemon, receiver, answer, until)
+
+
+def test_a_daemon_that_forgets_the_letters_it_replays_is_found_out(
+    new_daemon: Any, receiver: Any, answer: Any, until: Any
+) -> None:
+    forget = "from omnigate.store import dead; dead.note_end = lambda *known: None"
+    daemon = new_daemon().start(prelude=forget)
+    with pytest.raises(AssertionError):
+        tells_of_a_replay(daemon, receiver, answer, until)
+
+
+def test_what_an_operator_or_a_crm_ended_stays_told_with_who_it_was(
+    new_daemon: Any, receiver: Any, answer: Any, until: Any
+) -> None:
+    daemon = new_daemon(schedule="[0.01, 0.01, 0.01, 0.01, 3600]").start()
+    message = buried(daemon, receiver, answer, until)
+    run(daemon, "dead", "drop", "--to", "crm", "--yes")
+    assert ends(traced(daemon, message))[-2:] == [("dead", None), ("dropped", "operator")]
+    assert ", by the operator" in run(daemon, "message", "trace", message).stdout
+
+    receiver.answers.behave = lambda delivery: answer(503)
+    conversation = daemon.get("/v1/conversations")["items"][0]["id"]
+    first, second, third = (
+        daemon.send({"conversation": conversation}, text)["id"] for text in ("a", "b", "c")
+    )
+    until(lambda: "attempt" in steps(traced(daemon, first)), "the first was tried")
+    owed = next(step for step in traced(daemon, second)["steps"] if step["step"] == "owed")
+    run(daemon, "queue", "drop", str(owed["delivery"]))
+    status, _ = daemon.request("POST", f"/v1/messages/{third}/cancel", token=daemon.token)
+    assert status == 200
+    daemon.stop()
+    run(daemon, "message", "cancel", first)
+    trace = traced_offline(daemon, first)
+    assert ("cancelled", "operator") in ends(trace), "its attempts are there"
+    for known, by in ((second, "operator"), (third, daemon.token.split("_")[1])):
+        (end,) = [step for step in traced_offline(daemon, known)["steps"] if step["by"]]
+        assert (end["step"], end["destination"]) == ("cancelled", "app")
+        assert by in end["by"]
+    assert " by a call of the API with the token " in run(daemon, "message", "trace", third).stdout
+
+
+def traced_offline(daemon: Any, known: str) -> dict[str, Any]:
+    return dict(json.loads(run(daemon, "message", "trace", known, "--json").stdout))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -132,6 +133,12 @@ def test_what_a_newer_version_understands_is_taken_in_once(
     omnigate.daemon.start()
     done = omnigate("quarantine", "retry", "--channel", "gate")
     assert (done.code, done.out) == (0, "Taken in: 1 request.\n")
+    told = [json.loads(line) for line in omnigate.daemon.log().splitlines()]
+    assert [
+        (line["count"], line["refused"], line["selection"])
+        for line in told
+        if line["event"] == "quarantine tried again"
+    ] == [(0, 1, {"ids": str(kept["id"])}), (1, 0, {"channel": "gate"})]
     until(lambda: "nobody knew this" in receiver.crm.texts(), "the backend has it")
     assert omnigate.json("quarantine", "list")["items"] == []
     assert post(omnigate.daemon, b'{"id": "2", "words": "nobody knew this"}') == 200
@@ -175,6 +182,8 @@ def test_without_a_daemon_the_quarantine_can_be_seen_and_emptied_but_not_retried
     for number in range(3):
         assert post(omnigate.daemon, b"junk %d" % number) == 200
     omnigate.daemon.stop()
+    counted = omnigate("quarantine", "drop", "--channel", "gate", "--dry-run")
+    assert counted.out == "3 requests would be dropped.\n"
     oldest, *_ = reversed(omnigate.json("quarantine", "list")["items"])
     assert "junk 0" in omnigate("quarantine", "show", str(oldest["id"])).out
     retried = omnigate("quarantine", "retry", "--all")
