@@ -150,9 +150,9 @@ class Maker:
 
     def wall_reply(self, owner_id: int, text: str = "A comment") -> Attachment:
         """Return a comment on a post."""
-        return Attachment(
-            "wall_reply", self._body(owner_id, from_id=owner_id, text=text, post_id=1)
-        )
+        body = self._body(owner_id, from_id=owner_id, text=text, post_id=1)
+        del body["access_key"]
+        return Attachment("wall_reply", body)
 
     def sticker(self, sticker_id: int = 9046) -> Attachment:
         """Return a sticker."""
@@ -170,6 +170,7 @@ class Maker:
         flags = ("multiple", "closed", "is_board", "can_edit", "can_report", "can_share")
         body = self._body(owner_id, question=question, votes=0, end_date=0, created=self._now())
         body |= dict.fromkeys(flags, False) | {"can_vote": True, "disable_unvote": False}
+        del body["date"], body["access_key"]
         return self._known(Attachment("poll", body | {"answers": answers}))
 
     def story(self, owner_id: int) -> Attachment:

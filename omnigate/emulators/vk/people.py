@@ -217,22 +217,28 @@ class Person:
         }
         return body | {one: known[one] for one in fields if known.get(one) is not None}
 
-    def _button(self, community: Community, label: str) -> tuple[Message | None, dict[str, Any]]:
+    def _button(self, community: Community, label: str) -> tuple[Message, dict[str, Any]]:
         view = self.chat(community)
-        inline = [one for one in reversed(view.received) if one.keyboard or one.template]
-        for message in inline:
+        shown = view.keyboard  # an ordinary keyboard that was replaced cannot be pressed any more
+        for message in reversed(view.received):
+            if (
+                message.keyboard
+                and not message.keyboard["inline"]
+                and message.keyboard is not shown
+            ):
+                continue
             for action in _actions(message):
                 if label in (action.get("label"), action["type"]):
                     return message, action
         raise LookupError(f"no button {label!r} is to be seen")
 
-    def _call_back(self, community: Community, message: Message | None, payload: str | None) -> str:
+    def _call_back(self, community: Community, message: Message, payload: str | None) -> str:
         event_id = f"{self._world.random.getrandbits(48):012x}"
         community.callback_events[event_id] = (self.id, self.id, self._world.clock())
         body: dict[str, Any] = {"user_id": self.id, "peer_id": self.id, "event_id": event_id}
         if payload is not None:
             body["payload"] = json.loads(payload)
-        if message is not None:
+        if message.keyboard is not None and message.keyboard["inline"]:
             body["conversation_message_id"] = message.cmid
         community.journal.publish("message_event", body)
         return event_id
