@@ -160,6 +160,7 @@ class Gateway:
             stop=stop,
             started_at=int(time.time() * 1000),
             version=version("omnigate"),
+            configured=config.channel_names if offline else (),
             offline=offline,
         )
         store.writer.on_commit.append(lambda done: self.followers.tell(done.recorded))

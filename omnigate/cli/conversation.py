@@ -8,11 +8,14 @@ import typer
 
 from omnigate.cli import terminal
 from omnigate.cli.client import segment
+from omnigate.cli.identifiers import identifier
 from omnigate.cli.message import COLUMNS, note_more, row
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
 from omnigate.cli.reach import running, store
 
-Identifier = Annotated[str, typer.Argument(metavar="cnv_…", help="Identifier of the conversation.")]
+Identifier = Annotated[
+    str, typer.Argument(metavar="cnv_…", help="Identifier, see: conversation list")
+]
 
 
 def list_conversations(
@@ -57,7 +60,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one conversation and its messages."""
-    path = f"/v1/conversations/{segment(conversation)}"
+    path = f"/v1/conversations/{segment(identifier(conversation, 'cnv'))}"
     with store(config_path) as client:
         answer = client.get(path)
         messages = client.get(f"{path}/messages", limit=limit)
@@ -92,9 +95,10 @@ def close(
 
     The customer's next message opens it again.
     """
+    path = f"/v1/conversations/{segment(identifier(conversation, 'cnv'))}/close"
     # Backends hear of it by their routes, which only the daemon knows.
     with running(config_path) as client:
-        answer = client.post(f"/v1/conversations/{segment(conversation)}/close", {})
+        answer = client.post(path, {})
     if as_json:
         terminal.say_json(answer)
         return

@@ -11,11 +11,13 @@ import typer
 from omnigate.cli import terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.failure import NotRunning
+from omnigate.cli.identifiers import identifier
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.reach import running, store
 from omnigate.cli.reports import told
 
 _PAGE: Final = 100
+_END: Final = "end"
 
 
 def tail(
@@ -41,6 +43,8 @@ def tail(
     With --no-follow, show those that are stored and end.
     """
     wanted = ",".join(types) if types else None
+    if after is not None and after != _END:
+        identifier(after, "evt", "--after")
     try:
         if follow:
             with running(config_path) as client:
@@ -57,13 +61,16 @@ def tail(
 
 
 def show(
-    event: Annotated[str, typer.Argument(metavar="evt_…", help="Identifier of the event.")],
+    event: Annotated[
+        str, typer.Argument(metavar="evt_…", help="Identifier, see: events tail --no-follow")
+    ],
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Show an event as backends get it."""
+    path = f"/v1/events/{segment(identifier(event, 'evt'))}"
     with store(config_path) as client:
-        answer = client.get(f"/v1/events/{segment(event)}")
+        answer = client.get(path)
     if as_json:
         terminal.say_json(answer)
         return

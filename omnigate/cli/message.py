@@ -10,8 +10,11 @@ import typer
 from omnigate.cli import terminal
 from omnigate.cli.client import segment
 from omnigate.cli.failure import WrongUsage
+from omnigate.cli.identifiers import identifier
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
 from omnigate.cli.reach import running, store
+
+Message = Annotated[str, typer.Argument(metavar="msg_…", help="Identifier, see: message list")]
 
 
 def send(
@@ -37,7 +40,7 @@ def send(
     Into a conversation (--conversation), or to an address (--channel and --address).
     """
     if conversation and not (channel or address):
-        to = {"conversation": conversation}
+        to = {"conversation": identifier(conversation, "cnv", "--conversation")}
     elif channel and address and not conversation:
         to = {"channel": channel, "address": address}
     else:
@@ -71,6 +74,8 @@ def list_messages(
     as_json: AsJson = False,
 ) -> None:
     """List messages, the latest first."""
+    if conversation is not None:
+        identifier(conversation, "cnv", "--conversation")
     with store(config_path) as client:
         answer = client.get(
             "/v1/messages",
@@ -88,13 +93,14 @@ def list_messages(
 
 
 def show(
-    message: Annotated[str, typer.Argument(metavar="msg_…", help="Identifier of the message.")],
+    message: Message,
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one message: state, parts, losses."""
+    path = f"/v1/messages/{segment(identifier(message, 'msg'))}"
     with store(config_path) as client:
-        answer = client.get(f"/v1/messages/{segment(message)}")
+        answer = client.get(path)
     if as_json:
         terminal.say_json(answer)
         return
@@ -128,7 +134,7 @@ def show(
 
 
 def cancel(
-    message: Annotated[str, typer.Argument(metavar="msg_…", help="Identifier of the message.")],
+    message: Message,
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -136,8 +142,9 @@ def cancel(
 
     What was sent of it stays sent.
     """
+    path = f"/v1/messages/{segment(identifier(message, 'msg'))}/cancel"
     with store(config_path, routes=True) as client:
-        answer = client.post(f"/v1/messages/{segment(message)}/cancel")
+        answer = client.post(path)
     if as_json:
         terminal.say_json(answer)
     else:

@@ -26,6 +26,8 @@ class Config:
     warnings: tuple[Problem, ...] = ()
     files: tuple[Path, ...] = ()
     """All files that were read, the main one first."""
+    channel_names: frozenset[str] = frozenset()
+    """What the channels are called, also where they were neither checked nor returned."""
 
 
 def load(
@@ -57,6 +59,7 @@ def load(
         broken=tuple(checked.broken),
         warnings=tuple(warnings),
         files=tuple(document.files),
+        channel_names=frozenset(settings.channels),
     )
 
 
@@ -71,4 +74,9 @@ def outline(path: Path | None) -> Config:
     if document.problems or settings is None:
         raise ConfigError(document.problems)
     anchored = settings.anchored(document.path.parent)
-    return Config(path=document.path, settings=anchored, files=tuple(document.files))
+    return Config(
+        path=document.path,
+        settings=anchored,
+        files=tuple(document.files),
+        channel_names=frozenset(settings.channels),
+    )

@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from omnigate.model.text import Model, Timestamp
+from omnigate.server.known import require_channels
 from omnigate.server.operations import Call, Operation
 from omnigate.server.problems import Denied
 from omnigate.store import tokens
@@ -92,6 +93,7 @@ async def make_token(call: Call) -> web.StreamResponse:
         if wanted.expires_at <= datetime.now(UTC):
             raise Denied(422, "expires_at is in the past.")
         expires_at = milliseconds_of(wanted.expires_at)
+    await require_channels(call, wanted.channels or ())
     scopes = list(dict.fromkeys(wanted.scopes))
     new = NewToken(wanted.name, scopes, wanted.channels, expires_at)
     clear, grant = await call.services.store.writer.do(tokens.create, new)
@@ -183,6 +185,7 @@ OPERATIONS: Final = (
         body=TokenWanted,
         answers=TokenMade,
         status=201,
+        errors=(404,),
     ),
     Operation(
         method="DELETE",

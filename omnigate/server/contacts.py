@@ -17,6 +17,7 @@ from omnigate.server.operations import Call, Operation, json_answer
 from omnigate.server.pages import MAX_PAGE_BYTES, PageQuery, seal, unseal
 from omnigate.server.problems import Denied
 from omnigate.server.shapes import ContactPage, EventPage
+from omnigate.server.unknown import missing
 from omnigate.store import contacts
 from omnigate.store.history import list_conversations, read_timeline
 
@@ -98,7 +99,7 @@ async def _found(call: Call, contact_id: str) -> EventContact:
     """Return a contact that the caller may see; raises 404."""
     found = await call.services.store.read(_read, contact_id, call.caller)
     if found is None:
-        raise Denied(404, "There is no such contact.")
+        raise missing("contact", contact_id)
     return found
 
 

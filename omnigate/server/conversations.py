@@ -15,6 +15,7 @@ from omnigate.flow.contained import contained
 from omnigate.model.outbound import AgentRead, AgentTyping, Author, Signal
 from omnigate.model.text import Model, Text
 from omnigate.server.auth import Caller
+from omnigate.server.known import require_channels
 from omnigate.server.messages import MessageQuery, page
 from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
@@ -25,6 +26,7 @@ from omnigate.server.shapes import (
     MessagePage,
     conversation_shown,
 )
+from omnigate.server.unknown import missing
 from omnigate.store import conversations as changes
 from omnigate.store import history
 from omnigate.store.contacts import read_contact
@@ -74,6 +76,7 @@ class Handing(Model):
 async def listing(call: Call) -> web.StreamResponse:
     """Answer with a page of conversations."""
     query: ConversationQuery = call.query
+    await require_channels(call, [query.channel])
     found = await call.services.store.read(_list, query, call.caller)
     return call.answer(found)
 
@@ -86,6 +89,7 @@ async def show(call: Call) -> web.StreamResponse:
 async def messages(call: Call) -> web.StreamResponse:
     """Answer with a page of its messages."""
     row = await _row(call)
+    await require_channels(call, [call.query.channel])
     return call.answer(await page(call, call.query, row.id))
 
 
@@ -157,14 +161,14 @@ async def _row(call: Call) -> ConversationRow:
     """Return the conversation of the path; 404 where the caller may not see it."""
     row = await call.services.store.read(history.read_conversation, call.id)
     if row is None or not call.caller.sees(row.channel):
-        raise Denied(404, "There is no such conversation.")
+        raise missing("conversation", call.id)
     return row
 
 
 async def _shown(call: Call) -> ConversationShown:
     found = await call.services.store.read(_read, call.id, call.caller)
     if found is None:
-        raise Denied(404, "There is no such conversation.")
+        raise missing("conversation", call.id)
     return found
 
 
@@ -209,6 +213,7 @@ OPERATIONS: Final = (
         scope="messages:read",
         query=ConversationQuery,
         answers=ConversationPage,
+        errors=(404,),
     ),
     Operation(
         method="GET",

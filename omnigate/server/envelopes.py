@@ -7,12 +7,14 @@ from typing import Final
 
 from pydantic_core import to_json
 
+from omnigate.config.checking import did_you_mean
 from omnigate.flow.media import Media
 from omnigate.model.event import OPERATIONAL, EventType, types_matching
 from omnigate.server.problems import Denied
 from omnigate.store.transaction import RecordedEvent
 
 _MOST_PATTERNS: Final = 50
+_LONGEST: Final = 60
 _ORDINARY: Final = frozenset(EventType) - OPERATIONAL
 
 
@@ -42,8 +44,13 @@ def wanted_types(patterns: str | None, *, operator: bool) -> frozenset[EventType
     for pattern in named:
         matching = types_matching(pattern)
         if not matching:
-            raise Denied(
-                400, "types names an event that does not exist; write for example message.*"
-            )
+            raise Denied(400, _no_type(pattern))
         found |= matching
     return frozenset(found)
+
+
+def _no_type(pattern: str) -> str:
+    known = sorted(EventType)
+    near = did_you_mean(pattern, known) or f"there are {', '.join(known)}."
+    shown = pattern[:_LONGEST]
+    return f"No type of event is called {shown!r}; {near} A * stands for any part: message.*"

@@ -25,6 +25,7 @@ from omnigate.server.pages import MAX_LIMIT, MAX_PAGE_BYTES, seal, unseal
 from omnigate.server.problems import Denied
 from omnigate.server.shapes import EventPage
 from omnigate.server.sse import Reader
+from omnigate.server.unknown import missing
 from omnigate.store import history
 from omnigate.store.transaction import RecordedEvent
 
@@ -99,7 +100,7 @@ async def show(call: Call) -> web.StreamResponse:
     if ids.is_id(call.id, "evt"):
         found = await call.services.store.read(history.event_called, call.id)
     if found is None or not call.caller.sees(found.channel):
-        raise Denied(404, "There is no such event.")
+        raise missing("event", call.id)
     return json_answer(text_of(call.services.media, found))
 
 
@@ -161,9 +162,18 @@ async def _place(call: Call, after: str | None, *, default: int) -> int:
     if ids.is_id(after, "evt"):
         found = await call.services.store.read(history.position_of, after)
         if found is None:
-            raise Denied(400, "after names an event that is not known here.")
+            raise Denied(
+                400,
+                f"There is no event {after} (any more); begin without after, or with a later one.",
+            )
         return found
-    place = unseal(after, int)
+    try:
+        place = unseal(after, int)
+    except Denied:
+        raise Denied(
+            400,
+            "after is none of: the id of an event (evt_…), next of an answer before, end.",
+        ) from None
     return place[0] if place else default
 
 

@@ -10,12 +10,15 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from omnigate.model.outbound import OutboundMessage
+from omnigate.errors import Refused
+from omnigate.model.outbound import OutboundMessage, ToAddress, ToConversation
 from omnigate.server.auth import Caller
+from omnigate.server.known import require_channels
 from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
 from omnigate.server.problems import Denied
 from omnigate.server.shapes import MessagePage, MessageShown, Queued, message_shown
+from omnigate.server.unknown import missing, nobody
 from omnigate.store.cancelling import Cancellation, cancel_messages
 from omnigate.store.history import external_id_of, read_conversation
 from omnigate.store.messages import list_messages, read_messages
@@ -60,12 +63,14 @@ class Cancelled(BaseModel):
 async def send(call: Call) -> web.StreamResponse:
     """Queue a message; the answer comes once it is on disk."""
     message: OutboundMessage = call.body
-    accepted = await call.services.outbound.submit(
-        message,
-        key=_idempotency_key(call, message),
-        channels=call.caller.channels,
-        owner=call.caller.owner,
-    )
+    key = _idempotency_key(call, message)
+    caller = call.caller
+    try:
+        accepted = await call.services.outbound.submit(
+            message, key=key, channels=caller.channels, owner=caller.owner
+        )
+    except Refused as error:
+        raise _refusal(call, message, error) from None
     return call.answer(Queued(**accepted._asdict()), 202)
 
 
@@ -73,7 +78,7 @@ async def show(call: Call) -> web.StreamResponse:
     """Answer with one message as it is now."""
     found = await call.services.store.read(_read, call.id, call.caller)
     if found is None:
-        raise Denied(404, "There is no such message.")
+        raise missing("message", call.id)
     return call.answer(found)
 
 
@@ -81,7 +86,7 @@ async def cancel(call: Call) -> web.StreamResponse:
     """Take a message out of the queue; what was sent of it stays sent."""
     found = await call.services.store.read(_read, call.id, call.caller)
     if found is None:
-        raise Denied(404, "There is no such message.")
+        raise missing("message", call.id)
     if found.direction != "outbound":
         raise Denied(409, "The message came from the customer; there is nothing to cancel.")
     wanted = Cancellation(call.id, call.caller.id)
@@ -101,6 +106,7 @@ async def cancel(call: Call) -> web.StreamResponse:
 async def listing(call: Call) -> web.StreamResponse:
     """Answer with a page of messages."""
     query: MessageQuery = call.query
+    await require_channels(call, [query.channel])
     return call.answer(await page(call, query, query.conversation))
 
 
@@ -130,6 +136,17 @@ def _read(connection: Connection, message_id: str, caller: Caller) -> MessageSho
     if conversation is None or not caller.sees(conversation.channel):
         return None
     return message_shown(read_messages(connection, [message_id])[message_id], conversation.id)
+
+
+def _refusal(call: Call, message: OutboundMessage, error: Refused) -> Exception:
+    """Return what to answer when a message cannot be queued: who there is, where a name is wrong."""
+    to = message.to
+    if error.code == "not_found" and isinstance(to, ToConversation):
+        return missing("conversation", to.conversation)
+    if error.code == "no_channel" and isinstance(to, ToAddress):
+        there = (name for name in call.services.channels() if call.caller.sees(name))
+        return nobody("channel", to.channel, there)
+    return error
 
 
 def _idempotency_key(call: Call, message: OutboundMessage) -> IdempotencyKey | None:
@@ -172,6 +189,7 @@ OPERATIONS: Final = (
         scope="messages:read",
         query=MessageQuery,
         answers=MessagePage,
+        errors=(404,),
     ),
     Operation(
         method="GET",

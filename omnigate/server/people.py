@@ -18,6 +18,7 @@ from omnigate.model.text import Model
 from omnigate.server.ndjson import CONTENT_TYPE, Lines
 from omnigate.server.operations import Call, Operation
 from omnigate.server.problems import Denied
+from omnigate.server.unknown import missing
 from omnigate.store import export, person
 from omnigate.store.messages import read_messages
 from omnigate.store.person import Person
@@ -54,7 +55,7 @@ async def delete(call: Call) -> web.StreamResponse:
     if call.caller.channels is not None:
         hidden = [row for row in known.conversations if not call.caller.sees(row.channel)]
         if len(hidden) == len(known.conversations):
-            raise Denied(404, "There is no such contact.")
+            raise missing("contact", call.id)
         if hidden:
             raise Denied(
                 403, "The person was on channels that this token is not for; erase with another."
@@ -146,7 +147,7 @@ async def _sections(call: Call, known: Person) -> AsyncIterator[tuple[str, list[
 async def _person(call: Call) -> Person:
     known = await call.services.store.read(person.read_person, call.id)
     if known is None:
-        raise Denied(404, "There is no such contact.")
+        raise missing("contact", call.id)
     return known
 
 

@@ -12,6 +12,7 @@ from omnigate import ids
 from omnigate.model.event import EventType
 from omnigate.model.text import Model, Timestamp
 from omnigate.server.envelopes import wanted_types
+from omnigate.server.known import require_channels
 from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
 from omnigate.server.problems import Denied
@@ -80,6 +81,7 @@ class ReplayPage(BaseModel):
 async def begin(call: Call) -> web.StreamResponse:
     """Begin a replay; the answer comes once it is durable, the events follow by themselves."""
     wanted: ReplayWanted = call.body
+    await require_channels(call, wanted.channels or ())
     after = await _place(call, wanted.since, before=True)
     until = await call.services.store.read(log_end)
     if wanted.until is not None:

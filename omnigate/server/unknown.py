@@ -1,4 +1,4 @@
-"""Saying that nobody has a name, and who there is."""
+"""Saying that nobody has a name and who there is, or that there is no such thing and where to look."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from omnigate.server.problems import Denied
 from omnigate.store.destinations import Direction
 
 _MOST_NAMES: Final = 10
+_LONGEST: Final = 60
+_LISTINGS: Final = {
+    "message": "omnigate message list",
+    "conversation": "omnigate conversation list",
+    "event": "omnigate events tail --no-follow",
+    "contact": "omnigate contact show ADDRESS",
+}
 
 
 def nobody(direction: Direction, name: str, known: Iterable[str]) -> Denied:
@@ -21,4 +28,10 @@ def nobody(direction: Direction, name: str, known: Iterable[str]) -> Denied:
         more = " …" if len(names) > _MOST_NAMES else ""
         are = "are" if len(names) > 1 else "is"
         there = f"there {are} {', '.join(names[:_MOST_NAMES])}{more}; see {listing}"
-    return Denied(404, f"No {direction} is called {name!r}: {there}.")
+    return Denied(404, f"No {direction} is called {name!r}: {there}.", code=f"no_{direction}")
+
+
+def missing(what: str, identifier: str) -> Denied:
+    """Return a 404 for a thing that is not there, or not for the caller."""
+    shown = identifier[:_LONGEST]
+    return Denied(404, f"There is no such {what}: {shown!r}; see {_LISTINGS[what]}.")

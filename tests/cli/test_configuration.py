@@ -10,6 +10,7 @@ from typer.main import get_command
 from omnigate.cli.app import build
 from omnigate.signing import new_secret
 
+CNV = "cnv_" + "0" * 26
 FIVE_MISTAKES = """
 [server]
 publicurl = "https://chat.example.org"
@@ -176,9 +177,9 @@ def test_the_version_is_printed(omnigate):
         ("stop",),
         ("channel", "show", "site"),
         ("backend", "test", "console"),
-        ("message", "send", "hello", "--conversation", "cnv_1"),
+        ("message", "send", "hello", "--conversation", CNV),
         ("events", "tail"),
-        ("conversation", "close", "cnv_1"),
+        ("conversation", "close", CNV),
     ],
 )
 def test_a_command_that_needs_the_daemon_says_how_to_start_it(omnigate, directory, arguments):

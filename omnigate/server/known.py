@@ -1,0 +1,40 @@
+"""Which channels there are for a caller: a typo must not look like an empty list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from omnigate.server.operations import Call
+from omnigate.server.unknown import nobody
+from omnigate.store.history import list_conversations
+from omnigate.store.selection import destinations_called
+
+
+async def require_channels(call: Call, names: Iterable[str | None]) -> None:
+    """Raise 404 for a name that no channel has or had; None is passed over.
+
+    A channel that the configuration does not name any more is known while the store knows it. Whoever
+    may see some channels only is told of no others.
+    """
+    allowed, services = call.caller.channels, call.services
+    for name in names:
+        if name is None:
+            continue
+        if allowed is not None:
+            if name not in allowed:
+                raise nobody("channel", name, allowed)
+        elif services.channel(name) is None and name not in services.configured:
+            stored = await services.store.read(_in_store, name)
+            if name not in stored:
+                raise nobody("channel", name, {*stored, *services.channels(), *services.configured})
+
+
+def _in_store(connection: Connection, name: str) -> set[str]:
+    """Return the channels that were ever sent to, and the one of this name if anybody wrote on it."""
+    owners = destinations_called(connection, None).values()
+    known = {owner.name for owner in owners if owner.direction == "channel"}
+    if list_conversations(connection, channels=[name], limit=1):
+        known.add(name)
+    return known
