@@ -10,6 +10,7 @@ from omnigate.model.inbound import Receipt
 from omnigate.store import dead as letters
 from omnigate.store.dead import LETTERS, DeadDrop, DeadFilter, drop_dead
 from omnigate.store.destinations import Name, register
+from omnigate.store.erase import Blanked, write_blanked
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.parts import PartResult, settle_part
 from omnigate.store.requeue import DeadReplay, replay_dead
@@ -191,3 +192,29 @@ def test_what_died_in_a_replay_of_history_goes_back_into_the_lane_of_its_own_con
     ((stream,),) = desk.rows("SELECT DISTINCT stream FROM outbox")
     ((conversation,),) = desk.rows("SELECT id FROM conversation")
     assert stream == f"{conversation}#replay"
+
+
+def test_how_a_letter_ended_is_noted_and_what_was_said_of_it_can_be_erased(
+    desk: Any, said: Any
+) -> None:
+    crm, bot = desk.add_backend("crm"), desk.add_backend("bot")
+    desk.put(said("one"))
+    dropped, replayed = bury(desk, crm), bury(desk, bot, "expired")
+    died_at = desk.now
+    desk.now += 5_000
+    desk.run(drop_dead, DeadDrop(dropped, "operator"))
+    desk.run(replay_dead, DeadReplay(replayed, {bot}, "og_1"))
+    noted = desk.rows(
+        "SELECT outbox_id, outcome, reason, died_at, finished_at, ended_by, attempts"
+        " FROM delivery_done ORDER BY outbox_id"
+    )
+    ends = dict.fromkeys(dropped, ("dropped", "attempts", "operator"))
+    ends |= dict.fromkeys(replayed, ("replayed", "expired", "og_1"))
+    assert [tuple(row) for row in noted] == [
+        (number, end, reason, died_at, desk.now, by, 1)
+        for number, (end, reason, by) in sorted(ends.items())
+    ]
+    positions = [row.position for row in desk.rows("SELECT position FROM event")]
+    desk.run(write_blanked, [Blanked(position, "{}") for position in positions])
+    errors = desk.rows("SELECT DISTINCT error FROM attempt")
+    assert [row.error for row in errors] == ["(erased)"], "what a receiver answered goes with it"
