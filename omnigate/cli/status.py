@@ -26,12 +26,14 @@ def status(
     ] = False,
     interval: Annotated[
         float,
-        typer.Option(min=0.2, max=3600, help="Seconds between two looks, with --watch."),
+        typer.Option(
+            metavar="SECONDS", min=0.2, max=3600, help="Seconds between two looks, with --watch."
+        ),
     ] = 2.0,
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how channels and destinations are, how fast things go, and what is wrong.
+    """Show how everything is, how fast it goes, and what is wrong.
 
     With --watch on a terminal: a screen that stays up to date, also over restarts of the daemon. In a
     pipe: one block for each look, with --json one object a line.
