@@ -17,7 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from omnigate.errors import StoreError
 from omnigate.model.event import EventType
-from omnigate.owners import hand_over
+from omnigate.owners import hand_over, owner_of
+from omnigate.store.dialect import disk_is_full
 from omnigate.store.directories import make_directory
 from omnigate.store.engine import StoreLock, database_path, open_readers, open_writer
 from omnigate.store.migrate import upgrade
@@ -98,10 +99,10 @@ class Store:
                 self.key = _installation_key(connection)
         except DBAPIError as error:
             self._lock.release()
-            raise StoreError(
-                f"{self.path} cannot be opened: {error.orig}; put a backup in its place, or set"
-                " another [store] url"
-            ) from error
+            remedy = "put a backup in its place, or set another [store] url"
+            if disk_is_full(error):
+                remedy = "nothing is wrong with it: make room, and start again"
+            raise StoreError(f"{self.path} cannot be opened: {error.orig}; {remedy}") from error
         except StoreError:
             self._lock.release()
             raise
@@ -137,11 +138,8 @@ async def open_store(
         store = Store(path, delivery_expiry_seconds=delivery_expiry_seconds, clock=clock)
         await asyncio.to_thread(store._prepare)  # noqa: SLF001  # the store's own constructor
     except OSError as error:
-        remedy = "make its directory one that this user may write to"
-        if path.exists():
-            remedy = f"it belongs to {path.owner()}: run this as that user, or change its owner"
         raise StoreError(
-            f"{path} cannot be opened: {error.strerror}; {remedy}, or set another [store] url"
+            f"{path} cannot be opened: {error.strerror}; {_remedy(path)}, or set another [store] url"
         ) from error
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -159,6 +157,13 @@ def _installation_key(connection: Connection) -> bytes:
     key: bytes | None = connection.scalar(query)
     if key is None:
         key = secrets.token_bytes(32)
+def _remedy(path: Path) -> str:
+    try:
+        return f"it belongs to {owner_of(path)}: run this as that user, or change its owner"
+    except OSError:
+        return "make its directory one that this user may write to"
+
+
         connection.execute(insert(installation).values(key="secret", value=key))
     return key
 

@@ -142,6 +142,25 @@ def test_a_kill_while_the_disk_is_full_loses_nothing(
     assert found(small_disk, writing) == SOUND
 
 
+def test_a_start_on_a_full_disk_says_to_make_room_and_works_when_there_is_some(
+    small_disk: Path, new_daemon: Callable[..., Daemon], customers: Any, found: Any
+) -> None:
+    daemon = new_daemon()
+    with customers(daemon).writing("Hello " * 1000) as writing:
+        writing.wait_for_more(10)
+        with ballast(small_disk, 0):
+            wait_until(lambda: len(writing.refusals) > 10, "messages are refused")
+            daemon.kill()
+            with pytest.raises(RuntimeError):  # it does not run, or is not ready
+                daemon.start()
+            assert "disk is full" in daemon.log_since_start
+            assert "backup" not in daemon.log_since_start, "what is there is sound"
+        daemon.start()
+        writing.wait_for_more(10)
+    daemon.stop()
+    assert found(small_disk, writing) == SOUND
+
+
 def test_a_file_that_does_not_fit_is_refused_and_leaves_nothing_behind(
     small_disk: Path, new_daemon: Callable[..., Daemon], customers: Any, found: Any
 ) -> None:
