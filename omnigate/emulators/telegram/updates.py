@@ -49,6 +49,7 @@ KINDS: Final = (
     "managed_bot",
     "guest_message",
 )
+"""Those of the fact sheet; a newer platform has more, see ``inject``."""
 ON_REQUEST: Final = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 """Only for bots that name them."""
 DEFAULT_KINDS: Final = frozenset(KINDS) - ON_REQUEST

@@ -51,7 +51,7 @@ class User:
         return shown | ({"is_premium": True} if self.is_premium else {})
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Message:
     """A message in a chat; ``body`` holds what kind it is, with files as ``FileRef``."""
 
@@ -69,6 +69,9 @@ class Message:
     """The bodies that it had before."""
     deleted: bool = False
     reactions: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Message {self.id} in {self.chat!r}: {self.body!r:.80}>"
 
     def as_json(self, files: FileStore, bot_id: int, *, nested: bool = True) -> dict[str, Any]:
         """Return the message as this bot reads it; the message replied to is one level deep."""
@@ -100,7 +103,7 @@ class ChatAction:
     until: float
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Chat:
     """A conversation. A private one belongs to one person and one bot."""
 
@@ -127,6 +130,9 @@ class Chat:
     """The reply keyboard that the person has on the screen."""
     topics: dict[int, str] = field(default_factory=dict)
     pinned: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<Chat {self.id} {self.type}>"
 
     def as_json(self) -> dict[str, Any]:
         """Return it as messages show it."""
@@ -194,7 +200,7 @@ class Press:
     answer: dict[str, str] | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Bot:
     """A bot as its owner got it from BotFather."""
 
@@ -213,6 +219,9 @@ class Bot:
     presses: dict[str, Press] = field(default_factory=dict)
     commands: dict[tuple[str, str], list[dict[str, str]]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<Bot {self.id} @{self.username}>"  # never its token
 
     @property
     def id(self) -> int:
