@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from omnigate.errors import StoreError
 from omnigate.model.event import EventType
-from omnigate.owners import hand_over, owner_of
+from omnigate.owners import hand_over
 from omnigate.store.dialect import disk_is_full
 from omnigate.store.directories import make_directory
 from omnigate.store.engine import StoreLock, database_path, open_readers, open_writer
@@ -138,8 +138,11 @@ async def open_store(
         store = Store(path, delivery_expiry_seconds=delivery_expiry_seconds, clock=clock)
         await asyncio.to_thread(store._prepare)  # noqa: SLF001  # the store's own constructor
     except OSError as error:
+        remedy = "make its directory one that this user may write to"
+        if path.exists():
+            remedy = f"it belongs to {path.owner()}: run this as that user, or change its owner"
         raise StoreError(
-            f"{path} cannot be opened: {error.strerror}; {_remedy(path)}, or set another [store] url"
+            f"{path} cannot be opened: {error.strerror}; {remedy}, or set another [store] url"
         ) from error
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -157,13 +160,6 @@ def _installation_key(connection: Connection) -> bytes:
     key: bytes | None = connection.scalar(query)
     if key is None:
         key = secrets.token_bytes(32)
-def _remedy(path: Path) -> str:
-    try:
-        return f"it belongs to {owner_of(path)}: run this as that user, or change its owner"
-    except OSError:
-        return "make its directory one that this user may write to"
-
-
         connection.execute(insert(installation).values(key="secret", value=key))
     return key
 
