@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,9 +35,16 @@ def list_backends(config_path: ConfigPath = None, as_json: AsJson = False) -> No
             "LAST ERROR": "last_error",
             "SAYS": "message",
         },
-        [{**known, "last_error": overview.last_error(known)} for known in answer["items"]],
+        [_row(known) for known in answer["items"]],
         "No backend is configured. See: omnigate plugin list",
     )
+
+
+def _row(known: dict[str, Any]) -> dict[str, Any]:
+    """Return a backend with the age of its last error, which it may have been paused for."""
+    is_told = known["message"] == known.get("last_error")
+    said = "" if is_told else known["message"]
+    return {**known, "last_error": overview.last_error(known), "message": said}
 
 
 def show(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:

@@ -100,39 +100,51 @@ def drain(
     Ctrl-C ends the waiting only; the draining goes on.
     """
     with running(config_path) as client:
-        answer = client.post(f"/admin/channels/{segment(name)}/drain")
+        client.post(f"/admin/channels/{segment(name)}/drain")
         try:
-            drained = _wait_until_drained(client, name) if wait else answer["paused"] is not None
+            state, owed = _wait_until_drained(client, name) if wait else _standing(client, name)
         except KeyboardInterrupt:
             terminal.note(f"{name} goes on draining; see omnigate channel list.")
             return
+    drained = state == "paused" and not owed
     if as_json:
-        terminal.say_json({"name": name, "drained": drained})
+        terminal.say_json({"name": name, "drained": drained, "state": state, "pending": owed})
     elif drained:
         terminal.say(
             f"{name} is drained and paused. Take it off the configuration, or go on: "
             f"omnigate channel resume {name}"
         )
-    else:
+    elif state == "draining":
         terminal.say(f"{name} drains: nothing more comes in, what is owed is still sent.")
+    elif state == "paused":
+        terminal.say(f"{name} is paused and does not send what is owed. See: omnigate status")
+    else:
+        terminal.say(f"{name} is not drained: somebody let it go on meanwhile.")
 
 
-def _wait_until_drained(client: Client, name: str) -> bool:
-    """Wait until the channel owes nothing; False if somebody else let it go on meanwhile."""
+def _wait_until_drained(client: Client, name: str) -> tuple[str, int]:
+    """Wait until the channel does not drain any more; return how it is then, and what it owes."""
     with progress(f"{name} drains") as bar:
         most = 0
         while True:
-            state = client.get(f"/admin/channels/{segment(name)}")["state"]
+            state, owed = _standing(client, name)
             if state != "draining":
-                return bool(state == "paused")
-            owed = next(
-                known["pending"]
-                for known in client.get("/admin/status")["destinations"]
-                if (known["direction"], known["name"]) == ("channel", name)
-            )
+                return state, owed
             most = max(most, owed)
             bar.at(most - owed, most)
             time.sleep(_LOOK_SECONDS)
+
+
+def _standing(client: Client, name: str) -> tuple[str, int]:
+    """Return how a channel is, and how many messages it owes."""
+    answer = client.get("/admin/status")
+    state = next(known["state"] for known in answer["channels"] if known["name"] == name)
+    owed = next(
+        known["pending"]
+        for known in answer["destinations"]
+        if (known["direction"], known["name"]) == ("channel", name)
+    )
+    return str(state), int(owed)
 
 
 def add(

@@ -37,7 +37,8 @@ def _show(findings: list[dict[str, Any]]) -> None:
         "Nothing was looked at.",
         whole=True,
     )
-    for known in findings:
-        if known["remedy"] and known["state"] != "good":
-            remedy = terminal.clean(known["remedy"])
-            terminal.note(f"{known['subject']}: {remedy}")
+    remedies = [known for known in findings if known["remedy"] and known["state"] != "good"]
+    if remedies:
+        terminal.note("\nWhat to do")
+    for known in remedies:
+        terminal.note(f"{known['subject']}: {terminal.clean(known['remedy'])}")

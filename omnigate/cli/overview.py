@@ -51,6 +51,8 @@ _NAMES: Final = {
     "oldest_pending_at": "oldest pending",
     "last_success_at": "last success",
     "next_attempt_at": "next attempt",
+    "delivered_per_second": "delivers",
+    "failures_per_second": "fails",
 }
 
 
@@ -138,8 +140,8 @@ def fields(known: Answer) -> Iterator[tuple[str, object]]:
         if key == "last_error":
             yield "last error", last_error(known)
         elif key.endswith("_per_second"):
-            yield key.removesuffix("_per_second"), speed(value)
-        elif key in ("failing_since", "oldest_pending_at", "last_success_at", "next_attempt_at"):
+            yield _NAMES[key], speed(value)
+        elif key in _NAMES:
             yield _NAMES[key], terminal.until(value) or terminal.age(value)
         elif key != "last_error_at":
             yield key.replace("_", " "), value

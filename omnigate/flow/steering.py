@@ -82,6 +82,10 @@ class Steering:
             before = _standing(self._roster.member("channel", name))
             await self._close_intake(name)
             log.info("channel drains", channel=name)
+            member = self._roster.member("channel", name)
+            if member.health.paused in (BY_OPERATOR, DRAINED):
+                await self._end_pause(member)
+                self._roster.run(self._roster.member("channel", name))
             await self._stop_if_paused(name)
             return Steered(self._roster.member("channel", name), before)
 
@@ -92,11 +96,7 @@ class Steering:
             member = self._roster.member(direction, name)
             before = _standing(member)
             member.health.intake_closed = False
-            if member.destination is None:
-                member.health.paused = None
-                await self._store.writer.do(destinations.note, member.health)
-            elif not await self._dispatcher.resume(member.destination):
-                await self._store.writer.do(destinations.note, member.health)
+            await self._end_pause(member)
             member = self._roster.member(direction, name)
             self._roster.run(member)
             if before in ("paused", "draining"):
@@ -180,6 +180,13 @@ class Steering:
         health = self._roster.member("channel", name).health
         health.intake_closed = True
         await self._store.writer.do(destinations.note, health)
+
+    async def _end_pause(self, member: Member) -> None:
+        if member.destination is None:
+            member.health.paused = None
+        elif await self._dispatcher.resume(member.destination):
+            return
+        await self._store.writer.do(destinations.note, member.health)
 
     async def _pause(self, member: Member, reason: str) -> None:
         is_news = member.health.paused != reason

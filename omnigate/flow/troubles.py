@@ -99,9 +99,7 @@ def _paused(one: Member, reason: str, owed: Owed) -> Finding:
         return Finding(_called(one), "warning", f"{reason}{waiting}", resume)
     test = f", or omnigate backend test {one.name}" if one.direction == "backend" else ""
     remedy = f"once it is back: {resume}{test}"
-    return Finding(
-        _called(one), "bad", f"paused, it says that it is gone: {reason}{waiting}", remedy
-    )
+    return Finding(_called(one), "bad", f"paused: {reason}{waiting}", remedy)
 
 
 def _failing(one: Member, owed: Owed) -> Finding:

@@ -79,14 +79,19 @@ class Watching:
 
 
 @contextmanager
-def watching(daemon: Any, *arguments: str, columns: int | None) -> Iterator[Watching]:
+def watching(
+    daemon: Any,
+    *arguments: str,
+    columns: int | None,
+    command: tuple[str, ...] = ("status", "--watch", "--interval", "0.2"),
+) -> Iterator[Watching]:
     """Run it on a terminal, or in a pipe when there are no ``columns``."""
     ours, theirs = pty.openpty() if columns is not None else os.pipe()
     if columns is not None:
         ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "", "LINES": ""}
     process = subprocess.Popen(
-        omnigate(daemon, "status", "--watch", "--interval", "0.2", *arguments),
+        omnigate(daemon, *command, *arguments),
         stdin=theirs if columns is not None else subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,
@@ -141,6 +146,68 @@ def test_says_what_is_wrong_since_when_and_when_it_is_tried_again(
     assert known["totals"]["pending"] == 16
 
 
+def test_the_last_error_of_a_backend_has_an_age_and_goes_away_once_it_works(
+    daemon: Any, receiver: Any, answer: Any, until: Any
+) -> None:
+    receiver.crm.behave = lambda one: answer(503)
+    for number in range(5):
+        daemon.say(f"m-{number}", f"c-{number}")
+    until(lambda: daemon.status("crm")["state"] == "open", "the breaker is open")
+    listed = run(daemon, "backend", "list").stdout
+    assert re.search(r"crm +webhook +open +10 +\d+ s ago: .*503", listed), listed
+    shown = run(daemon, "backend", "show", "crm").stdout
+    assert re.search(r"^failing since +\d+ s ago$", shown, re.MULTILINE), shown
+    assert re.search(r"^next attempt +in \d+ s$", shown, re.MULTILINE), shown
+    assert re.search(r"^last error +\d+ s ago: .*503", shown, re.MULTILINE), shown
+    assert not re.search(r"\dT\d", shown), "no time as machines write it"
+
+    receiver.crm.behave = lambda one: answer()
+    took = run(daemon, "backend", "test", "crm").stdout
+    assert took.endswith("ms: what waits for it goes out now\n")
+    until(lambda: daemon.status("crm")["pending"] == 0, "all has come")
+    assert "503" not in run(daemon, "backend", "list").stdout
+    shown = run(daemon, "backend", "show", "crm").stdout
+    assert "503" not in shown
+    assert re.search(r"^last success +\d+ s ago$", shown, re.MULTILINE), shown
+    assert "In trouble" not in run(daemon, "status").stdout
+    known = json.loads(run(daemon, "backend", "show", "crm", "--json").stdout)
+    assert known["last_error"] is None
+    assert re.fullmatch(r"20\S+T\S+Z", known["last_success_at"])
+
+
+def test_a_backend_that_says_that_it_is_gone_comes_with_what_to_do(
+    daemon: Any, receiver: Any, answer: Any, until: Any
+) -> None:
+    receiver.crm.behave = lambda one: answer(410)
+    daemon.say("hello")
+    until(lambda: daemon.status("crm")["state"] == "paused", "it is paused")
+    what = "paused: answered 410: the receiver is gone for good; 2 events wait"
+    remedy = "once it is back: omnigate backend resume crm, or omnigate backend test crm"
+    assert f"backend crm: {what}\n    {remedy}\n" in run(daemon, "status").stdout
+    examined = run(daemon, "doctor")
+    assert examined.returncode == 1
+    assert re.search(rf"^failed +backend crm +{what}$", examined.stdout, re.MULTILINE)
+    assert f"backend crm: {remedy}\n" in examined.stderr
+
+
+@pytest.mark.parametrize("columns", [80, 50])
+def test_on_a_terminal_it_fits(
+    daemon: Any, receiver: Any, answer: Any, until: Any, columns: int
+) -> None:
+    receiver.crm.behave = lambda one: answer(500, body=b"x" * 5000)
+    for number in range(8):
+        daemon.say(f"m-{number}", f"c-{number}")
+    until(lambda: daemon.status("crm")["failures"], "it fails")
+    with watching(daemon, command=("status",), columns=columns) as screen:
+        shown = screen.until("it is tried again by itself").replace("\r", "")
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= columns, shown
+    assert [line.split()[0] for line in lines if line.startswith(("NAME", "crm"))][-2:] == [
+        "NAME",
+        "crm",
+    ]
+
+
 def test_knows_how_fast_things_go(daemon: Any, receiver: Any, until: Any) -> None:
     def rates() -> Any:
         return json.loads(run(daemon, "status", "--json").stdout)["rates"]
@@ -157,7 +224,11 @@ def test_without_a_daemon_it_says_so_and_what_to_do(new_daemon: Any) -> None:
     daemon = new_daemon()
     for arguments in (("status",), ("status", "--json"), ("status", "--watch")):
         shown = run(daemon, *arguments)
-        assert (shown.returncode, shown.stdout) == (1, "")
+        assert shown.returncode == 1
+        if "--json" in arguments:
+            assert json.loads(shown.stdout)["code"] == "not_running"
+        else:
+            assert shown.stdout == ""
         assert "The daemon is not running" in shown.stderr
         assert "omnigate run" in shown.stderr
     assert run(daemon, "status", "--interval", "0").returncode == 2

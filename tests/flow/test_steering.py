@@ -313,6 +313,20 @@ async def test_what_operators_do_with_a_channel_is_logged_under_its_name(house: 
     ]
 
 
+async def test_a_channel_that_is_drained_after_a_pause_sends_again_until_nothing_is_owed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owed = 1
+    monkeypatch.setattr(destinations, "owed_to", lambda connection, destination_id: owed)
+    await house.steering.pause("channel", "poll")
+    assert (await house.steering.drain("poll")).before == "paused"
+    await house.until(lambda: WORK["poll"].instances, "it runs")
+    assert (house.health.paused, house.health.intake_closed) == (None, True)
+    owed = 0
+    await house.until(lambda: not WORK["poll"].instances, "it ends")
+    assert house.health.paused == DRAINED
+
+
 async def test_a_channel_that_ended_by_itself_is_started_again_when_told_to_go_on(
     house: House,
 ) -> None:
