@@ -172,7 +172,7 @@ def _entry(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _next_try(item: dict[str, Any]) -> str:
-    """Return when it is tried next: ``in 3 min``, ``now``, ``open until 14:03Z``, ``paused``."""
+    """Return when it is tried next: ``in 3 min``, ``now``, ``open until 14:03:10Z``, ``paused``."""
     if item["state"] == "under way":
         return "under way"
     held, at = item["held"], item["next_try_at"]
@@ -197,13 +197,15 @@ def _note_remedies(items: list[dict[str, Any]]) -> None:
 
 def _say_hurried(answer: dict[str, Any]) -> None:
     count = answer["conversations"]
-    terminal.say(f"Due now: {amount(count, 'conversation')}.")
+    if count or not answer["held"]:
+        terminal.say(f"Due now: {amount(count, 'conversation')}.")
     for known in answer["held"]:
-        waits = "waits" if known["conversations"] == 1 else "wait"
-        until = f" (until {_clock(known['until'])})" if known["until"] else ""
+        until = f" until {_clock(known['until'])}" if known["until"] else ""
+        number = known["conversations"]
+        waiting = f"{amount(number, 'conversation')} {'waits' if number == 1 else 'wait'} for it"
         terminal.say(
-            f"{amount(known['conversations'], 'conversation')} for {known['destination']} {waits} all"
-            f" the same: it {terminal.clean(known['says'])}{until}."
+            f"Nothing goes out to {known['destination']}{until}:"
+            f" it {terminal.clean(known['says'])}; {waiting}."
         )
         if known["remedy"]:
             terminal.say(f"  {terminal.clean(known['remedy'])}")
@@ -222,7 +224,7 @@ def _clock(moment: str) -> str:
     """Return the time of day of a moment; with its date if that is not today's."""
     at = datetime.fromisoformat(moment).astimezone(UTC)
     today = at.date() == datetime.now(UTC).date()
-    return at.strftime("%H:%MZ" if today else "%Y-%m-%d %H:%MZ")
+    return at.strftime("%H:%M:%SZ" if today else "%Y-%m-%d %H:%M:%SZ")
 
 
 _HELD: Final = {

@@ -116,10 +116,12 @@ def _sentence(step: dict[str, Any]) -> str:
         case "delivered":
             return f"{what}, attempt {step['number']}{_outcome(step)}"
         case "dead":
-            why = f"{step['reason']}: {step['error']}" if step["error"] else step["reason"]
+            why = f"{step['error']} ({step['reason']})" if step["error"] else step["reason"]
             return f"{what}{_tried(step)}: {why}"
-        case "cancelled" | "dropped" | "replayed":
+        case "cancelled":
             return f"{what}{_tried(step)}{_by(step)}"
+        case "dropped" | "replayed":
+            return f"{what}{_by(step)}"
         case "receipt":
             return f"{step['state']} for {step['external_id']}, which no part bears yet"
         case "waiting":

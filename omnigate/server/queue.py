@@ -148,8 +148,10 @@ async def _checked(call: Call, asked: _Filter) -> QueueFilter:
     await check_destination(call, asked.to)
     subject = asked.conversation
     if subject is not None and not await call.services.store.read(is_known, subject):
-        noun = "conversation" if ids.is_id(subject, "cnv") else "contact"
-        raise Denied(404, f"There is no {noun} {subject}; see omnigate conversation list.")
+        if ids.is_id(subject, "cnv"):
+            what = f"There is no conversation {subject}; see omnigate conversation list."
+            raise Denied(404, what)
+        raise Denied(404, f"There is no contact {subject}.")
     return QueueFilter(asked.to, subject)
 
 
