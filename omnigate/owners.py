@@ -7,6 +7,7 @@ to the daemon. For every other user nothing is done: what it makes is its own.
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,15 @@ def share(path: Path, like: Path) -> None:
         return
     more = _READ_BY_GROUP | (_ENTER_BY_GROUP if path.is_dir() else 0)
     path.chmod(stat.S_IMODE(made.st_mode) | more)
+
+
+def owner_of(path: Path) -> str:
+    """Return the name of the user that a file belongs to, or its number where it has no name."""
+    number = path.stat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def _in_group(path: Path, group: int, wanted: int) -> bool:

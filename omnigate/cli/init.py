@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,6 +10,7 @@ import typer
 
 from omnigate.cli.failure import Failed
 from omnigate.cli.terminal import say
+from omnigate.owners import hand_over, share
 
 TEMPLATE: Final = """\
 # Omnigate: what comes in, where it goes. All keys: omnigate config example
@@ -67,7 +69,11 @@ def init(
         with path.open("w" if force else "x", encoding="utf-8") as file:
             # Secrets may be written into it later: nobody else needs to read them.
             path.chmod(0o600)
+            hand_over(path)
             file.write(TEMPLATE)
+        # A directory that is closed but for a group is the daemon's: so is what is in it.
+        if not path.parent.stat().st_mode & stat.S_IRWXO:
+            share(path, path.parent)
     except FileExistsError:
         raise Failed(
             f"{path} exists already.", "Edit it, name another file, or replace it with --force."

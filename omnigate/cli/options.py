@@ -13,6 +13,7 @@ ConfigPath = Annotated[
         "--config",
         "-c",
         metavar="FILE",
+        readable=False,  # whether it can be read is said where it is read, with what to do
         help="Configuration; else $OMNIGATE_CONFIG, ./omnigate.toml, /etc/omnigate/omnigate.toml.",
     ),
 ]

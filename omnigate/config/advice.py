@@ -48,10 +48,14 @@ def _closed_files(document: Document, settings: Settings) -> Iterator[Problem]:
         if path is None:
             continue
         file = document.path.parent / path
-        if not file.is_file():
+        try:
+            is_file = file.is_file()
+        except PermissionError:
+            is_file = True
+        if not is_file:
             yield document.problem(("server", key), f"{file} is not a file", "check the path")
         elif not os.access(file, os.R_OK):
-            hint = "check its owner and mode"
+            hint = "check its owner and mode, and those of its directory"
             yield document.problem(("server", key), f"{file} cannot be read", hint)
 
 

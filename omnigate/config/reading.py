@@ -74,7 +74,7 @@ def find(path: Path | None = None) -> Path:
         source, wanted = f"${ENVIRONMENT}", Path(given)
     else:
         for usual in DEFAULT_PATHS:
-            if usual.is_file():
+            if _is_file(usual):
                 return usual.absolute()
         looked = " nor ".join(str(usual) for usual in DEFAULT_PATHS)
         raise ConfigError(
@@ -87,7 +87,7 @@ def find(path: Path | None = None) -> Path:
                 )
             ]
         )
-    if not wanted.is_file():
+    if not _is_file(wanted):
         what = "is a directory" if wanted.is_dir() else "does not exist"
         raise ConfigError(
             [Problem(str(wanted), "", f"the file named by {source} {what}", "check the path")]
@@ -117,15 +117,24 @@ def read(path: Path, *, without: Path | None = None) -> Document:
     return document
 
 
+def _is_file(path: Path) -> bool:
+    """Tell whether a file is there; True also for one in a closed directory: reading it tells."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
+
+
 def _parse(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise ConfigError([Problem(str(path), "", "is too large for a configuration")])
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        hint = "check its owner and mode" if isinstance(error, PermissionError) else ""
+        is_closed = isinstance(error, PermissionError)
+        hint = "run this as root or as the daemon's user, or check its owner and mode"
         message = f"cannot be read: {(error.strerror or str(error)).lower()}"
-        raise ConfigError([Problem(str(path), "", message, hint)]) from None
+        raise ConfigError([Problem(str(path), "", message, hint if is_closed else "")]) from None
     except UnicodeDecodeError as error:
         message = f"is not UTF-8 text: byte {error.start} does not fit"
         raise ConfigError([Problem(str(path), "", message, "save it as UTF-8")]) from None
@@ -146,7 +155,7 @@ def _included(document: Document, without: Path | None) -> list[Path]:
             continue
         if _PATTERN_CHARACTERS.isdisjoint(pattern):
             files = [directory / pattern]
-            if not files[0].is_file() or files[0] == without:
+            if not _is_file(files[0]) or files[0] == without:
                 place = ("include", index)
                 document.problems.append(document.problem(place, f"{files[0]} is not a file"))
                 continue
@@ -163,15 +172,22 @@ def _included(document: Document, without: Path | None) -> list[Path]:
 def _closed(pattern: Path) -> Path | None:
     """Return the directory that a pattern looks into if it is there and this user may not."""
     steps = [step for step in pattern.parents if _PATTERN_CHARACTERS.isdisjoint(str(step))]
-    nearest = next(step for step in steps if step.is_dir())
+    nearest = next(step for step in steps if not _is_missing(step))
     return None if os.access(nearest, os.R_OK | os.X_OK) else nearest
+
+
+def _is_missing(directory: Path) -> bool:
+    try:
+        return not directory.is_dir()
+    except PermissionError:
+        return False
 
 
 def _glob(directory: Path, pattern: str) -> list[Path]:
     below = Path(pattern)
     if below.is_absolute():
         directory, below = Path(below.anchor), below.relative_to(below.anchor)
-    return sorted(file for file in directory.glob(str(below)) if file.is_file())
+    return sorted(file for file in directory.glob(str(below)) if _is_file(file))
 
 
 def _merge(document: Document, table: dict[str, Any], path: Path, place: Place) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
-import shutil
 import sqlite3
-import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,6 +19,7 @@ from omnigate.channel import Health
 from omnigate.config import Config
 from omnigate.errors import CredentialsRejected, OmnigateError
 from omnigate.flow.contained import contained
+from omnigate.flow.filesystem import configuration_findings, store_findings
 from omnigate.flow.member import Absentee, Member, called
 from omnigate.flow.roster import Roster
 from omnigate.flow.troubles import Finding, Severity, troubles
@@ -65,9 +62,8 @@ class Doctor:
             asked.append(self._public_url(config.settings.public_url))
         findings = [
             *_versions(),
-            *_configuration(config),
-            _disk(config.settings.store.path, config.settings.store.min_free_bytes),
-            _file_mode(config.settings.store.path),
+            *await configuration_findings(config),
+            *store_findings(config.settings),
             await self._clock(),
             *await asyncio.gather(*asked),
             *self.troubles(await self._store.read(count_backlog)),
@@ -136,40 +132,6 @@ class Doctor:
 def _versions() -> Iterator[Finding]:
     said = f"omnigate {version('omnigate')}, Python {platform.python_version()}"
     yield Finding("versions", "good", f"{said}, SQLite {sqlite3.sqlite_version}")
-
-
-def _configuration(config: Config) -> Iterator[Finding]:
-    for warning in config.warnings:
-        yield Finding(
-            "configuration",
-            "warning",
-            f"{warning.where}: {warning.key}: {warning.message}",
-            warning.hint,
-        )
-    if not config.warnings:
-        yield Finding("configuration", "good", str(config.path))
-
-
-def _disk(store: Path, min_free_bytes: int) -> Finding:
-    directory = next(known for known in store.parents if known.is_dir())
-    usage = shutil.disk_usage(directory)
-    free = f"{usage.free / 2**30:.1f} GiB free in {directory}"
-    if usage.free < min_free_bytes:
-        return Finding("disk", "bad", f"{free}: nothing is taken in", "make room")
-    if usage.free < 4 * min_free_bytes or usage.free < usage.total * 0.05:
-        return Finding("disk", "warning", free, "make room before intake stops")
-    return Finding("disk", "good", free)
-
-
-def _file_mode(store: Path) -> Finding:
-    if not store.exists():
-        return Finding("store", "good", f"{store} is not there yet; the first start makes it")
-    mode = stat.S_IMODE(store.stat().st_mode)
-    if mode & 0o077:
-        what = f"{store} can be opened by others (mode {mode:o})"
-        return Finding("store", "warning", what, f"chmod 600 {store}")
-    owner = "" if store.stat().st_uid == os.getuid() else f", of the user {store.owner()}"
-    return Finding("store", "good", f"{store}{owner}")
 
 
 def _recipients(config: Config) -> Iterator[Finding]:

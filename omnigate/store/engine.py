@@ -50,12 +50,11 @@ class StoreLock:
 
     def acquire(self) -> None:
         """Take the lock; raises `StoreError` naming the process that holds it."""
-        new = not self._path.exists()
+        is_new = not self._path.exists()
         file = self._path.open("a+")
-        if new:
+        if is_new:
             self._path.chmod(0o600)
-            # Made by root it would be closed to the daemon, which then could not start.
-            hand_over(self._path, self._database if self._database.exists() else None)
+            hand_over(self._path, self._owned())
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -71,6 +70,13 @@ class StoreLock:
         file.write(str(os.getpid()))
         file.flush()
         self._file = file
+
+    def _owned(self) -> Path:
+        """Return what has the owner that the lock should have: root's would be closed to the daemon."""
+        directory = self._path.parent
+        if directory.stat().st_uid == 0 and self._database.exists():
+            return self._database
+        return directory
 
     def release(self) -> None:
         """Give the lock back."""

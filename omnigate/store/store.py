@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from omnigate.errors import StoreError
 from omnigate.model.event import EventType
-from omnigate.owners import hand_over
+from omnigate.owners import hand_over, owner_of
 from omnigate.store.dialect import disk_is_full
 from omnigate.store.directories import make_directory
 from omnigate.store.engine import StoreLock, database_path, open_readers, open_writer
@@ -131,18 +133,18 @@ async def open_store(
     path = database_path(url)
     try:
         make_directory(path.parent)
-        if not path.exists():
+        if path.exists():
+            if not os.access(path, os.R_OK | os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        else:
             # What customers say is nobody else's to read; the log is made like the file, by its owner.
             path.touch(mode=0o600)
             hand_over(path)
         store = Store(path, delivery_expiry_seconds=delivery_expiry_seconds, clock=clock)
         await asyncio.to_thread(store._prepare)  # noqa: SLF001  # the store's own constructor
     except OSError as error:
-        remedy = "make its directory one that this user may write to"
-        if path.exists():
-            remedy = f"it belongs to {path.owner()}: run this as that user, or change its owner"
         raise StoreError(
-            f"{path} cannot be opened: {error.strerror}; {remedy}, or set another [store] url"
+            f"{path} cannot be opened: {error.strerror}; {_remedy(path)}, or set another [store] url"
         ) from error
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -153,6 +155,13 @@ async def open_store(
                 store.writer.close()
     finally:
         store._close()  # noqa: SLF001  # as above
+
+
+def _remedy(path: Path) -> str:
+    try:
+        return f"it belongs to {owner_of(path)}: run this as that user, or change its owner"
+    except OSError:
+        return "make its directory one that this user may write to"
 
 
 def _installation_key(connection: Connection) -> bytes:
