@@ -67,7 +67,7 @@ def medium(kind: str, file: StoredFile, **fields: Any) -> Body:
         case "audio":
             shown = {"duration": 180} | _named(kind, file) | given
         case "voice":
-            shown = {"duration": 4, "mime_type": file.mime_type or _TYPES["voice"]} | given
+            shown = {"duration": 4, "mime_type": _audible(file)} | given
         case "video_note":
             shown = {"length": 240, "duration": 5} | given
         case "sticker":
@@ -140,6 +140,10 @@ def file_of(body: Body) -> StoredFile | None:
     found = body.get(kind_of(body))
     reference = found[-1] if isinstance(found, list) and found else found
     return reference.file if isinstance(reference, FileRef) else None
+
+
+def _audible(file: StoredFile) -> str:
+    return file.mime_type if file.mime_type.startswith("audio/") else _TYPES["voice"]
 
 
 def _named(kind: str, file: StoredFile) -> Body:

@@ -56,6 +56,37 @@ _SERVICE = frozenset(
         "successful_payment",
     }
 )
+_RIGHTS = (
+    "manage_chat",
+    "delete_messages",
+    "manage_video_chats",
+    "restrict_members",
+    "promote_members",
+    "change_info",
+    "invite_users",
+    "post_stories",
+    "edit_stories",
+    "delete_stories",
+    "send_welcome_messages",
+)
+_PERMISSIONS = (
+    "send_messages",
+    "send_audios",
+    "send_documents",
+    "send_photos",
+    "send_videos",
+    "send_video_notes",
+    "send_voice_notes",
+    "send_polls",
+    "send_other_messages",
+    "add_web_page_previews",
+    "react_to_messages",
+    "edit_tag",
+    "change_info",
+    "invite_users",
+    "pin_messages",
+    "manage_topics",
+)
 
 
 def post(
@@ -213,11 +244,11 @@ def member(user: User, status: Status) -> dict[str, Any]:
         case "creator":
             return shown | {"is_anonymous": False}
         case "administrator":
-            rights = ("change_info", "delete_messages", "invite_users", "restrict_members")
-            more = ("manage_chat", "manage_video_chats", "promote_members")
-            stories = ("post_stories", "edit_stories", "delete_stories")
-            flags = {f"can_{name}": True for name in (*rights, *more, *stories)}
+            flags = {f"can_{name}": True for name in _RIGHTS}
             return shown | {"can_be_edited": False, "is_anonymous": False} | flags
+        case "restricted":
+            flags = {f"can_{name}": False for name in _PERMISSIONS}
+            return shown | {"is_member": True, "until_date": 0} | flags
         case "kicked":
             return shown | {"until_date": 0}
     return shown

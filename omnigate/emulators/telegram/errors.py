@@ -42,10 +42,15 @@ class Refused(Exception):
     """The platform refuses a call; nothing of it took effect."""
 
     def __init__(
-        self, code: int, words: str = "", *, parameters: Mapping[str, Any] | None = None
+        self,
+        code: int,
+        words: str = "",
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        exactly: bool = False,
     ) -> None:
         self.code = code
-        self.description = describe(code, words)
+        self.description = words if exactly else describe(code, words)
         self.parameters = dict(parameters or {})
         super().__init__(f"{code} {self.description}")
 

@@ -151,7 +151,7 @@ class TelegramEmulator:
         if bot is None or bot.revoked:
             raise Refused(401)
         if self.world.clock() < bot.revoked_until:
-            raise Refused(400, "Logged out")
+            raise Refused(400, "Logged out", exactly=True)
         return bot
 
     async def _call(self, request: web.Request, bot: Bot, path: str) -> web.StreamResponse:

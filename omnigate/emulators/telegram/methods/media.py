@@ -30,7 +30,7 @@ from omnigate.emulators.telegram.texts import check_caption, format_text, read_c
 _ATTACH = "attach://"
 _NUMBERS = ("duration", "width", "height", "length")
 _WORDS = ("title", "performer", "emoji")
-_VOICE_TYPES = ("audio/ogg", "audio/mpeg", "audio/mp4", "audio/m4a", "audio/x-m4a")
+_VOICE_STARTS = (b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3")
 _WITHOUT_CAPTION = ("sticker", "video_note")
 
 
@@ -44,7 +44,11 @@ async def read_body(query: Query, kind: str, media: str, fields: dict[str, Any])
     if kind == "photo":
         sides = _check_photo(file)
         return contents.photo(query.world.files, file, *sides)
-    if kind == "voice" and file.mime_type and file.mime_type not in _VOICE_TYPES:
+    if (
+        kind == "voice"
+        and not file.content.startswith(_VOICE_STARTS)
+        and b"ftyp" not in file.content[:12]
+    ):
         kind = "document"  # unverified: the platform sends as a file what it cannot play
     return contents.medium(kind, file, **fields)
 
