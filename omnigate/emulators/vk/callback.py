@@ -219,11 +219,11 @@ class Callback:
             return
         seconds: float = RETRY_SECONDS[due.retry]
         if status in (410, 429, 503):
-            seconds = self._asked_for(retry_after) or seconds
+            seconds = self.asked_for(retry_after) or seconds
         at = self._now() + seconds / self._speed
         self._push(_Due(at, next(self._numbers), server, due.event, due.retry + 1))
 
-    def _asked_for(self, retry_after: str) -> float | None:
+    def asked_for(self, retry_after: str) -> float | None:
         """Return the seconds of a ``Retry-After`` that counts, or none."""
         try:
             seconds = parsedate_to_datetime(retry_after).timestamp() - self._clock()
@@ -233,14 +233,16 @@ class Callback:
 
     async def _post(self, url: str, body: Any, retry: int) -> tuple[int | None, str, str]:
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=self.answer_seconds)
-            self._session = aiohttp.ClientSession(timeout=timeout)
+            self._session = aiohttp.ClientSession()
+        timeout = aiohttp.ClientTimeout(total=self.answer_seconds)
         headers = {"content-type": "application/json"}
         if retry:
             headers["x-retry-counter"] = str(retry)
         data = json.dumps(body).encode()
         try:
-            async with self._session.post(url, data=data, headers=headers) as response:
+            async with self._session.post(
+                url, data=data, headers=headers, timeout=timeout
+            ) as response:
                 text = (await response.content.read(1000)).decode(errors="replace")
                 return response.status, text, response.headers.get("retry-after", "")
         except (aiohttp.ClientError, TimeoutError, OSError):

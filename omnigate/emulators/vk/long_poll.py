@@ -66,6 +66,11 @@ class LongPoll:
         self._failures.extend([code] * times)
         self._bell.ring()
 
+    @property
+    def failing(self) -> bool:
+        """Whether a failure that was asked for has not been given yet."""
+        return bool(self._failures)
+
     def expire_keys(self) -> None:
         """Let every key have expired: failure 2 until a new one is fetched."""
         self._keys.clear()
@@ -121,6 +126,7 @@ class LongPoll:
         return None
 
     def _fail_now(self, code: int) -> dict[str, Any]:
+        self._bell.ring()
         if code == 2:
             self.expire_keys()
         if code == 3:

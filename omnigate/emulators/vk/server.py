@@ -169,6 +169,7 @@ class VkEmulator:
         """Return the answer of a fault that leaves no effect, or none."""
         if fault is None:
             return None
+        self.world.bell.ring()
         if fault.delay_seconds:
             await asyncio.sleep(fault.delay_seconds)
         if "before" in (fault.hang, fault.cut):
