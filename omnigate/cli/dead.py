@@ -36,16 +36,7 @@ _REPLAY: Final = Deed(
     done="Queued again:",
     look=_LOOK,
 )
-_DROP: Final = Deed(
-    path="/admin/dead/drop",
-    noun="dead letter",
-    verb="drop",
-    doing="Dropping",
-    would="dropped",
-    done="Dropped",
-    look=_LOOK,
-    always_asks=True,
-)
+_DROP: Final = portions.dropping("/admin/dead/drop", "dead letter", _LOOK)
 
 
 def list_dead(

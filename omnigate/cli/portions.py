@@ -44,6 +44,20 @@ class Deed:
     """Where nobody can be asked only --yes will do: what is done cannot be undone."""
 
 
+def dropping(path: str, noun: str, look: str) -> Deed:
+    """Return how things are dropped: for good, so it is asked about."""
+    return Deed(
+        path=path,
+        noun=noun,
+        verb="drop",
+        doing="Dropping",
+        would="dropped",
+        done="Dropped",
+        look=look,
+        always_asks=True,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How a command is to go about it."""

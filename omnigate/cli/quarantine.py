@@ -34,16 +34,7 @@ _RETRY: Final = Deed(
     done="Taken in:",
     look=_LOOK,
 )
-_DROP: Final = Deed(
-    path="/admin/quarantine/drop",
-    noun="request",
-    verb="drop",
-    doing="Dropping",
-    would="dropped",
-    done="Dropped",
-    look=_LOOK,
-    always_asks=True,
-)
+_DROP: Final = portions.dropping("/admin/quarantine/drop", "request", _LOOK)
 
 
 def list_quarantine(

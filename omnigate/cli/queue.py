@@ -11,7 +11,7 @@ from omnigate import ids as identifiers
 from omnigate.cli import kept, portions, terminal
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
-from omnigate.cli.portions import Deed, DryRun, Manner, To, Yes, amount
+from omnigate.cli.portions import DryRun, Manner, To, Yes, amount
 from omnigate.cli.reach import running, store
 
 Conversation = Annotated[
@@ -19,16 +19,7 @@ Conversation = Annotated[
     typer.Option("--conversation", metavar="cnv_…", help="Only of this conversation."),
 ]
 _LOOK: Final = "omnigate queue list"
-_DROP: Final = Deed(
-    path="/admin/queue/drop",
-    noun="item",
-    verb="drop",
-    doing="Dropping",
-    would="dropped",
-    done="Dropped",
-    look=_LOOK,
-    always_asks=True,
-)
+_DROP: Final = portions.dropping("/admin/queue/drop", "item", _LOOK)
 
 
 def list_queue(
