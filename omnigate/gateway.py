@@ -135,6 +135,7 @@ class Gateway:
             self.roster.worked_on,
             self.media.discard,
             self.clock.doubted_until,
+            self.media.sweeper(),
         )
         self.services = Services(
             settings=settings,

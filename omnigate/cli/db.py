@@ -121,7 +121,7 @@ def _show_removed(removed: dict[str, Any]) -> None:
         terminal.say("Nothing was too old.")
         return
     terminal.say_table(
-        {"TABLE": "table", "ROWS REMOVED": "rows"},
+        {"WHAT": "table", "REMOVED": "rows"},
         [{"table": table, "rows": rows} for table, rows in sorted(removed.items())],
         "",
     )

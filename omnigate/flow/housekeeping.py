@@ -17,6 +17,7 @@ import structlog
 from omnigate.config.settings import Retention
 from omnigate.errors import StoreError
 from omnigate.flow.fading import fade_old
+from omnigate.flow.sweeping import Sweeper
 from omnigate.store.abandon import Abandonment, abandon
 from omnigate.store.prune import CHUNK, Ages, LaneWalk, prune, prune_lanes, shrink
 from omnigate.store.queue import expired_items
@@ -43,10 +44,11 @@ class Round:
 
     started_at: int
     """Milliseconds since 1970."""
+    was_asked_for: bool = False
     ended_at: int | None = None
     """None: it goes on."""
     removed: Counter[str] = field(default_factory=Counter)
-    """Rows by table."""
+    """Rows by table, and files."""
     error: str | None = None
 
 
@@ -68,13 +70,17 @@ class Housekeeper:
         served: Callable[[], Collection[int]],
         discard: Callable[[str], object] | None = None,
         doubted_until: Callable[[], int | None] = _never,
+        sweeper: Sweeper | None = None,
     ) -> None:
         """``discard`` removes the file with a hash from the disk; without it files stay.
+
+        So do those that nothing names without a ``sweeper``.
 
         ``doubted_until`` says until when the clock is in doubt, in milliseconds since 1970.
         """
         self._discard = discard
         self._doubted_until = doubted_until
+        self._sweeper = sweeper
         self.last: Round | None = None
         self._store = store
         self._retention = retention
@@ -104,9 +110,15 @@ class Housekeeper:
 
     async def go_round(self, *, shrinks: bool) -> None:
         """Forget what is too old and give up what nobody will claim, in short turns."""
-        self.last = now = Round(self._store.now())
+        self.last = now = Round(self._store.now(), was_asked_for=shrinks)
         try:
-            for forget in (self._prune, self._prune_lanes, self._expire, self._fade):
+            for forget in (
+                self._prune,
+                self._prune_lanes,
+                self._expire,
+                self._fade,
+                self._sweep,
+            ):
                 if self._doubted_until() is None:
                     await forget(now)
             if (until := self._doubted_until()) is not None:
@@ -145,6 +157,13 @@ class Housekeeper:
         if kept_ms:
             before = now.started_at - kept_ms
             now.removed.update(event_body=await fade_old(self._store, before, self._discard))
+            now.removed += Counter()  # nothing is not worth telling
+
+    async def _sweep(self, now: Round) -> None:
+        """Remove files that nothing names; everywhere if somebody waits for it."""
+        if self._sweeper is not None:
+            swept = await self._sweeper.sweep(now.started_at, everywhere=now.was_asked_for)
+            now.removed.update(files=swept)
             now.removed += Counter()  # nothing is not worth telling
 
     async def _shrink(self) -> None:

@@ -20,6 +20,7 @@ from omnigate.flow.fetching import Fetcher, Fetching
 from omnigate.flow.filetype import file_type, kind_of
 from omnigate.flow.shelf import Shelf
 from omnigate.flow.signed import AddressBook
+from omnigate.flow.sweeping import Sweeper
 from omnigate.model.attachment import Attachment
 from omnigate.model.event import Message
 from omnigate.store.attachments import (
@@ -159,6 +160,10 @@ class Media:
     def discard(self, sha256: str) -> None:
         """Remove the bytes with this hash, which no row names any more; blocks."""
         self._shelf.discard(sha256)
+
+    def sweeper(self) -> Sweeper:
+        """Return who removes files that no row names."""
+        return Sweeper(self._store, self._shelf)
 
     async def run(self) -> None:
         """Fetch files of eager channels as they come, until cancelled."""

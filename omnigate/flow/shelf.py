@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import tempfile
 import threading
 from collections import Counter
@@ -32,6 +33,7 @@ ResultT = TypeVar("ResultT")
 
 _BUFFER_BYTES: Final = 256 * 1024
 _TEMPORARY: Final = ".incoming-"
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class TooLarge(BadPayload):
@@ -119,6 +121,26 @@ class Shelf:
                 return
             target.unlink()
         sync_directory(target.parent)
+
+    def old_files(self, prefix: str, before: float) -> list[str]:
+        """Return the hashes beginning with two digits whose files were put before a moment; blocks.
+
+        The moment is in POSIX seconds. Whatever else lies there is nobody's affair.
+        """
+        try:
+            with os.scandir(self._directory / prefix) as entries:
+                return sorted(
+                    entry.name
+                    for entry in entries
+                    if _SHA256.fullmatch(entry.name)
+                    and entry.name.startswith(prefix)
+                    and entry.is_file(follow_symlinks=False)
+                    and entry.stat(follow_symlinks=False).st_mtime < before
+                )
+        except FileNotFoundError:
+            return []  # nothing was put there yet, or a file went meanwhile: it is looked at again
+        except OSError as error:
+            raise StoreError(f"the files could not be looked at: {error.strerror}") from error
 
     @property
     def directory(self) -> Path:

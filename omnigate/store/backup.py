@@ -79,6 +79,7 @@ def back_up_files(source: Path, target: Path, tell: Callable[[int, int], None]) 
                 os.fsync(file.fileno())
             draft.replace(copy)
         except FileNotFoundError:
+            draft.unlink(missing_ok=True)
             continue  # erased meanwhile
         except OSError as error:
             raise StoreError(f"{copy} could not be written: {error.strerror}") from error

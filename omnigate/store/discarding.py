@@ -68,6 +68,11 @@ def unnamed(connection: Connection, hashes: Sequence[str]) -> list[str]:
     return left
 
 
+def names_any(connection: Connection) -> bool:
+    """Tell whether any row names a file that is here."""
+    return connection.scalar(_ANY) is not None
+
+
 def _forget(transaction: Transaction, hashes: Sequence[str], discard: Discard) -> int:
     gone = unnamed(transaction.connection, hashes)
     for digest in gone:
@@ -83,3 +88,4 @@ _OF_MESSAGES: Final = (
 _NAMED: Final = select(attachment.c.sha256).where(
     attachment.c.sha256.in_(bindparam("hashes", expanding=True))
 )
+_ANY: Final = select(attachment.c.sha256).where(attachment.c.sha256.is_not(None)).limit(1)

@@ -386,7 +386,7 @@ attachment = Table(
     Column("width", Integer),
     Column("height", Integer),
     Column("duration_seconds", Float),
-    Column("sha256", Text),
+    Column("sha256", Text, index=True),
     Column("state", Text, nullable=False),
     Column("source", Text),
     Column("error", Text),

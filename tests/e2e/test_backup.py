@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -11,6 +12,9 @@ import threading
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
+
+import pytest
 
 
 def cli(daemon: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -167,3 +171,28 @@ def test_prune_forgets_what_is_too_old_and_gives_room_back(new_daemon: Any, unti
     not_running = cli(daemon, "db", "prune")
     assert not_running.returncode == 1
     assert "The daemon is not running" in not_running.stderr
+
+
+def test_a_file_that_a_kill_left_without_its_row_is_swept_after_a_day(
+    new_daemon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = new_daemon()
+    with monkeypatch.context() as armed:
+        armed.setenv("OMNIGATE_FAILPOINT", "shelved:2=kill")
+        daemon.start()
+    upload(daemon, b"kept")
+    with pytest.raises((ConnectionError, URLError)):
+        upload(daemon, b"left behind")
+    daemon.process.wait(30)
+    daemon.start()
+
+    def files() -> set[bytes]:
+        paths = (daemon.folder / "files").rglob("*")
+        return {path.read_bytes() for path in paths if path.is_file()}
+
+    assert daemon.omnigate("db", "prune") == "Nothing was too old."
+    assert files() == {b"kept", b"left behind"}
+    for path in (daemon.folder / "files").rglob("*"):
+        os.utime(path, (0, 0))
+    assert "files" in daemon.omnigate("db", "prune")
+    assert files() == {b"kept"}
