@@ -111,7 +111,7 @@ def test_a_very_long_line_is_cut(recent: RecentLines) -> None:
 def test_keeping_a_line_costs_little() -> None:
     """A hundred lines in far less than a tenth of a second: no channel logs that much."""
     recent = RecentLines()
-    began = time.perf_counter()
+    began = time.thread_time()  # whatever else the machine does meanwhile
     for _ in range(100):
         recent.keep(None, "info", {"event": "hello", "channel": "bot", "level": "info"})
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began < 0.1

@@ -298,9 +298,9 @@ async def test_what_a_task_says_after_its_attempt_is_no_part_of_it(session, ther
 def test_a_success_costs_no_more_than_a_few_looks():
     """Nothing is put together when it went well: a thousand successes in far less than 0.1 s."""
     with transcribed(keeps_all=False):
-        began = time.perf_counter()
+        began = time.thread_time()  # whatever else the machine does meanwhile
         for _ in range(1000):
             found = transcript.current()
             assert found is not None
             assert not found.wants(204)
-        assert time.perf_counter() - began < 0.1
+        assert time.thread_time() - began < 0.1

@@ -58,8 +58,8 @@ def test_a_dead_destination_does_not_slow_a_healthy_one(
     began = time.monotonic()
     for number in range(40):
         daemon.say(f"m-{number}", f"c-{number % 8}")
-    until(lambda: len(set(receiver.crm.texts())) == 40, "the healthy one has all", 10)
-    assert time.monotonic() - began < 10
+    until(lambda: len(set(receiver.crm.texts())) == 40, "the healthy one has all", 20)
+    assert time.monotonic() - began < 20, "the dead one takes three quarters of a minute"
     assert receiver.at("dead").deliveries, "the dead one was tried"
     assert daemon.status("dead")["pending"] > 0
 
