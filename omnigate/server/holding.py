@@ -35,15 +35,15 @@ Holder = Callable[[Owner], Held | None]
 
 async def holder(services: Services) -> Holder:
     """Return who tells what holds destinations back, as they are now."""
-    members = {known.health.destination_id: known for known in services.destinations()}
     if services.offline:
-        return lambda owner: _paused(owner, owner.health) or _not_running()
+        return held_without_daemon
+    members = {known.health.destination_id: known for known in services.destinations()}
     absent = {
         known.health.destination_id: known
         for known in services.absent(await services.census.take())
     }
     now = services.store.now()
-    return lambda owner: _held(owner, members.get(owner.id) or absent.get(owner.id), now)
+    return lambda owner: held_back(owner, members.get(owner.id) or absent.get(owner.id), now)
 
 
 def next_try(run_at: int, held: Held | None) -> str | None:
@@ -54,7 +54,17 @@ def next_try(run_at: int, held: Held | None) -> str | None:
     return None if held.until is None else max(own, held.until)
 
 
-def _held(owner: Owner, known: Destination | None, now: int) -> Held | None:
+def held_without_daemon(owner: Owner) -> Held:
+    """Return why nothing goes out while no daemon runs, and would not if one did."""
+    return _paused(owner, owner.health) or Held(
+        why="not_running",
+        says="waits for the daemon, which is not running",
+        remedy="omnigate run",
+    )
+
+
+def held_back(owner: Owner, known: Destination | None, now: int) -> Held | None:
+    """Return why nothing goes out to a destination that is known so; None if nothing holds it back."""
     if known is None or known.state == "absent":
         return Held(
             why="not_configured",
@@ -99,12 +109,6 @@ def _failing(owner: Owner, health: Health, now: int) -> Held | None:
     if until is not None:
         return Held(why="asked_to_wait", says="asked for a pause", until=_text(until))
     return None
-
-
-def _not_running() -> Held:
-    return Held(
-        why="not_running", says="waits for the daemon, which is not running", remedy="omnigate run"
-    )
 
 
 def _text(moment: int | None) -> str | None:
