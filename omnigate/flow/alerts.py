@@ -54,7 +54,7 @@ class Alerts:
         before, health.alerts = health.alerts, due
         log.error(
             "destination keeps failing; what is owed to it waits",
-            destination=destination.name,
+            **destination.labels,
             failures=health.failures,
             hours=round((now - health.first_failure_at) / _HOUR_MS, 1),
             error=health.last_error,

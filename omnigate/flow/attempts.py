@@ -142,7 +142,7 @@ class Attempts:
             return await self._item_failed(destination, lease, item, error)
         except Exception as error:
             # Whatever a plugin raises costs only this attempt.
-            log.exception("plugin raised", destination=destination.name, item=item.id)
+            log.exception("plugin raised", **destination.labels, item=item.id)
             return await self._item_failed(destination, lease, item, error)
         self._succeeded(destination)
         destination.figures.delivered(self._store.now() - item.created_at)
@@ -165,7 +165,7 @@ class Attempts:
 
     def _succeeded(self, destination: Destination) -> None:
         if destination.breaker.succeeded(self._store.now()):
-            log.info("destination works again", destination=destination.name)
+            log.info("destination works again", **destination.labels)
             self._start(self.recover(destination))
 
     async def _destination_failed(
@@ -181,14 +181,15 @@ class Attempts:
         if getattr(error, "pause", False):
             destination.health.paused = destination.health.paused or text
             log.error(
-                "destination is gone; paused, its queue is kept. Once it is back, a test that it passes"
-                " lets it go on: omnigate backend test",
-                destination=destination.name,
+                "destination is gone; paused, its queue is kept",
+                **destination.labels,
+                error=text,
+                remedy=f"omnigate {destination.direction} resume {destination.name}",
             )
         elif opened:
-            log.warning("destination fails; waiting", destination=destination.name, error=text)
+            log.warning("destination fails; waiting", **destination.labels, error=text)
         elif first:
-            log.warning("destination failed", destination=destination.name, error=text)
+            log.warning("destination failed", **destination.labels, error=text)
         await self._remember(destination, changed=bool(first or opened or hint))
         trial = self._trial(lease, item, now)
         verdict = after_destination_failure(self.policy, trial, self._chance.random(), hint)
@@ -210,7 +211,7 @@ class Attempts:
                 await self.note(destination)
             await self._alerts.look(destination)
         except StoreError as error:
-            log.warning("not written down", destination=destination.name, error=str(error))
+            log.warning("not written down", **destination.labels, error=str(error))
 
     async def _item_failed(
         self, destination: Destination, lease: Lease, item: Item, error: Exception
@@ -275,7 +276,7 @@ class Attempts:
         destination.figures.died(reason, error, self._store.now())
         log.error(
             "delivery is dead",
-            destination=destination.name,
+            **destination.labels,
             item=item.event_id or item.message_id,
             reason=reason,
             error=error,
@@ -295,7 +296,7 @@ class Attempts:
                 await self._alerts.call_off(destination)
                 return
             except StoreError as error:
-                log.warning("recovery not finished", destination=destination.name, error=str(error))
+                log.warning("recovery not finished", **destination.labels, error=str(error))
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 

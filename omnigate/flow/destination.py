@@ -34,6 +34,12 @@ class Destination:
     figures: DestinationFigures = field(default_factory=DestinationFigures)
 
     @property
+    def labels(self) -> dict[str, str]:
+        """What a line of the log is about; `channel log` shows those with ``channel``."""
+        label = {"destination": self.name}
+        return {**label, "channel": self.name} if self.direction == "channel" else label
+
+    @property
     def health(self) -> Health:
         """The destination's row, as it is kept in memory."""
         return self.breaker.health

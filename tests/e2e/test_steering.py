@@ -131,6 +131,8 @@ class TestPausing:
         receiver.answers.behave = lambda delivery: answer(503)
         daemon.send({"conversation": conversation}, "an answer")
         until(lambda: receiver.answers.deliveries, "it is tried")
+        failed = r"warning +destination failed .*503"
+        assert re.search(failed, daemon.omnigate("channel", "log", "app"))
         assert "drains" in daemon.omnigate("channel", "drain", "app", "--no-wait")
         for _ in range(2):
             status, problem = daemon.request(

@@ -108,6 +108,18 @@ async def test_a_channel_that_could_not_be_made_at_the_start_keeps_no_reload_bac
     assert house.states()["fails"] == "ok"
 
 
+async def test_that_it_does_not_work_is_told_only_by_a_daemon_that_does(house: House) -> None:
+    """Who examines a configuration, without running it, must leave nothing in the store."""
+    events = house.gateway.store.writer.on_commit
+    told: list[str] = []
+    events.append(lambda done: told.extend(str(row.type) for row in done.recorded))
+    await house.gateway.store.writer.do(register, Name("channel", "fails"))
+    assert told == []
+    async with house.roster.receiving():
+        await house.gateway.store.writer.do(register, Name("channel", "fails"))
+        assert told == ["channel.down"]
+
+
 async def test_a_roster_that_takes_it_for_a_new_one_refuses_the_reload(house: House) -> None:
     """The sabotage twin."""
     house.roster.members["channel", "fails"].section = None
