@@ -172,8 +172,19 @@ def _about(traced: Traced, row: Any) -> dict[str, Any]:
         "direction": owner.direction if owner else None,
         "destination": owner.name if owner else None,
         "event": event_id,
-        "replay": bool(row.replay) if hasattr(row, "replay") else None,
+        "replay": bool(row.replay) if hasattr(row, "replay") else _is_again(traced, row) or None,
     }
+
+
+def _is_again(traced: Traced, row: Any) -> bool:
+    """Tell whether something that ended had been a dead letter before, and was replayed."""
+    return any(
+        before.outcome == "replayed"
+        and before.outbox_id < row.outbox_id
+        and (before.destination_id, before.position, before.message_id)
+        == (row.destination_id, row.position, row.message_id)
+        for before in traced.done
+    )
 
 
 def _why(row: Any, name: str, held: Held | None) -> str:

@@ -213,9 +213,11 @@ def tells_of_a_replay(daemon: Any, receiver: Any, answer: Any, until: Any) -> No
     assert [step for step in after["steps"] if step["step"] == "attempt"] == before
     assert [step for step in after["steps"] if step["step"] == "dead"] == [death]
     assert death["error"], "and why"
+    again = [step["replay"] for step in after["steps"] if step["delivery"] != death["delivery"]]
+    assert again == [None, True, True], "what was received, owed again and delivered"
     told = run(daemon, "message", "trace", message).stdout
-    assert " after 5 attempts: attempts: " in told
-    assert " after 5 attempts, by the operator" in told
+    assert " after 5 attempts: answered 400 (attempts)" in told
+    assert "to backend crm, by the operator" in told
 
 
 def test_a_death_stays_told_after_its_letter_was_replayed(
