@@ -38,6 +38,16 @@ class Call:
     error: Refused | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """A call that came to no method: nobody knows whose it is, or it had no right, or no turn."""
+
+    method: str
+    arguments: Arguments
+    at: float
+    error: Refused
+
+
 Handler = Callable[[Call], Any]
 
 

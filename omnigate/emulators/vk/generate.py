@@ -145,7 +145,8 @@ class Generator:
 
     def _content(self, person: Person) -> dict[str, Any]:
         """Return what a message has, without its text: mostly nothing, sometimes all of it."""
-        dice, content = self._random, {}
+        dice = self._random
+        content: dict[str, Any] = {}
         if dice.random() < 0.4:
             kinds = dice.choices(KINDS, k=dice.randrange(1, 4))
             content["attachments"] = [self._world.make.any(kind, person.id) for kind in kinds]
@@ -213,7 +214,12 @@ class Generator:
 
     def _lead(self, person: Person) -> None:
         answer = {"key": "name", "question": "Имя", "answer": self._words()}
-        body = {"lead_id": 1, "group_id": self.group_id, "user_id": person.id, "form_id": 2}
+        body: dict[str, Any] = {
+            "lead_id": 1,
+            "group_id": self.group_id,
+            "user_id": person.id,
+            "form_id": 2,
+        }
         body |= {"form_name": "Form", "answers": [answer]}
         self._community.journal.publish("lead_forms_new", body)
 
@@ -223,7 +229,12 @@ class Generator:
             "text": "1 ₽",
             "currency": {"id": 643, "name": "RUB", "title": "₽"},
         }
-        body = {"id": 1, "group_id": self.group_id, "user_id": person.id, "date": int(self._now)}
+        body: dict[str, Any] = {
+            "id": 1,
+            "group_id": self.group_id,
+            "user_id": person.id,
+            "date": int(self._now),
+        }
         body |= {"status": 0, "items_count": 1, "total_price": price, "comment": self._words()}
         self._community.journal.publish("market_order_new", body)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from omnigate.emulators.vk.conversation import ChatView
 from omnigate.emulators.vk.errors import Refused
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ class MultiChat:
         self.communities: dict[int, str] = {}
         """State of each community that ever was in it: ``in``, ``left`` or ``kicked``."""
         self.disabled = False
+
+    def view(self, community: Community) -> ChatView:
+        """Return what the members see of what they and a community write."""
+        return ChatView(community.conversation(self.peer_id), self._world)
 
     def check_access(self, community: Community) -> None:
         """Check that a community may write here.

@@ -16,6 +16,7 @@ from omnigate.emulators.vk.errors import Refused, invalid
 from omnigate.emulators.vk.files import Attachment, bare
 from omnigate.emulators.vk.keyboards import read_keyboard, read_template
 from omnigate.emulators.vk.message import CHAT_PEERS, Message
+from omnigate.emulators.vk.quoting import quoted
 
 INTENTS: Final = (
     "default",
@@ -59,7 +60,10 @@ def send(call: Call) -> Any:
 
 
 def edit(call: Call) -> int:
-    """Change a message of the community."""
+    """Change a message of the community.
+
+    What the call does not name is gone afterwards, keyboard and attachments too (unverified).
+    """
     arguments = call.arguments
     message = find(call, arguments.needed_number("peer_id"))
     if not message.out or message.action is not None:
@@ -126,9 +130,9 @@ def _send_to(call: Call, peer_id: int, random_id: int, content: dict[str, Any]) 
     if (sent := _sent_before(community, peer_id, random_id)) is not None:
         return sent
     community.check_peer(peer_id)
-    quoted = _forward(call, peer_id)
+    quotes = quoted(call, peer_id)
     message = community.add(
-        peer_id, -community.id, out=True, random_id=random_id, **content, **quoted
+        peer_id, -community.id, out=True, random_id=random_id, **content, **quotes
     )
     community.conversation(peer_id).end_activity()
     if random_id:
@@ -159,8 +163,8 @@ def _content(community: Community, arguments: Arguments, *, keep: bool = False) 
     if template is not None and not text:
         raise invalid("message is required for template")  # own words
     geo = _geo(arguments)
-    quoted = keep or any(arguments.text(name) for name in ("forward", "forward_messages"))
-    if not (text.strip() or attachments or geo or quoted):
+    quotes = keep or any(arguments.text(name) for name in ("forward", "forward_messages"))
+    if not (text.strip() or attachments or geo or quotes):
         raise invalid("message is empty or invalid")
     return {
         "text": text,
@@ -254,53 +258,3 @@ def _format(arguments: Arguments, text: str) -> dict[str, Any] | None:
         if start + length > len(text.encode("utf-16-le")) // 2:
             raise invalid("format_data has an item out of bounds")  # own words
     return dict(given)
-
-
-def _forward(call: Call, peer_id: int) -> dict[str, Any]:
-    """Return what a message answers and what it forwards."""
-    arguments = call.arguments
-    named = [one for one in ("reply_to", "forward", "forward_messages") if arguments.text(one)]
-    if len(named) > 1:
-        raise invalid(f"only one of {', '.join(named)} should be specified")  # own words
-    if not named:
-        return {}
-    if named[0] == "reply_to":
-        return {"reply_to": _quoted(call, peer_id, message_id=arguments.number("reply_to"))}
-    if named[0] == "forward_messages":
-        ids = arguments.numbers("forward_messages", 1000)
-        if len(ids) > limits.FORWARDED:
-            raise Refused(913)
-        return {"forwarded": [_quoted(call, None, message_id=one) for one in ids]}
-    return _described(call, peer_id, arguments.document("forward"))
-
-
-def _described(call: Call, peer_id: int, forward: Any) -> dict[str, Any]:
-    """Read ``forward``; its form is unverified."""
-    if not isinstance(forward, dict):
-        raise invalid("forward is invalid")  # own words
-    source = forward.get("peer_id", peer_id)
-    cmids, ids = forward.get("conversation_message_ids", []), forward.get("message_ids", [])
-    if not (isinstance(cmids, list) and isinstance(ids, list) and isinstance(source, int)):
-        raise invalid("forward is invalid")  # own words
-    if not all(isinstance(one, int) for one in [*cmids, *ids]) or not [*cmids, *ids]:
-        raise invalid("forward is invalid")  # own words
-    if len(cmids) + len(ids) > limits.FORWARDED:
-        raise Refused(913)
-    found = [_quoted(call, source, cmid=one) for one in cmids]
-    found += [_quoted(call, source, message_id=one) for one in ids]
-    if not forward.get("is_reply"):
-        return {"forwarded": found}
-    if len(found) != 1 or source != peer_id:
-        raise invalid("forward is_reply should have one message of the same peer")  # own words
-    return {"reply_to": found[0]}
-
-
-def _quoted(
-    call: Call, peer_id: int | None, *, cmid: int | None = None, message_id: int | None = None
-) -> Message:
-    conversations = call.community.conversations
-    places = conversations.values() if peer_id is None else [conversations.get(peer_id)]
-    for place in places:
-        if place is not None and (found := place.find(cmid=cmid, message_id=message_id)):
-            return found
-    raise Refused(921)

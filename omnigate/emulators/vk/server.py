@@ -12,7 +12,7 @@ from aiohttp import BodyPartReader, web
 from omnigate.emulators.faults import Fault, Faults
 from omnigate.emulators.vk import uploading
 from omnigate.emulators.vk.arguments import Arguments
-from omnigate.emulators.vk.calls import Call, Gate
+from omnigate.emulators.vk.calls import Call, Gate, TurnedAway
 from omnigate.emulators.vk.community import Community
 from omnigate.emulators.vk.errors import Refused
 from omnigate.emulators.vk.methods import METHODS
@@ -40,6 +40,8 @@ class VkEmulator:
         """For methods by their name, and for ``upload``, ``file`` and ``a_check``."""
         self.calls: list[Call] = []
         """Every call that was admitted, oldest first."""
+        self.turned_away: list[TurnedAway] = []
+        """Every call that was not admitted."""
         self.gate = Gate(self.world, METHODS)
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -112,12 +114,14 @@ class VkEmulator:
 
     def _call(self, method: str, arguments: Arguments) -> dict[str, Any]:
         """Do a call and return the body of its answer."""
+        now = self.world.clock()
         try:
             community, handle = self.gate.admit(method, arguments)
-            call = Call(method, arguments, community, self.world.clock())
-            self.calls.append(call)
         except Refused as error:
+            self.turned_away.append(TurnedAway(method, arguments, now, error))
             return error.to_json(method, arguments)
+        call = Call(method, arguments, community, now)
+        self.calls.append(call)
         try:
             call.answer = handle(call)
         except Refused as error:

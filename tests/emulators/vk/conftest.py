@@ -7,9 +7,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from vkbottle import API, AiohttpClient
+from vkbottle.callback import BotCallback
 
 from omnigate.emulators.vk import Community, Person, VkEmulator
+from omnigate.emulators.vk.callback import CallbackServer
+from omnigate.testing.server import serve_app
+from tests.emulators.vk.receiving import Receiver
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -81,3 +86,35 @@ async def api(vk: VkEmulator, shop: Community) -> AsyncIterator[API]:
     api.API_URL = f"{vk.url}/method/"
     yield api
     await client.close()
+
+
+@pytest.fixture
+async def receiver(shop: Community) -> AsyncIterator[Receiver]:
+    receiver = Receiver(shop)
+    app = web.Application()
+    app.router.add_post("/vk", receiver.take)
+    async with serve_app(app) as address:
+        receiver.url = f"{address}/vk"
+        yield receiver
+        receiver.silence.set()
+
+
+@pytest.fixture
+async def server(vk: VkEmulator, shop: Community, receiver: Receiver, api: API) -> CallbackServer:
+    """A callback server that is confirmed and gets new messages, set up by vkbottle."""
+    callback = BotCallback(receiver.url, "Omnigate", "s3cr3t", api, shop.id)
+    server_id = await callback.add_callback_server()
+    await callback.set_callback_settings(server_id, {"message_new": True})
+    server = shop.callback.servers[server_id]
+    assert await callback.find_server_id() == server_id
+    await vk.wait_for(lambda: server.status == "ok")
+    return server
+
+
+@pytest.fixture
+async def session(shop: Community, ask: Ask) -> dict[str, str]:
+    """A long poll that was just opened."""
+    settings = {"enabled": 1, "api_version": "5.199", "message_new": 1}
+    assert (await ask("groups.setLongPollSettings", group_id=shop.id, **settings))["response"] == 1
+    opened: dict[str, str] = (await ask("groups.getLongPollServer", group_id=shop.id))["response"]
+    return opened

@@ -87,9 +87,8 @@ async def test_a_customer_can_send(kind: str, vk: VkEmulator, shop: Community, a
 async def test_everything_that_a_customer_does_reaches_vkbottle_by_long_poll(
     vk: VkEmulator, shop: Community, anna: Person, api: API
 ):
-    await api.groups.set_long_poll_settings(
-        group_id=shop.id, enabled=True, **dict.fromkeys(EVENTS, True)
-    )
+    switches = {"group_id": shop.id, "enabled": 1, **dict.fromkeys(EVENTS, 1)}
+    await api.request("groups.setLongPollSettings", switches)
     polling = BotPolling(api, group_id=shop.id, wait=1)
     server = await polling.get_server()
     await _do_everything(vk, shop, anna)

@@ -16,15 +16,6 @@ from tests.emulators.vk.conftest import Ask, Clock
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def session(shop: Community, ask: Ask) -> dict[str, str]:
-    """A long poll that was just opened."""
-    settings = {"enabled": 1, "api_version": "5.199", "message_new": 1}
-    assert (await ask("groups.setLongPollSettings", group_id=shop.id, **settings))["response"] == 1
-    opened: dict[str, str] = (await ask("groups.getLongPollServer", group_id=shop.id))["response"]
-    return opened
-
-
 async def check(
     http: aiohttp.ClientSession, session: dict[str, str], **more: str
 ) -> dict[str, Any]:
@@ -157,13 +148,21 @@ async def test_the_loop_of_vkbottle_gets_through_every_failure(
             if code is not None:
                 shop.long_poll.fail(code)
             await vk.wait_for(lambda: not shop.long_poll.failing)
-            await vk.wait_for(lambda n=sessions: len(vk.calls_of("groups.getLongPollServer")) == n)
+            await _opened(vk, sessions)
             await anna.writes(shop, f"after {code}")
-            await vk.wait_for(lambda text=f"after {code}": text in got)
+            await _heard(vk, got, f"after {code}")
     finally:
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
     assert got == ["after None", "after 1", "after 2", "after 3"]
+
+
+async def _opened(vk: VkEmulator, sessions: int) -> None:
+    await vk.wait_for(lambda: len(vk.calls_of("groups.getLongPollServer")) == sessions)
+
+
+async def _heard(vk: VkEmulator, got: list[str], text: str) -> None:
+    await vk.wait_for(lambda: text in got)
 
 
 async def test_a_silent_platform_answers_nothing_at_all(

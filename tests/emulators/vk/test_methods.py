@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import cast
 
 import pytest
 from vkbottle import (
@@ -13,6 +14,8 @@ from vkbottle import (
     VKAPIError,
     VoiceMessageUploader,
 )
+from vkbottle_types.codegen.objects import UsersFields
+from vkbottle_types.objects import MessagesSendUserIdsResponseItem
 
 from omnigate.emulators.vk import Community, Person, VkEmulator
 from omnigate.emulators.vk.attachments import tiny_png, tiny_voice
@@ -40,9 +43,10 @@ async def _messages(shop: Community, anna: Person, api: API) -> None:
         "inline": True,
         "buttons": [[{"action": {"type": "callback", "label": "Yes", "payload": {"a": 1}}}]],
     }
-    (outcome,) = await api.messages.send(
+    outcomes = await api.messages.send(
         peer_ids=[anna.id], random_id=2, message="Sure?", keyboard=json.dumps(keyboard)
     )
+    (outcome,) = cast("list[MessagesSendUserIdsResponseItem]", outcomes)
     assert (outcome.peer_id, outcome.error) == (anna.id, None)
     cmid = outcome.conversation_message_id
     assert cmid is not None
@@ -77,7 +81,9 @@ async def _messages(shop: Community, anna: Person, api: API) -> None:
 
 
 async def _receivers(shop: Community, anna: Person, api: API) -> None:
-    (person,) = await api.users.get(user_ids=[anna.id], fields=["photo_200", "city", "sex"])
+    (person,) = await api.users.get(
+        user_ids=[anna.id], fields=[UsersFields.PHOTO_200, UsersFields.CITY, UsersFields.SEX]
+    )
     assert (person.first_name, person.city and person.city.title) == ("Anna", "Moscow")
     (group,) = (await api.groups.get_by_id()).groups or []
     assert (group.id, group.screen_name) == (shop.id, "shop")

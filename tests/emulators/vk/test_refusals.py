@@ -87,35 +87,33 @@ async def test_the_largest_that_is_allowed_is_taken(shop: Community, anna: Perso
     await anna.writes(shop, "Hello")
     link = {"action": {"type": "open_link", "link": "https://a.b", "label": "A", "payload": "{}"}}
     button = {**text("x" * 40, payload={"a": "x" * 247}), "color": "secondary"}
-    for number, (message, more) in enumerate(
-        [
-            ("я" * 4096, {}),
-            ("a", {"keyboard": keyboard(*[[button] * 5] * 8)}),
-            ("a", {"keyboard": keyboard([button] * 5, [link] * 5, inline=True)}),
-            ("a", {"keyboard": keyboard(*[[text()]] * 10, one_time=True)}),
-            ("a", {"keyboard": keyboard(*[[text()]] * 6, inline=True)}),
-            ("a", {"keyboard": keyboard()}),
-            ("a", {"keyboard": keyboard([{"action": {"type": "location"}}])}),
-            ("a", {"template": carousel(*[{"title": "x" * 80, "buttons": [text()] * 3}] * 10)}),
-            ("a", {"payload": "x" * 1000}),
-            ("", {"lat": -90, "long": 180}),
-            ("", {"sticker_id": 9046}),
-            (
-                "Hello",
-                {"format_data": '{"version":"1","items":[{"type":"bold","offset":0,"length":5}]}'},
-            ),
-            (
-                "a",
-                {
-                    "forward": json.dumps(
-                        {"peer_id": anna.id, "conversation_message_ids": [1], "is_reply": 1}
-                    )
-                },
-            ),
-            ("", {"forward_messages": 1}),
-        ],
-        start=1,
-    ):
+    largest: list[tuple[str, dict[str, Any]]] = [
+        ("я" * 4096, {}),
+        ("a", {"keyboard": keyboard(*[[button] * 5] * 8)}),
+        ("a", {"keyboard": keyboard([button] * 5, [link] * 5, inline=True)}),
+        ("a", {"keyboard": keyboard(*[[text()]] * 10, one_time=True)}),
+        ("a", {"keyboard": keyboard(*[[text()]] * 6, inline=True)}),
+        ("a", {"keyboard": keyboard()}),
+        ("a", {"keyboard": keyboard([{"action": {"type": "location"}}])}),
+        ("a", {"template": carousel(*[{"title": "x" * 80, "buttons": [text()] * 3}] * 10)}),
+        ("a", {"payload": "x" * 1000}),
+        ("", {"lat": -90, "long": 180}),
+        ("", {"sticker_id": 9046}),
+        (
+            "Hello",
+            {"format_data": '{"version":"1","items":[{"type":"bold","offset":0,"length":5}]}'},
+        ),
+        (
+            "a",
+            {
+                "forward": json.dumps(
+                    {"peer_id": anna.id, "conversation_message_ids": [1], "is_reply": 1}
+                )
+            },
+        ),
+        ("", {"forward_messages": 1}),
+    ]
+    for number, (message, more) in enumerate(largest, start=1):
         body = await ask(
             "messages.send", peer_id=anna.id, random_id=number, message=message, **more
         )
