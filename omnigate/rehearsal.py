@@ -6,20 +6,23 @@ Over a store of its own that is gone afterwards, beside a daemon or without one.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
 
 from omnigate.config import Config
+from omnigate.errors import ConfigError
 from omnigate.flow.troubles import Finding
 from omnigate.gateway import Gateway
 from omnigate.store.destinations import Direction
 from omnigate.store.store import open_store
 
+ResultT = TypeVar("ResultT")
+
 
 async def rehearse(config: Config) -> None:
     """Make every channel and backend; raises `ConfigError` where a reload would."""
-    async with _made(config):
-        pass
+    await _tried(config, _nothing_more)
 
 
 async def examine(config: Config, direction: Direction, name: str) -> Finding:
@@ -27,28 +30,43 @@ async def examine(config: Config, direction: Direction, name: str) -> Finding:
 
     Raises `ConfigError` when it cannot be made.
     """
-    async with _made(_only(config, direction, name)) as gateway:
-        return await gateway.doctor.examine_member(gateway.roster.member(direction, name))
+
+    async def ask(gateway: Gateway) -> Finding:
+        member = gateway.roster.members.get((direction, name))
+        if member is None:  # a channel that is not enabled is nobody
+            return Finding(f"{direction} {name}", "warning", "is not enabled", "set enabled = true")
+        return await gateway.doctor.examine_member(member)
+
+    return await _tried(_only(config, direction, name), ask)
 
 
-@asynccontextmanager
-async def _made(config: Config) -> AsyncIterator[Gateway]:
+async def _nothing_more(gateway: Gateway) -> None:
+    return None
+
+
+async def _tried(config: Config, then: Callable[[Gateway], Awaitable[ResultT]]) -> ResultT:
+    """Make everybody, do something with them, let go of them."""
     with tempfile.TemporaryDirectory(prefix="omnigate-") as scratch:
         async with open_store(f"sqlite:///{scratch}/none.db") as store:
             gateway = Gateway(config, store, lambda: None)
-            await gateway.roster.change(config)
             try:
-                yield gateway
+                await gateway.roster.change(config)
+                return await then(gateway)
+            except ConfigError as error:
+                # Only once the store is closed: its tasks would wrap whatever passes through them.
+                refusal = error
             finally:
                 await gateway.roster.close()
+    raise refusal
 
 
 def _only(config: Config, direction: Direction, name: str) -> Config:
     channels = config.channels if direction == "channel" else {}
     backends = config.backends if direction == "backend" else {}
-    return Config(
-        path=config.path,
+    return replace(
+        config,
         settings=config.settings.model_copy(update={"routes": []}),
         channels={key: each for key, each in channels.items() if key == name},
         backends={key: each for key, each in backends.items() if key == name},
+        broken=(),
     )

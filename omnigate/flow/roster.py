@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 from omnigate.backend import Backend
 from omnigate.channel import Channel
 from omnigate.config import BackendSection, BrokenSection, ChannelSection, Config
-from omnigate.errors import ConfigError, Refused
+from omnigate.errors import ConfigError, Problem, Refused
 from omnigate.flow.breaker import Breaker
 from omnigate.flow.channel_alerts import ChannelAlerts
 from omnigate.flow.destination import Destination
@@ -217,6 +217,7 @@ class Roster:
         self, sections: dict[Key, Section | BrokenSection], *, strict: bool
     ) -> dict[Key, Member]:
         made: dict[Key, Member] = {}
+        problems: list[Problem] = []
         for (direction, name), section in sections.items():
             known = self.members.get((direction, name))
             health = (
@@ -230,10 +231,16 @@ class Roster:
             except Exception as error:
                 # One that did not work before need not work now, for others to be exchanged.
                 if strict and (known is None or known.section != section):
-                    await _close(made.values())
-                    raise ConfigError(f"{direction} {name} cannot be made: {error}") from error
+                    problems.append(_refused(member, f"cannot be made: {error}"))
+                    continue
                 log.exception(f"{direction} could not be made", name=name)
                 member.failure = f"the plugin failed: {type(error).__name__}: {error}"
+            is_new = known is None or known.failure is None
+            if strict and is_new and isinstance(section, BrokenSection):
+                problems.append(_refused(member, f"has a broken plugin: {section.error}"))
+        if problems:
+            await _close(made.values())
+            raise ConfigError(problems)
         return made
 
     def _equip(self, member: Member, section: Section | BrokenSection) -> None:
@@ -295,6 +302,10 @@ class Roster:
 
     def _of(self, direction: Direction) -> Iterator[Member]:
         return (known for known in list(self.members.values()) if known.direction == direction)
+
+
+def _refused(member: Member, why: str) -> Problem:
+    return Problem("configuration", "", f"{called((member.direction, member.name))} {why}")
 
 
 async def _close(members: Iterable[Member]) -> None:

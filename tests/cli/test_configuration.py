@@ -7,6 +7,7 @@ import jsonschema_rs
 import pytest
 from typer.main import get_command
 
+from omnigate.cli import daemon
 from omnigate.cli.app import build
 from omnigate.signing import new_secret
 
@@ -89,6 +90,93 @@ def test_five_mistakes_are_five_problems_with_key_and_suggestion(omnigate, direc
         "    routes[0].backends: no backend is called 'crn'",
         "      did you mean crm?",
     ]
+
+
+def install_refusing(directory, monkeypatch):
+    """Install a plugin whose channels cannot be made, and name one in the configuration."""
+    plugins = directory / "plugins"
+    (plugins / "refusing-1.0.dist-info").mkdir(parents=True)
+    (plugins / "refusing-1.0.dist-info" / "METADATA").write_text("Name: refusing\nVersion: 1.0\n")
+    (plugins / "refusing-1.0.dist-info" / "entry_points.txt").write_text(
+        "[omnigate]\nrefusing = refusing_channel\n"
+    )
+    (plugins / "refusing_channel.py").write_text(REFUSING)
+    monkeypatch.syspath_prepend(str(plugins))
+    with (directory / "omnigate.toml").open("a") as file:
+        file.write('[channels.odd]\nkind = "refusing"\n')
+
+
+REFUSING = """
+import omnigate
+
+class Refusing(omnigate.Channel):
+    kind = "refusing"
+    capabilities = omnigate.Capabilities()
+
+    def __init__(self, config, host):
+        raise ValueError("no licence")
+
+    async def send(self, part):
+        raise NotImplementedError
+
+@omnigate.hookimpl
+def omnigate_channels():
+    return [Refusing]
+"""
+
+
+def test_check_finds_what_only_a_reload_would_and_says_it_without_a_traceback(
+    omnigate, directory, monkeypatch
+):
+    omnigate("init")
+    install_refusing(directory, monkeypatch)
+    checked = omnigate("check")
+    assert checked.code == 2
+    assert "channel odd cannot be made: no licence" in checked.err
+    assert "Traceback" not in checked.err
+    assert {path.name for path in directory.iterdir()} == {"omnigate.toml", "plugins"}
+
+
+def test_a_check_that_rehearses_nothing_is_found(omnigate, directory, monkeypatch):
+    """The sabotage twin."""
+    omnigate("init")
+    install_refusing(directory, monkeypatch)
+    monkeypatch.setattr(daemon, "rehearse", lambda loaded: None)
+    assert omnigate("check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "said"),
+    [
+        ('[admin]\nsocket = "' + "s" * 120 + '"', "admin.socket", "longer than 107 bytes"),
+        (
+            '[server]\ntls_cert = "omnigate.toml"\ntls_key = "omnigate.toml"',
+            "server.tls_cert",
+            "cannot be used",
+        ),
+        ('[server]\ntls_cert = "no.pem"\ntls_key = "no.pem"', "server.tls_cert", "is not a file"),
+    ],
+)
+def test_check_finds_what_only_a_start_would(omnigate, directory, settings, key, said):
+    (directory / "omnigate.toml").write_text(settings)
+    checked = omnigate("check")
+    assert checked.code == 2
+    assert f"{key}: " in checked.err
+    assert said in checked.err
+
+
+def test_check_names_the_command_that_closes_what_others_may_read(omnigate, directory):
+    omnigate("init")
+    path = directory / "omnigate.toml"
+    path.write_text(path.read_text() + '[channels.app]\nkind = "http"\ntoken = { file = "t" }\n')
+    (directory / "t").write_text("0123456789abcdef")
+    (directory / "t").chmod(0o644)
+    for command in ("check", "doctor"):
+        said = omnigate(command)
+        assert said.code == 0, said.err
+        assert f"chmod o-r {directory / 't'}" in said.err
+    (directory / "t").chmod(0o600)
+    assert "chmod" not in omnigate("check").err
 
 
 def test_run_with_mistakes_starts_nothing_and_names_them_all(omnigate, directory):
