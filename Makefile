@@ -12,6 +12,7 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 NODE_STAMP := node_modules/.installed
+JUDGES := tests/emulators/judges.txt
 FLOOR ?= $(wildcard ../shared/bench/floor.py)
 PYTEST ?=
 # How many tests run at once: about half of the time of one is waiting for processes of its own.
@@ -58,11 +59,14 @@ $(RUN_STAMP): pyproject.toml constraints.txt
 	pip_install --editable '.[all]'
 	touch $@
 
-$(DEV_STAMP): pyproject.toml constraints.txt
+# A judge of the emulators asks for older versions than we run with: it is installed beside them as it
+# is, so that its wishes hold nothing back. The tests that call it show that it works so.
+$(DEV_STAMP): pyproject.toml constraints.txt $(JUDGES)
 	@$(FUNCTIONS)
 	make_venv
 	say "installing Omnigate and its development tools into $(VENV)"
 	pip_install --editable '.[all,dev]'
+	pip_install --no-deps --requirement $(JUDGES)
 	touch $@ $(RUN_STAMP)
 
 $(NODE_STAMP): package.json
@@ -70,7 +74,7 @@ $(NODE_STAMP): package.json
 	if ! command -v npm >/dev/null; then
 	  apt_install nodejs npm || fail "npm was not found." "Install Node.js 20 or newer, then run make again."
 	fi
-	say "installing the type checker of the widget (npm)"
+	say "installing the checkers of the widget and the emulators (npm)"
 	npm install --silent --no-audit --no-fund --no-package-lock
 	touch $@
 

@@ -53,7 +53,8 @@ class Receiver:
         self._execute = execute
         self._turn = 0
         """Counts long polls: the one that has the turn is alive."""
-        self._polling = False
+        self.polling = False
+        """Whether a long poll waits just now."""
         self._ended_by = ""
         self._last_offset: int | None = None
         self._last_asked_at = float("-inf")
@@ -157,7 +158,8 @@ class Receiver:
     async def _wait(self, offset: int, limit: int, seconds: int) -> list[Update]:
         self._end_poll(OTHER_POLLER)
         self._turn += 1
-        turn, self._polling = self._turn, True
+        turn, self.polling = self._turn, True
+        self._world.changes.notify()
         queue = self._bot.updates
         try:
             return (
@@ -174,7 +176,7 @@ class Receiver:
             raise await self._conflict(self._ended_by) from None
         finally:
             if turn == self._turn:
-                self._polling = False
+                self.polling = False
 
     def _look(self, turn: int, offset: int, limit: int) -> list[Update]:
         if turn != self._turn:
@@ -182,9 +184,9 @@ class Receiver:
         return self._bot.updates.get(offset, limit)
 
     def _end_poll(self, words: str) -> None:
-        if self._polling:
+        if self.polling:
             self._turn += 1
-            self._polling = False
+            self.polling = False
             self._ended_by = words
             self._bot.updates.changes.notify()
 
@@ -220,6 +222,7 @@ class Receiver:
         sender, self.sender = self.sender, None
         if sender is not None:
             await sender.stop()
+            self._world.changes.notify()
 
     def _lose(self) -> None:
         """Remove the webhook from inside its own sender."""

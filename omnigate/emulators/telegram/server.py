@@ -28,7 +28,6 @@ from omnigate.emulators.telegram.people import Person
 from omnigate.emulators.telegram.query import Query, Said
 from omnigate.emulators.telegram.rates import Rates
 from omnigate.emulators.telegram.receiver import Receiver
-from omnigate.emulators.telegram.webhook import WebhookSender
 from omnigate.emulators.telegram.world import Bot, Call, ChatType, World
 
 _OVERHEAD_BYTES = 1024 * 1024
@@ -127,9 +126,9 @@ class TelegramEmulator:
         chat = self.world.add_group(kind, title, username, is_forum=is_forum)
         return Group(self.world, chat)
 
-    def sender(self, bot: Bot) -> WebhookSender | None:
-        """Return who delivers to the bot's webhook, none where there is no webhook."""
-        return self._receivers[bot.id].sender
+    def receiver(self, bot: Bot) -> Receiver:
+        """Return how a bot hears of its updates: whether it polls, what its webhook was sent."""
+        return self._receivers[bot.id]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
