@@ -161,7 +161,7 @@ class Gateway:
             stop=stop,
             started_at=int(time.time() * 1000),
             version=version("omnigate"),
-            configured=config.channel_names if offline else (),
+            configured=lambda: self.config.channel_names,
             offline=offline,
         )
         store.writer.on_commit.append(lambda done: self.followers.tell(done.recorded))

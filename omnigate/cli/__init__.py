@@ -12,7 +12,7 @@ from omnigate.cli import usage
 from omnigate.cli.app import build
 from omnigate.cli.failure import Failed
 from omnigate.cli.problems import heading, note_problems
-from omnigate.cli.terminal import json_line, note, say
+from omnigate.cli.terminal import clean, json_line, note, say
 from omnigate.errors import ConfigError, OmnigateError
 
 
@@ -35,10 +35,14 @@ def main() -> None:
     except ConfigError as error:
         _end(_misconfigured(error))
     except Failed as error:
-        is_about_fields = any(problem.key and not problem.where for problem in error.problems)
-        _end(usage.as_options(error, root, sys.argv[1:]) if is_about_fields else error)
+        is_refusal = error.problems and not any(problem.where for problem in error.problems)
+        _end(usage.as_options(error, root, sys.argv[1:]) if is_refusal else error)
     except OmnigateError as error:
         _end(Failed(str(error)))
+    except OSError as error:
+        # A file that cannot be used in a way that no command foresaw: too long a name, a full disk.
+        where = "" if error.filename is None else f"{error.filename}: "
+        _end(Failed(f"{where}{(error.strerror or str(error)).lower()}.", "Check what you named."))
 
 
 def _end(failed: Failed) -> None:
@@ -46,10 +50,10 @@ def _end(failed: Failed) -> None:
         say(json_line(failed.document()))
     if any(problem.where for problem in failed.problems):
         note_problems(failed.problems)
-    else:
-        note(failed.what)
+    if failed.what != heading(failed.problems):
+        note(clean(failed.what))
     for line in failed.remedy.splitlines():
-        note(f"  {line}")
+        note(f"  {clean(line)}")
     sys.exit(failed.exit_code)
 
 

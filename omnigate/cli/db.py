@@ -20,7 +20,7 @@ _LOOK_SECONDS: Final = 0.2
 
 
 def migrate(config_path: ConfigPath = None) -> None:
-    """Bring the store to this version's tables; make it if there is none.
+    """Bring the store to this version's tables, or make it.
 
     The daemon does so itself when it starts.
     """

@@ -30,7 +30,7 @@ class Failed(Exception):
         """Return what every command prints with ``--json`` when it fails."""
         return {
             "ok": False,
-            "error": self.what,
+            "error": f"{self.what[:-1]}." if self.what.endswith(":") else self.what,
             "remedy": self.remedy or None,
             "code": self.code or None,
             "problems": [problem_document(problem) for problem in self.problems],

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from omnigate.cli import terminal
-from omnigate.cli.client import segment
+from omnigate.cli.client import Client, segment
 from omnigate.cli.failure import WrongUsage
 from omnigate.cli.identifiers import identifier
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
 from omnigate.cli.reach import running, store
+
+_WORKING: Final = ("up", "degraded", "starting")
 
 Message = Annotated[str, typer.Argument(metavar="msg_…", help="Identifier, see: message list")]
 
@@ -52,10 +54,33 @@ def send(
     headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
     with running(config_path) as client:
         answer = client.post("/v1/messages", body, headers)
+        held = _held(client, channel or _channel_of(client, answer["conversation"]))
     if as_json:
         terminal.say_json(answer)
-        return
-    terminal.say(f"Queued {answer['id']}. Follow it: omnigate message show {answer['id']}")
+    else:
+        terminal.say(f"Queued {answer['id']}. Follow it: omnigate message show {answer['id']}")
+    if held:
+        terminal.note(held)
+
+
+def _channel_of(client: Client, conversation: str) -> str:
+    return str(client.get(f"/v1/conversations/{segment(conversation)}")["channel"]["name"])
+
+
+def _held(client: Client, name: str) -> str:
+    """Return why a message will not go out by a channel at once, and what to do; empty if it will."""
+    known = client.get(f"/admin/channels/{segment(name)}")
+    if known["state"] == "paused":
+        return f"{name} is paused, so it waits: omnigate channel resume {name}"
+    if known["state"] == "draining":
+        return (
+            f"{name} is being drained: it still goes out, but no answer comes in until:"
+            f" omnigate channel resume {name}"
+        )
+    if known["state"] in _WORKING:
+        return ""
+    said = f" ({terminal.clean(known['message'])})" if known["message"] else ""
+    return f"{name} is {known['state']}{said}: it waits and is tried again. See: omnigate doctor"
 
 
 def list_messages(

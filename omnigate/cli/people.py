@@ -22,7 +22,7 @@ from omnigate.cli import terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath
-from omnigate.cli.portions import Yes, confirm
+from omnigate.cli.portions import Yes, amount, confirm
 from omnigate.cli.progress import progress
 from omnigate.cli.reach import store
 
@@ -62,9 +62,11 @@ def export(
     if output is not None:
         terminal.note(f"Written: {output}")
     if files is not None:
-        terminal.note(f"{len(wanted) - lost} files saved in {files}")
+        terminal.note(f"{amount(len(wanted) - lost, 'file')} saved in {files}")
     if lost:
-        raise Failed(f"{lost} files could not be had.", "They are named above; try again later.")
+        raise Failed(
+            f"{amount(lost, 'file')} could not be had.", "They are named above; try again later."
+        )
 
 
 def erase(
@@ -89,8 +91,9 @@ def erase(
         terminal.say_json(done)
         return
     terminal.say(
-        f"Erased {done['contact']}: {done['messages']} messages, {done['events']} events,"
-        f" {done['files']} files; {done['cancelled']} deliveries cancelled."
+        f"Erased {done['contact']}: {amount(done['messages'], 'message')},"
+        f" {amount(done['events'], 'event')}, {amount(done['files'], 'file')};"
+        f" {amount(done['cancelled'], 'pending item')} cancelled."
     )
 
 

@@ -12,18 +12,23 @@ from anyio.from_thread import start_blocking_portal
 from omnigate import config, plugins
 from omnigate.cli.client import Client, Unreachable
 from omnigate.cli.failure import Failed, NotRunning
-from omnigate.cli.terminal import note
+from omnigate.cli.terminal import clean, note
 from omnigate.config import Config
+from omnigate.errors import ConfigError
 
 
 @contextmanager
-def running(path: Path | None) -> Iterator[Client]:
-    """Yield a client of the running daemon; raises `NotRunning` when there is none."""
-    outline = config.outline(path)
+def running(path: Path | None, *, noting: bool = True) -> Iterator[Client]:
+    """Yield a client of the running daemon; raises `NotRunning` when there is none.
+
+    Mistakes in the configuration do not hide a daemon that was started before them; they are noted,
+    unless the command tells them itself (``noting``).
+    """
+    outline, client = _expected(path, noting=noting)
     try:
-        yield Client(outline.settings.socket)
+        yield client
     except Unreachable:
-        raise NotRunning(outline.settings.socket, outline.path) from None
+        raise NotRunning(client.path, outline.path if outline else config.find(path)) from None
 
 
 @contextmanager
@@ -34,9 +39,8 @@ def store(path: Path | None, *, routes: bool = False, makes_one: bool = False) -
     is no store, `Failed` is raised unless the command ``makes_one``. ``routes``: the command brings about
     events, which are owed to the backends of the whole configuration.
     """
-    outline = config.outline(path)
-    client = Client(outline.settings.socket)
-    if client.reachable():
+    outline, client = _expected(path)
+    if outline is None or client.reachable():
         yield client
         return
     if not makes_one:
@@ -45,6 +49,28 @@ def store(path: Path | None, *, routes: bool = False, makes_one: bool = False) -
     loaded = config.load(path, plugins.load) if routes else outline
     with _offline(loaded, makes_plugins=routes) as client:
         yield client
+
+
+def _expected(path: Path | None, *, noting: bool = True) -> tuple[Config | None, Client]:
+    """Return the outline and a client of where the daemon should be.
+
+    With mistakes in the configuration there is no outline, but the daemon is there; raises `ConfigError`
+    when it is not.
+    """
+    try:
+        outline = config.outline(path)
+    except ConfigError as error:
+        socket = config.socket_of(path)
+        client = None if socket is None else Client(socket)
+        if client is None or not client.reachable():
+            raise
+        if noting:
+            first, *others = error.problems
+            more = f", and {len(others)} more" if others else ""
+            note(f"The configuration has mistakes: {clean(first)}{more}. See: omnigate check")
+            note("This is the daemon that was started before.")
+        return None, client
+    return outline, Client(outline.settings.socket)
 
 
 def require_store(outline: Config) -> None:

@@ -78,7 +78,7 @@ def replay(
 def list_replays(
     cancel: Annotated[
         int | None,
-        typer.Option(metavar="ID", min=0, help="End this one, and what it has pending."),
+        typer.Option(metavar="ID", min=0, help="End this one and drop what it has pending."),
     ] = None,
     yes: Yes = False,
     limit: Limit = 50,
@@ -121,13 +121,29 @@ def list_replays(
 
 def _cancel(number: int, config_path: ConfigPath, *, yes: bool, as_json: bool) -> None:
     with store(config_path) as client:
-        client.get(f"/admin/replays/{number}")  # a typo is said before anything is asked
-        portions.confirm(f"End replay {number} and drop what it has pending?", yes=yes)
+        before = client.get(f"/admin/replays/{number}")  # a typo is said before anything is asked
+        if before["state"] != "running":
+            left = f"What it has pending: omnigate queue list --to {before['to']}"
+            raise Failed(
+                f"Replay {number} is {before['state']}; there is nothing to cancel.",
+                left if before["pending"] else "",
+            )
+        portions.confirm(
+            f"End replay {number} to {before['to']} after {before['queued']} of"
+            f" {portions.amount(before['total'], 'event')}, and drop the {before['pending']} pending?",
+            yes=yes,
+            always=True,
+        )
         known = client.post(f"/admin/replays/{number}/cancel")
     if as_json:
         terminal.say_json(known)
-    else:
-        terminal.say(_told(known))
+        return
+    dropped = min(before["pending"], known["queued"])
+    terminal.say(
+        f"Replay {number} to {known['to']} is cancelled: {known['queued'] - dropped} of"
+        f" {portions.amount(known['total'], 'event')} delivered, {dropped} dropped from the queue,"
+        f" {known['total'] - known['queued']} never queued."
+    )
 
 
 def _watch(client: Client, known: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,9 @@ def create(
     ] = None,
     expires_days: Annotated[
         float | None,
-        typer.Option(metavar="DAYS", min=0, help="It ends after so many days; never without this."),
+        typer.Option(
+            metavar="DAYS", min=0, max=36500, help="It ends after so many days; never without this."
+        ),
     ] = None,
     config_path: ConfigPath = None,
     as_json: AsJson = False,

@@ -2,6 +2,7 @@
 
 from omnigate.config.loading import Config, load, outline
 from omnigate.config.reading import find
+from omnigate.config.salvage import socket_of
 from omnigate.config.sections import BackendSection, BrokenSection, Catalogue, ChannelSection
 from omnigate.config.settings import Route, Settings
 
@@ -16,4 +17,5 @@ __all__ = [
     "find",
     "load",
     "outline",
+    "socket_of",
 ]

@@ -44,4 +44,5 @@ def merged(running: Config, wanted: Config) -> Config:
         broken=wanted.broken,
         warnings=wanted.warnings,
         files=wanted.files,
+        channel_names=wanted.channel_names,
     )

@@ -25,10 +25,12 @@ async def require_channels(call: Call, names: Iterable[str | None]) -> None:
         if allowed is not None:
             if name not in allowed:
                 raise nobody("channel", name, allowed)
-        elif services.channel(name) is None and name not in services.configured:
+        elif services.channel(name) is None and name not in services.configured():
             stored = await services.store.read(_in_store, name)
             if name not in stored:
-                raise nobody("channel", name, {*stored, *services.channels(), *services.configured})
+                raise nobody(
+                    "channel", name, {*stored, *services.channels(), *services.configured()}
+                )
 
 
 def _in_store(connection: Connection, name: str) -> set[str]:

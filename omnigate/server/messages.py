@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from omnigate.errors import Refused
-from omnigate.model.outbound import OutboundMessage, ToAddress, ToConversation
+from omnigate.model.outbound import OutboundMessage, ToConversation
 from omnigate.server.auth import Caller
 from omnigate.server.known import require_channels
 from omnigate.server.operations import Call, Operation
@@ -70,7 +70,7 @@ async def send(call: Call) -> web.StreamResponse:
             message, key=key, channels=caller.channels, owner=caller.owner
         )
     except Refused as error:
-        raise _refusal(call, message, error) from None
+        raise await _refusal(call, message, error) from None
     return call.answer(Queued(**accepted._asdict()), 202)
 
 
@@ -138,15 +138,27 @@ def _read(connection: Connection, message_id: str, caller: Caller) -> MessageSho
     return message_shown(read_messages(connection, [message_id])[message_id], conversation.id)
 
 
-def _refusal(call: Call, message: OutboundMessage, error: Refused) -> Exception:
-    """Return what to answer when a message cannot be queued: who there is, where a name is wrong."""
+async def _refusal(call: Call, message: OutboundMessage, error: Refused) -> Exception:
+    """Return what to answer when a message cannot be queued: who there is, or why not."""
     to = message.to
-    if error.code == "not_found" and isinstance(to, ToConversation):
-        return missing("conversation", to.conversation)
-    if error.code == "no_channel" and isinstance(to, ToAddress):
-        there = (name for name in call.services.channels() if call.caller.sees(name))
-        return nobody("channel", to.channel, there)
-    return error
+    if isinstance(to, ToConversation):
+        if error.code == "not_found":
+            return missing("conversation", to.conversation)
+        row = await call.services.store.read(read_conversation, to.conversation)
+        name = row.channel if row is not None else None
+        gone = f"The conversation is on {name!r}, which is not in the configuration any more."
+    else:
+        name = to.channel
+        gone = ""
+    if error.code != "no_channel" or name is None or not call.caller.sees(name):
+        return error
+    if name in call.services.configured():
+        detail = f"Channel {name!r} is not enabled: set enabled = true, then omnigate reload."
+        return Denied(404, detail, code=error.code)
+    if gone:
+        return Denied(404, f"{gone} Put it back, then omnigate reload.", code=error.code)
+    there = (known for known in call.services.channels() if call.caller.sees(known))
+    return nobody("channel", name, there)
 
 
 def _idempotency_key(call: Call, message: OutboundMessage) -> IdempotencyKey | None:

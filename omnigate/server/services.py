@@ -203,8 +203,8 @@ class Services:
     started_at: int
     """When the daemon started, in milliseconds since 1970."""
     version: str
-    configured: Collection[str] = ()
-    """Channels that the configuration names, where none of them is made."""
+    configured: Callable[[], Collection[str]] = tuple
+    """Names of the channels in the configuration, also of those that are not enabled or not made."""
     offline: bool = False
     """No daemon runs: a command works on the store itself, and nothing is delivered."""
     room: Room = field(default_factory=Room)

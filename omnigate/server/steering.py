@@ -43,6 +43,15 @@ class Tested(BaseModel):
     duration_seconds: float
 
 
+class Misconfigured(Mistake):
+    """One mistake in the configuration."""
+
+    where: str
+    """The file."""
+    key: str
+    hint: str
+
+
 class ReloadedShown(BaseModel):
     """What reading the configuration again came down to; members as ``channel site``."""
 
@@ -97,9 +106,12 @@ async def reload(call: Call) -> web.StreamResponse:
             422,
             "The configuration has mistakes; the daemon goes on with the one it has.",
             errors=[
-                Mistake(
+                Misconfigured(
                     path=f"{found.where}: {found.key}" if found.key else found.where,
-                    message=f"{found.message}; {found.hint}" if found.hint else found.message,
+                    where=found.where,
+                    key=found.key,
+                    message=found.message,
+                    hint=found.hint,
                 )
                 for found in error.problems
             ],

@@ -113,15 +113,25 @@ def test_a_replay_to_a_backend_that_is_down_is_cancelled_with_what_it_has_pendin
         lambda: omnigate.json("events", "replays")["items"][0]["pending"] == 10, "all are pending"
     )
     other = omnigate.json(*words, "--rate", "0.01", "--detach")
-    ended = omnigate("events", "replays", "--cancel", str(other["id"]))
+    cancel = ["events", "replays", "--cancel", str(other["id"])]
+    unasked = omnigate(*cancel)
+    assert unasked.code == 2, "nobody is there to say yes"
+    assert re.search(r"End replay 2 to crm after \d of 10 events, and drop the \d", unasked.err)
+    assert "--yes" in unasked.err
+    assert omnigate.json("events", "replays")["items"][0]["state"] == "running"
+    ended = omnigate(*cancel, "--yes")
     assert ended.code == 0, ended.err
-    assert "is cancelled" in ended.out
+    assert re.fullmatch(
+        r"Replay 2 to crm is cancelled: 0 of 10 events delivered, \d dropped from the queue,"
+        r" \d+ never queued\.\n",
+        ended.out,
+    )
     queue = omnigate.json("queue", "drop", "--to", "crm", "--yes")
     assert queue["count"] == 10
     assert omnigate.daemon.status("crm")["pending"] == 0
     again = omnigate("events", "replays", "--cancel", str(begun["id"]))
     assert again.code == 1
-    assert "nothing to cancel" in again.err
+    assert "Replay 1 is done; there is nothing to cancel." in again.err
     assert omnigate.is_sound()
 
 
