@@ -56,9 +56,13 @@ _PAYLOADS: Final = ("{}", '{"command":"start"}', '{"a":[1,null,"я"]}', '"text"'
 
 
 class Generator:
-    """An endless source of events of one community."""
+    """An endless source of events of one community.
 
-    def __init__(self, seed: int, secret: str = "") -> None:
+    ``strange`` is the share of events that have something which no schema knows yet: a field, a kind
+    of attachment, a type. They are sound otherwise and have to be kept.
+    """
+
+    def __init__(self, seed: int, secret: str = "", strange: float = 0.0) -> None:
         self._random = Random(seed)
         self._now = 1_760_000_000.0
         self._world = World(seed, self._clock, 1.0)
@@ -66,6 +70,7 @@ class Generator:
         self._community = self._world.add_community()
         self._community.messages_enabled = True
         self._secret = secret
+        self._strange = strange
         self._people = [
             self._world.add_person(f"Name {number}", "Family", lang_id=self._random.choice((0, 3)))
             for number in range(20)
@@ -101,7 +106,23 @@ class Generator:
         """Return one event with its envelope, of the kind that is wanted or of any."""
         event = self.event(kind)
         envelope: dict[str, Any] = event.envelope("5.199", self._secret)
+        if self._random.random() < self._strange:
+            self._estrange(envelope)
         return envelope
+
+    def _estrange(self, envelope: dict[str, Any]) -> None:
+        message = envelope["object"].get("message")
+        dice = self._random.random()
+        if message is not None and dice < 0.4:
+            message["attachments"].append(
+                {"type": "hologram", "hologram": {"id": 1, "depth": [2.5]}}
+            )
+        elif dice < 0.6:
+            envelope["type"] = "hologram_new"
+        elif dice < 0.8:
+            envelope["hologram"] = {"id": 1}
+        else:
+            (message or envelope["object"])["hologram"] = None
 
     def updates(self, count: int) -> Iterator[dict[str, Any]]:
         """Yield events; six in ten are new messages."""

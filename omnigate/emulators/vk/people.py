@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from omnigate.emulators.vk.conversation import ChatView
 from omnigate.emulators.vk.files import Attachment
@@ -67,11 +68,13 @@ class Person:
         self.closed_to_communities = False
         """Privacy settings that let no community write: error 902."""
         self.photo = f"https://sun1.example.org/{user_id}.jpg"
+        self.client = dict(CLIENT)
+        """What the client in the person's hand can show; an old one can do less."""
         self._came_by: dict[int, tuple[str, str]] = {}
 
     def client_info(self) -> dict[str, Any]:
         """Return what the person's client can show."""
-        return {**CLIENT, "lang_id": self.lang_id}
+        return {**self.client, "lang_id": self.lang_id}
 
     def chat(self, community: Community) -> ChatView:
         """Return what this person sees of the conversation with a community."""
@@ -83,6 +86,24 @@ class Person:
         That only the first message carries it is unverified.
         """
         self._came_by[community.id] = (ref, ref_source)
+
+    def follows(self, link: str) -> Community:
+        """Open a link ``https://vk.me/…``; gives whose conversation it leads to.
+
+        Raises:
+            LookupError: it leads nowhere
+        """
+        parts = urlsplit(link)
+        name = parts.path.strip("/")
+        if parts.scheme != "https" or parts.hostname not in ("vk.me", "vk.ru", "vk.com"):
+            raise LookupError(f"{link} does not lead to VK")
+        for community in self._world.communities.values():
+            if name in (community.screen_name, f"club{community.id}", f"public{community.id}"):
+                query = dict(parse_qsl(parts.query))
+                if "ref" in query:
+                    self.opens(community, query["ref"], query.get("ref_source", ""))
+                return community
+        raise LookupError(f"there is no community {name!r}")
 
     async def writes(self, community: Community, text: str = "", **content: Any) -> Message:
         """Write a message; ``content`` are fields of `Message`, ``attachments`` first of all.

@@ -42,6 +42,8 @@ def send(call: Call) -> Any:
     random_id = arguments.number("random_id")
     if random_id is None:
         raise required("random_id")
+    if not -(2**31) <= random_id < 2**31:  # what happens to larger ones is unverified
+        raise invalid("random_id should be integer")
     _check_intent(arguments)
     content = _content(call.community, arguments)
     if not several:

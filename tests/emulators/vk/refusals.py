@@ -56,6 +56,12 @@ SENDING: list[tuple[str, dict[str, Any], int, str]] = [
         BAD + "random_id should be integer",
     ),
     (
+        "random_id of 32 bits without a sign",
+        GOOD | {"peer_id": "ANNA", "random_id": 2**31},
+        100,
+        BAD + "random_id should be integer",
+    ),
+    (
         "nothing to say",
         {"peer_id": "ANNA", "random_id": 1},
         100,

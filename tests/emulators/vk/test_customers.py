@@ -260,3 +260,22 @@ async def test_calls_are_kept_with_arguments_time_and_outcome(
     assert call.error.code == 901
     (stray,) = vk.turned_away
     assert (stray.method, stray.error.code) == ("messages.send", 5)
+
+
+async def test_a_link_leads_to_the_conversation_and_its_ref_comes_with_the_first_message(
+    shop: Community, anna: Person
+):
+    assert anna.follows("https://vk.me/shop?ref=w_4hJq0bR2nVtQ&ref_source=site") is shop
+    first, second = await anna.writes(shop, "Hello"), await anna.writes(shop, "Again")
+    assert (first.ref, first.ref_source) == ("w_4hJq0bR2nVtQ", "site")
+    assert (second.ref, second.ref_source) == (None, None)
+    for link in ("http://vk.me/shop", "https://t.me/shop", "https://vk.me/other"):
+        with pytest.raises(LookupError):
+            anna.follows(link)
+
+
+async def test_an_old_client_says_that_it_shows_no_keyboards(shop: Community, anna: Person):
+    anna.client |= {"keyboard": False, "inline_keyboard": False, "button_actions": ["text"]}
+    await anna.writes(shop, "Hello")
+    info = shop.journal.events[-1].object["client_info"]
+    assert (info["keyboard"], info["carousel"]) == (False, True)

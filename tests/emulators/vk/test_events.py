@@ -65,6 +65,15 @@ def test_a_long_run_shows_every_kind_of_event_and_every_attachment():
     assert len({one["event_id"] for one in updates}) == 3000
 
 
+def test_what_is_strange_is_sound_otherwise():
+    updates = list(Generator(draw_seed(), strange=0.5).updates(1000))
+    strange = [one for one in updates if "hologram" in json.dumps(one)]
+    assert 300 < len(strange) < 700
+    for update in strange:
+        if update["type"] != "hologram_new":
+            assert all("hologram" in one for one in misunderstood(update))
+
+
 def test_poison_is_nothing_that_can_be_read(vk: VkEmulator, shop: Community):
     for kind in POISON:
         event = shop.journal.poison(kind)
