@@ -108,10 +108,10 @@ def prune(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
                     break
                 bar.at(sum(answer["removed"].values()))
                 time.sleep(_LOOK_SECONDS)
+    if answer["error"]:
+        raise Failed(f"The round was not finished: {answer['error']}.", "Try again.")
     if as_json:
         terminal.say_json(answer)
-    elif answer["error"]:
-        raise Failed(f"The round was not finished: {answer['error']}.", "Try again.")
     else:
         _show_removed(answer["removed"])
 

@@ -112,12 +112,12 @@ def retry(
     wanted = {"to": to, "conversation": _identifier(conversation)}
     with running(config_path) as client:
         answer = client.post("/admin/queue/retry", wanted)
+    if conversation is not None and not answer["conversations"] and not answer["held"]:
+        raise Failed(f"Nothing of {conversation} waits.", f"See what waits: {_LOOK}")
     if as_json:
         terminal.say_json(answer)
     else:
         _say_hurried(answer)
-    if conversation is not None and not answer["conversations"] and not answer["held"]:
-        raise Failed(f"Nothing of {conversation} waits.", f"See what waits: {_LOOK}")
 
 
 def drop(
