@@ -18,7 +18,7 @@ class Asked:
     needed: bool = False
     """An empty answer will not do; where nobody can be asked, the command ends and names the key."""
     when: tuple[str, ...] = ()
-    """Only if one of these keys, of the same table, is given; always when empty."""
+    """Only if one of these keys, of the same table, is given and not ``no``; always when empty."""
     unless: tuple[str, ...] = ()
     """Not if one of these keys is given: they serve in its place."""
     fresh: Callable[[], str] | None = None

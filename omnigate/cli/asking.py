@@ -106,6 +106,8 @@ def _explained(question: Question) -> str:
         hints.append("the secret itself, which is not shown, or env:NAME, or file:PATH")
     elif question.choices:
         hints.append(" or ".join(question.choices))
+    elif bool in keys_of.alternatives(question.annotation):
+        hints.append("yes or no")
     elif any(get_origin(each) in (list, set) for each in keys_of.alternatives(question.annotation)):
         hints.append("several: separated by commas")
     if question.example is not None and not question.is_secret:

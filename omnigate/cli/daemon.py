@@ -13,6 +13,7 @@ from omnigate.cli.failure import Failed
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.problems import note_warnings
 from omnigate.cli.reach import running
+from omnigate.cli.trial import rehearse
 
 _STOP_DEADLINE_SECONDS: Final = 60.0
 _STOP_POLL_SECONDS: Final = 0.1
@@ -29,8 +30,13 @@ def run(config_path: ConfigPath = None) -> None:
 
 
 def check(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Check the configuration, all problems at once."""
+    """Check the configuration, all problems at once.
+
+    Finds whatever a reload would refuse: also makes every channel and backend, and runs none.
+    """
     loaded = config.load(config_path, plugins.load)
+    if not loaded.broken:
+        rehearse(loaded)
     if as_json:
         terminal.say_json(
             {
@@ -80,7 +86,7 @@ def reload(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
 
     What did not change goes on untouched; a configuration with mistakes changes nothing.
     """
-    with running(config_path) as client:
+    with running(config_path, noting=False) as client:
         answer = client.post("/admin/reload")
     if as_json:
         terminal.say_json(answer)

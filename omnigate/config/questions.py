@@ -5,7 +5,7 @@ Keys without a default, and those that a plugin has marked with `omnigate.asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def missing(model: Any, keys: Mapping[str, Any]) -> list[Question]:
             return list(found.values())
         for each in more:
             found[each.key] = each
-            supposed.setdefault(each.key.partition(".")[0], None)
+            supposed.setdefault(each.key.partition(".")[0], True)
 
 
 def mistakes(
@@ -119,10 +119,16 @@ def _mark(field: FieldInfo) -> Asked | None:
     return next((each for each in field.metadata if isinstance(each, Asked)), None)
 
 
-def _applies(mark: Asked, given: Collection[str]) -> bool:
-    return (not mark.when or any(key in given for key in mark.when)) and not any(
-        key in given for key in mark.unless
+def _applies(mark: Asked, keys: Mapping[str, Any]) -> bool:
+    return (not mark.when or any(_is_given(keys, key) for key in mark.when)) and not any(
+        _is_given(keys, key) for key in mark.unless
     )
+
+
+def _is_given(keys: Mapping[str, Any], key: str) -> bool:
+    """Tell whether a key says something: ``no`` and an empty list do not."""
+    value = keys.get(key)
+    return value is not False and value not in (None, "", [])
 
 
 def _question(prefix: str, key: str, field: FieldInfo, mark: Asked) -> Question:

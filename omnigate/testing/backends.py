@@ -12,7 +12,13 @@ import pytest
 from aiohttp import web
 
 import omnigate
-from omnigate.testing.canaries import assert_described, assert_refuses_unknown_keys, shown, values
+from omnigate.testing.canaries import (
+    assert_asked_for,
+    assert_described,
+    assert_refuses_unknown_keys,
+    shown,
+    values,
+)
 from omnigate.testing.hosts import LOOPBACK, FakeBackendHost
 from omnigate.testing.junk import JUNK
 from omnigate.testing.receiver import loopback_receiver
@@ -84,6 +90,10 @@ class BackendConformance:
 
     def test_an_unknown_key_is_refused_and_no_error_shows_a_secret(self) -> None:
         assert_refuses_unknown_keys(self.backend_class.Config, self.config(NOBODY))
+
+    def test_whoever_answers_all_that_is_asked_has_a_good_section(self) -> None:
+        """What ``omnigate backend add`` asks for is enough; see `omnigate.Asked`."""
+        assert_asked_for(self.backend_class.Config, self.config(NOBODY))
 
     async def test_check_tells_of_trouble_instead_of_raising(self) -> None:
         async with self.backend() as (backend, host):

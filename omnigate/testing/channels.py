@@ -23,7 +23,13 @@ import aiohttp
 import pytest
 
 import omnigate
-from omnigate.testing.canaries import assert_described, assert_refuses_unknown_keys, shown, values
+from omnigate.testing.canaries import (
+    assert_asked_for,
+    assert_described,
+    assert_refuses_unknown_keys,
+    shown,
+    values,
+)
 from omnigate.testing.hosts import LOOPBACK, FakeHost
 from omnigate.testing.junk import JUNK
 from omnigate.testing.memory import MemoryStore
@@ -92,6 +98,10 @@ class ChannelConformance:
 
     def test_an_unknown_key_is_refused_and_no_error_shows_a_secret(self) -> None:
         assert_refuses_unknown_keys(self.channel_class.Config, self.config(NOBODY))
+
+    def test_whoever_answers_all_that_is_asked_has_a_good_section(self) -> None:
+        """What ``omnigate channel add`` asks for is enough; see `omnigate.Asked`."""
+        assert_asked_for(self.channel_class.Config, self.config(NOBODY))
 
     async def test_its_long_lived_work_stops_within_a_second(self) -> None:
         async with self.channel() as (channel, _):

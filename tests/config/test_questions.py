@@ -64,6 +64,19 @@ def test_what_is_given_is_not_asked_and_opens_or_closes_other_questions() -> Non
     assert asked(Mail, **given, smtp={"host": "s"}) == ["imap.password", "smtp.password", "title"]
 
 
+@pytest.mark.parametrize(
+    ("calls", "expected"), [(True, ["secret"]), (False, []), (None, ["calls"])]
+)
+def test_who_answers_no_is_asked_nothing_more(calls: bool | None, expected: list[str]) -> None:
+    class Called(omnigate.ChannelConfig):
+        calls: Annotated[bool, omnigate.Asked()] = Field(False, description="Be called.")
+        secret: Annotated[SecretStr | None, omnigate.Asked(needed=True, when=("calls",))] = Field(
+            None, description="Sent along."
+        )
+
+    assert asked(Called, **({} if calls is None else {"calls": calls})) == expected
+
+
 def test_a_question_says_what_may_be_answered() -> None:
     found = {question.key: question for question in open_questions(Mail, {"url": "u"})}
     assert found["imap.password"].is_secret

@@ -8,10 +8,11 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from typing import Annotated, Self
 
 import pytest
 from omnigate_webhook import Webhook
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 import omnigate
 from omnigate.testing import (
@@ -128,6 +129,24 @@ class ShowsItsToken(Good):
         return omnigate.Health("down", f"{self.config.token.get_secret_value()} is refused")
 
 
+class DoesNotAsk(Good):
+    class Config(Good.Config):
+        secret: SecretStr | None = Field(None, description="What answers are signed with.")
+
+        @model_validator(mode="after")
+        def _can_sign(self) -> Self:
+            if self.secret is None:
+                raise ValueError("secret is missing")
+            return self
+
+
+class AsksByNobody(Good):
+    class Config(Good.Config):
+        secret: Annotated[SecretStr | None, omnigate.Asked(when=("ulr",))] = Field(
+            None, description="What answers are signed with."
+        )
+
+
 class Undescribed(Good):
     class Config(Good.Config):
         colour: str = "red"
@@ -147,6 +166,8 @@ class Undescribed(Good):
         (RaisesAnything, "test_sending_while_the_platform_is_down_raises_what_happened"),
         (ShowsItsToken, "test_check_tells_of_trouble_instead_of_raising"),
         (Undescribed, "test_every_key_of_its_configuration_is_described"),
+        (DoesNotAsk, "test_whoever_answers_all_that_is_asked_has_a_good_section"),
+        (AsksByNobody, "test_whoever_answers_all_that_is_asked_has_a_good_section"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
