@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 import structlog
@@ -72,7 +72,9 @@ def _fatal(error: BaseException) -> int:
     if isinstance(error, BaseExceptionGroup):
         return max(_fatal(inner) for inner in error.exceptions)
     if isinstance(error, ConfigError):
-        log.critical("the configuration cannot be used", error=str(error))
+        for mistake in error.problems:
+            log.critical("mistake in the configuration", **asdict(mistake))
+        log.critical("the configuration cannot be used", mistakes=len(error.problems))
         return 2
     if isinstance(error, OmnigateError):
         log.critical("cannot go on", error=str(error))

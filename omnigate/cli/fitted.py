@@ -32,7 +32,7 @@ _NUMBERS: Final = frozenset(
 )
 _ALARMING: Final = frozenset({"dead", "failed", "refused", "quarantined"})
 _NOTHING: Final = ("", "0")
-_ALARMING_STATES: Final = {"open": "bold red", "stopped": "bold red"}
+_ALARMING_STATES: Final = {"open": "bold red", "stopped": "bold red", "absent": "yellow"}
 _GAP: Final = 2
 _SEVERITY: Final = {"bad": "bold red", "warning": "yellow"}
 

@@ -120,10 +120,13 @@ def _destination(known: Answer) -> Row:
 
 
 def troubles(answer: Answer) -> list[Row]:
-    """Return what is wrong and what to do about it: subject, state, message and remedy, fit to print."""
+    """Return what is wrong and what to do about it: subject, state, message and remedy, fit to print.
+
+    Nothing of a daemon of an older version, which may run until the restart after an upgrade.
+    """
     return [
         {key: _shortened(known[key]) for key in ("subject", "state", "message", "remedy")}
-        for known in answer["troubles"]
+        for known in answer.get("troubles", [])
     ]
 
 

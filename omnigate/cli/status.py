@@ -66,7 +66,7 @@ def show(answer: dict[str, Any]) -> None:
         overview.destination_rows(answer),
         "Nothing is configured to deliver to.",
     )
-    if not answer["troubles"]:
+    if not overview.troubles(answer):
         return
     terminal.say_title("In trouble")
     if terminal.is_terminal():

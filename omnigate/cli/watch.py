@@ -130,7 +130,7 @@ def _troubled_first(rows: Iterable[Row]) -> list[Row]:
 
 
 def _troubles(answer: Answer) -> Iterable[RenderableType]:
-    if not answer["troubles"]:
+    if not overview.troubles(answer):
         return
     yield _title("In trouble")
     yield from troubles(answer)

@@ -6,9 +6,8 @@ anew before anything old is let go, so that a configuration that cannot work cha
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
@@ -20,6 +19,7 @@ from omnigate.channel import Channel
 from omnigate.config import BackendSection, BrokenSection, ChannelSection, Config
 from omnigate.errors import ConfigError, Problem, Refused
 from omnigate.flow.breaker import Breaker
+from omnigate.flow.changes import Changes, changes
 from omnigate.flow.channel_alerts import ChannelAlerts
 from omnigate.flow.destination import Destination
 from omnigate.flow.dispatcher import Dispatcher
@@ -35,16 +35,6 @@ from omnigate.store.threads import ChannelKey
 CHANNEL_CONCURRENCY: Final = 20
 
 log = structlog.get_logger("gateway")
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What another configuration came down to, as ``channel site`` or ``backend crm``."""
-
-    added: list[str] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
 
 
 class Roster:
@@ -101,13 +91,9 @@ class Roster:
         """Return who of a backlog is owed something, or left dead letters, and is not a member."""
         known = {member.health.destination_id for member in self.members.values()}
         return [
-            Absentee(
-                *backlog.names[number],
-                Health(number),
-                "disabled" if backlog.names[number] in self._disabled else "absent",
-            )
-            for number, owed in backlog.destinations.items()
-            if number not in known and (owed.pending or owed.dead)
+            Absentee(*name, Health(number), "disabled" if name in self._disabled else "absent")
+            for number, name in backlog.names.items()
+            if number not in known and ((owed := backlog.of(number)).pending or owed.dead)
         ]
 
     def name_of(self, plugin: object) -> str | None:
@@ -166,7 +152,7 @@ class Roster:
         wanted = dict(wanted_members(config))
         changed = {key: section for key, section in wanted.items() if self._differs(key, section)}
         made = await self._make(changed, strict=strict)
-        changes = self._changes(wanted, made)
+        done = changes(self.members, wanted, made)
         self._disabled = frozenset(
             ("channel", name) for name, known in config.channels.items() if not known.config.enabled
         )
@@ -185,27 +171,7 @@ class Roster:
             await self._engage(key, made[key])
         for key in [key for key in self.members if key not in wanted]:
             await self._dismiss(self.members.pop(key))
-        return changes
-
-    def _changes(self, wanted: Collection[Key], made: Mapping[Key, Member]) -> Changes:
-        """Return what is about to change; who did not work and still does not is kept as he is."""
-        lasting = {
-            key
-            for key, member in made.items()
-            if member.failure is not None
-            and (known := self.members.get(key)) is not None
-            and known.failure == member.failure
-        }
-        return Changes(
-            added=[called(key) for key in made if key not in self.members],
-            replaced=[called(key) for key in made if key in self.members and key not in lasting],
-            removed=[called(key) for key in self.members if key not in wanted],
-            kept=[
-                called(key)
-                for key in self.members
-                if key in wanted and (key not in made or key in lasting)
-            ],
-        )
+        return done
 
     def _differs(self, key: Key, section: Section | BrokenSection) -> bool:
         known = self.members.get(key)

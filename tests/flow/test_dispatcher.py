@@ -278,6 +278,24 @@ async def test_a_backend_that_passes_a_test_is_not_kept_waiting_by_anything(
         await house.wait_until_delivered(2 * failures)
 
 
+async def test_a_breaker_that_takes_a_test_for_any_success_keeps_its_lanes_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sabotage twin."""
+    monkeypatch.setattr(Breaker, "proven", Breaker.succeeded)
+    house.policy = RetryPolicy((HOUR,), jitter=0)
+    async with running(house) as dispatcher:
+        house.crm.answer = unavailable()
+        await house.put("a")
+        await house.wait_until(lambda: len(house.crm.asked) == 1, "it was tried")
+        await house.wait_until(lambda: house.destination.busy == 0, "the attempt ended")
+        house.crm.answer = lambda event: None
+        assert not await dispatcher.proven(house.destination)
+        ((waits_ms,),) = await house.rows("SELECT run_at FROM lane WHERE pending")
+        assert waits_ms > house.store.now() + HOUR * 900
+    assert len(house.crm.asked) == 1
+
+
 @pytest.mark.parametrize("state", ["open", "probing"])
 async def test_a_breaker_that_was_not_closed_when_the_daemon_ended_is_probed_after_the_restart(
     house: House, state: str

@@ -12,7 +12,8 @@ import pytest
 import omnigate
 from omnigate.config import BackendSection, ChannelSection, Config, Settings
 from omnigate.errors import ConfigError
-from omnigate.flow.roster import Changes, Roster
+from omnigate.flow.changes import Changes
+from omnigate.flow.roster import Roster
 from omnigate.gateway import Gateway
 from omnigate.store.backlog import count_backlog
 from omnigate.store.destinations import Name, register
