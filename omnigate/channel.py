@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from omnigate.errors import Refused
 from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, AttachmentRef
 from omnigate.model.event import Event, Message
 from omnigate.model.inbound import Ephemeral, Inbound
-from omnigate.model.outbound import OutboundPart, Sent, Signal
+from omnigate.model.outbound import ChangeAction, OutboundChange, OutboundPart, Sent, Signal
 from omnigate.request import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Capabilities:
     """It can show who answers (name, picture)."""
     typing: bool = False
     """It can show that an agent is typing."""
+    changes: frozenset[ChangeAction] = frozenset()
+    """What it can do to a message that is there: ``edit``, ``delete``, ``react``. See `Channel.change`."""
     on_uncertain: OnUncertain = "resend"
     """What to do when a send may have happened: ``native`` send again with the same id, which the
     platform recognises; ``resend`` send once more after 30 s, flagged ``possible_duplicate``;
@@ -232,6 +235,29 @@ class Channel(ABC):
         again for the same ``part.id``.
         """
 
+    async def change(self, change: OutboundChange) -> None:
+        """Edit or delete a message that was sent, or react to one; only what `Capabilities` names.
+
+        Called in order with the sends of the conversation. Raise as from `send`. May be called again
+        for the same ``change.id``: what is so already is a success.
+        """
+        raise Refused("not_supported", f"{self.kind} does not change what was sent")
+
+    def handover_link(self, token: str) -> str | None:
+        """Return an address that brings a customer here, and the token back as ``handover``.
+
+        None when the platform has no such thing. The token has at most 64 characters of
+        ``A-Za-z0-9_-``.
+        """
+        return None
+
+    async def setup(self) -> Sequence[str]:
+        """Arrange on the platform what the channel needs there, such as its webhook; safe to repeat.
+
+        Return what was done, a line each, for the operator. Raise as from `send`.
+        """
+        return ()
+
     def fetch(self, attachment: AttachmentRef) -> AsyncIterator[bytes]:
         """Return the bytes of a file that was handed in with ``ref``.
 
@@ -279,6 +305,12 @@ class WebhookChannel(Channel):
     @abstractmethod
     def parse(self, request: Request) -> Sequence[Inbound]:
         """Return what the request says; raise `BadPayload` when it cannot be understood."""
+
+    def stored(self, request: Request) -> None:
+        """Hear that what a request said is on disk: the moment to answer on the platform, say.
+
+        Must not block nor raise; what takes time is for `run`. Not called for what was quarantined.
+        """
 
     def reply(self, request: Request) -> Response:
         """Return the answer that the platform wants on success."""

@@ -33,6 +33,7 @@ from omnigate.channel import Channel
 from omnigate.config import Config
 from omnigate.errors import ConfigError, OmnigateError, Refused
 from omnigate.flow.census import Census
+from omnigate.flow.changing import Changes
 from omnigate.flow.clockwatch import ClockWatch
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.doctor import Doctor
@@ -101,6 +102,7 @@ class Gateway:
             allow_private=[str(network) for network in settings.media.allow_private],
         )
         self.outbound = Outbound(store, self.inbox, lambda: self.roster.channels, self.media.sign)
+        self.changes = Changes(store, self.inbox, lambda: self.roster.channels, self.media.sign)
         self.relay = EphemeralRelay(
             store,
             lambda: self.roster.routing,
@@ -144,6 +146,7 @@ class Gateway:
             stream=self.stream,
             inbox=self.inbox,
             outbound=self.outbound,
+            changes=self.changes,
             channels=lambda: self.roster.channels,
             channel=self.roster.channel,
             destinations=lambda: self.roster.members.values(),

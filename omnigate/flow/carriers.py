@@ -16,7 +16,7 @@ import structlog
 
 from omnigate import failpoints
 from omnigate.backend import Backend
-from omnigate.channel import Channel
+from omnigate.channel import Channel, OnUncertain
 from omnigate.errors import (
     CredentialsRejected,
     DestinationUnavailable,
@@ -28,9 +28,10 @@ from omnigate.errors import (
 from omnigate.flow.contained import PluginMisbehaved, contained
 from omnigate.flow.tasks import is_told_to_end
 from omnigate.model.event import Event, EventType
-from omnigate.model.outbound import Reply
+from omnigate.model.outbound import OutboundChange, Reply
 from omnigate.store.lanes import Item, Lease
 from omnigate.store.parts import PartJob, PartResult, settle_part
+from omnigate.store.schema import SEND
 from omnigate.store.writer import Writer
 
 DELIVER_SECONDS: Final = 25.0
@@ -123,7 +124,7 @@ class BackendCarrier:
         if len(reply.messages) > MOST_REPLIES:
             log.warning("reply cut: too many messages", item=event.id, count=len(reply.messages))
             reply = Reply.model_construct(messages=reply.messages[:MOST_REPLIES])
-        if event.type in ANSWERABLE:
+        if event.type in ANSWERABLE and _is_customers(event):
             await self._reply(item.event_id, reply)
         else:
             log.warning("reply left out: no customer asked", item=event.id, type=event.type.value)
@@ -133,6 +134,12 @@ class BackendCarrier:
 
     async def put_off(self, item: Item, reason: str) -> None:
         """Do nothing: a claim leaves no trace on an event."""
+
+
+def _is_customers(event: Event) -> bool:
+    """Tell whether it was the customer who did it: messages are edited by the company too."""
+    said = event.envelope.data.get("message") or event.envelope.data.get("reaction") or {}
+    return said.get("direction") != "outbound" and said.get("by") != "company"
 
 
 class ChannelCarrier:
@@ -170,14 +177,11 @@ class ChannelCarrier:
             await self._settle(item.job, "queued", error=reason)
 
     async def _send(self, job: PartJob, attempt: int) -> PartJob | None:
-        rule = self._channel.capabilities.on_uncertain
+        rule = self._rule(job)
         if job.doubts and (rule == "hold" or (rule == "resend" and job.doubts > 1)):
             await self._unknown(job, "it may have been sent before the daemon stopped")
-        part = job.part.model_copy(
-            update={"attempt": attempt, "possible_duplicate": job.doubts > 0 and rule == "resend"}
-        )
         try:
-            sent = await _within(SEND_SECONDS, self._channel.send, part)
+            external_id = await self._tell(job, attempt)
         except (RetryLater, DestinationUnavailable, CredentialsRejected, NotReady) as error:
             # Surely not sent.
             await self._settle(job, "queued", error=str(error))
@@ -192,7 +196,23 @@ class ChannelCarrier:
             # The part stays in state ``sending``: whoever claims it next knows that it is in doubt.
             after = RESEND_AFTER_SECONDS if rule == "resend" else None
             raise InDoubt(f"may have been sent: {doubt}", after_seconds=after) from error
-        return await self._settle(job, "sent", external_id=sent.external_id)
+        return await self._settle(job, "sent", external_id=external_id)
+
+    async def _tell(self, job: PartJob, attempt: int) -> str | None:
+        """Have the channel send the part or make the change; return what the platform calls it now."""
+        if isinstance(job.part, OutboundChange):
+            change = job.part.model_copy(update={"attempt": attempt})
+            await _within(SEND_SECONDS, self._channel.change, change)
+            return None
+        is_repeated = job.doubts > 0 and self._rule(job) == "resend"
+        part = job.part.model_copy(update={"attempt": attempt, "possible_duplicate": is_repeated})
+        sent = await _within(SEND_SECONDS, self._channel.send, part)
+        return sent.external_id
+
+    def _rule(self, job: PartJob) -> OnUncertain:
+        # What is changed twice is changed once.
+        is_change = isinstance(job.part, OutboundChange)
+        return "native" if is_change else self._channel.capabilities.on_uncertain
 
     async def _unknown(self, job: PartJob, doubt: str) -> None:
         """Hold the part as unknown; raises `Unproven`, since it will not be tried again."""
@@ -208,7 +228,8 @@ class ChannelCarrier:
         error: str | None = None,
     ) -> PartJob | None:
         part = job.part
-        result = PartResult(part.message, part.index, state, external_id, error)  # type: ignore[arg-type]  # one of the four, by the callers above
+        action = part.action if isinstance(part, OutboundChange) else SEND
+        result = PartResult(part.message, part.index, state, external_id, error, action)  # type: ignore[arg-type]  # one of the four, by the callers above
         return await self._writer.do(settle_part, result)
 
 

@@ -22,7 +22,8 @@ from omnigate.model.event import Message
 from omnigate.model.outbound import Content, OutboundMessage, Reply, ToConversation
 from omnigate.store.attachments import BY_CRM, read_attachments
 from omnigate.store.history import conversation_of_event, external_id_of, read_conversation
-from omnigate.store.outbound import Accepted, IdempotencyKey, Outgoing, enqueue, read_answer
+from omnigate.store.idempotency import IdempotencyKey, read_answer
+from omnigate.store.outbound import Accepted, Outgoing, enqueue
 from omnigate.store.record import MEDIA_URL, milliseconds_of
 from omnigate.store.store import Store
 from omnigate.store.threads import ChannelKey
@@ -93,7 +94,7 @@ class Outbound:
         ``reply_elsewhere`` or ``expired``; `KeyReused`; `Overloaded`; `StoreError`.
         """
         if key is not None:
-            answer = await self._store.read(read_answer, key)
+            answer = await self._store.read(read_answer, key, Accepted)
             if answer is not None:
                 return answer
         self._inbox.admit()

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, Location, SharedContact
 from omnigate.model.context import Context
-from omnigate.model.outbound import Author, Button, MessageState
+from omnigate.model.outbound import Author, Button, ChangeAction, MessageState
 from omnigate.model.text import Timestamp
 
 
@@ -31,6 +31,7 @@ class EventType(StrEnum):
     MESSAGE_READ = "message.read"
     MESSAGE_FAILED = "message.failed"
     MESSAGE_UNKNOWN = "message.unknown"
+    MESSAGE_CHANGE_FAILED = "message.change_failed"
     REACTION_CHANGED = "reaction.changed"
     BUTTON_PRESSED = "button.pressed"
     CONVERSATION_STARTED = "conversation.started"
@@ -141,11 +142,21 @@ class Message(_Frozen):
 
 
 class ReactionChanged(_Frozen):
-    """The customer's reactions to one message, all of them; empty when taken back."""
+    """Somebody's reactions to one message, all of them; empty when taken back."""
 
     message: str | None
     external_id: str
     emoji: list[str] = Field(default_factory=list)
+    by: Literal["customer", "company"] = "customer"
+
+
+class ChangeFailed(_Frozen):
+    """A change to a message that the platform did not take; the message is as it was."""
+
+    message: str
+    action: ChangeAction
+    state: Literal["failed", "unknown"]
+    error: str | None = None
 
 
 class ButtonData(_Frozen):
@@ -312,6 +323,7 @@ DATA: Final[dict[EventType, tuple[str, type[BaseModel]]]] = {
     EventType.MESSAGE_READ: ("message", Message),
     EventType.MESSAGE_FAILED: ("message", Message),
     EventType.MESSAGE_UNKNOWN: ("message", Message),
+    EventType.MESSAGE_CHANGE_FAILED: ("change", ChangeFailed),
     EventType.REACTION_CHANGED: ("reaction", ReactionChanged),
     EventType.BUTTON_PRESSED: ("button", ButtonData),
     EventType.CONVERSATION_STARTED: ("status", StatusData),

@@ -12,6 +12,9 @@ from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, AttachmentKind
 from omnigate.model.text import JsonObject, Model, ShortText, Text, Timestamp
 
+ChangeAction = Literal["edit", "delete", "react"]
+"""What may become of a message that is there already."""
+
 MessageState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown"]
 
 _WEB_ADDRESS: Final = re.compile(r"https?://[^\s\x00-\x1f]+")
@@ -138,6 +141,46 @@ class OutboundPart(Model):
     attempt: int = 1
     possible_duplicate: bool = False
     """An earlier attempt may have gone through."""
+
+
+class Edit(Model):
+    """The body of ``PATCH /v1/messages/{id}``: what the message is to say instead."""
+
+    text: Text | None = Field(None, max_length=100_000)
+    buttons: list[ButtonRow] = Field(default_factory=list, max_length=20)
+
+
+class Reacting(Model):
+    """The body of ``PUT /v1/messages/{id}/reaction``: the company's reactions, none to take them back."""
+
+    emoji: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] = Field(
+        max_length=10
+    )
+
+
+class OutboundChange(Model):
+    """Exactly what a channel is asked to change in one go about a message that is there."""
+
+    id: str
+    """``<message id>.<index>``, stable over retries."""
+    message: str
+    index: int
+    action: ChangeAction
+    external_id: str
+    """The platform's id of what is to be changed: the message, or one part of it."""
+    conversation: str
+    """The platform's id of the conversation, as the channel handed it in."""
+    address: Address
+    """Whom the conversation is with."""
+    text: str | None = None
+    """For an edit: what it says from now on."""
+    attachments: list[Attachment] = Field(default_factory=list)
+    """For an edit: the files that stand there and stay."""
+    buttons: list[list[Button]] = Field(default_factory=list)
+    """For an edit: all buttons that stand there from now on."""
+    emoji: list[str] = Field(default_factory=list)
+    """For a reaction: all that stand there from now on."""
+    attempt: int = 1
 
 
 class Sent(Model):

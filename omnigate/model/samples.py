@@ -110,6 +110,12 @@ _OF_OPERATION: Final[dict[EventType, dict[str, Any]]] = {
 }
 _OTHERS: Final[dict[EventType, dict[str, Any]]] = {
     EventType.REACTION_CHANGED: {"message": _OUTBOUND, "external_id": "p-77", "emoji": ["👍"]},
+    EventType.MESSAGE_CHANGE_FAILED: {
+        "message": _OUTBOUND,
+        "action": "edit",
+        "state": "failed",
+        "error": "message can't be edited",
+    },
     EventType.BUTTON_PRESSED: {
         "payload": "reserve:42",
         "label": "Yes, please",

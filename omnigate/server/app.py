@@ -8,6 +8,7 @@ from aiohttp import web
 
 from omnigate.server import (
     admin,
+    changes,
     contacts,
     conversations,
     dead,
@@ -36,6 +37,7 @@ from omnigate.server.services import Services
 
 PUBLIC: Final[tuple[Operation, ...]] = (
     *messages.OPERATIONS,
+    *changes.OPERATIONS,
     *conversations.OPERATIONS,
     *contacts.OPERATIONS,
     *people.OPERATIONS,

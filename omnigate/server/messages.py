@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import Final, Literal
 
 from aiohttp import web
@@ -13,6 +11,7 @@ from sqlalchemy import Connection
 from omnigate.errors import Refused
 from omnigate.model.outbound import OutboundMessage, ToConversation
 from omnigate.server.auth import Caller
+from omnigate.server.idempotency import IDEMPOTENCY_HEADER, idempotency_key
 from omnigate.server.known import require_channels
 from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
@@ -22,10 +21,8 @@ from omnigate.server.unknown import missing, nobody
 from omnigate.store.cancelling import Cancellation, cancel_messages
 from omnigate.store.history import external_id_of, read_conversation
 from omnigate.store.messages import list_messages, read_messages
-from omnigate.store.outbound import IdempotencyKey
 
 _ROUTE: Final = "POST /v1/messages"
-_KEY: Final = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 
 State = Literal[
     "received",
@@ -63,7 +60,7 @@ class Cancelled(BaseModel):
 async def send(call: Call) -> web.StreamResponse:
     """Queue a message; the answer comes once it is on disk."""
     message: OutboundMessage = call.body
-    key = _idempotency_key(call, message)
+    key = idempotency_key(call, _ROUTE, message)
     caller = call.caller
     try:
         accepted = await call.services.outbound.submit(
@@ -161,20 +158,6 @@ async def _refusal(call: Call, message: OutboundMessage, error: Refused) -> Exce
     return nobody("channel", name, there)
 
 
-def _idempotency_key(call: Call, message: OutboundMessage) -> IdempotencyKey | None:
-    given = call.request.headers.getall("Idempotency-Key", ())
-    if not given:
-        return None
-    if len(given) != 1 or not _KEY.fullmatch(given[0]):
-        raise Denied(
-            400, "An Idempotency-Key has 1 to 255 characters of A-Z, a-z, 0-9, '_', '.', ':', '-'."
-        )
-    # Of what it says, not of how it is written: a retry may order its keys differently.
-    said = message.model_dump_json(exclude_unset=True).encode()
-    digest = hashlib.sha256(said).hexdigest()
-    return IdempotencyKey(f"{call.caller.id} {_ROUTE}", given[0], digest)
-
-
 OPERATIONS: Final = (
     Operation(
         method="POST",
@@ -186,12 +169,7 @@ OPERATIONS: Final = (
         answers=Queued,
         status=202,
         errors=(404,),
-        headers=(
-            (
-                "Idempotency-Key",
-                "Repeating a call with the same key and body within 48 hours sends nothing twice.",
-            ),
-        ),
+        headers=(IDEMPOTENCY_HEADER,),
     ),
     Operation(
         method="GET",

@@ -20,11 +20,13 @@ from omnigate.flow.stream import Stream
 from omnigate.flow.troubles import Finding
 from omnigate.model.event import EventType
 from omnigate.model.inbound import Inbound
-from omnigate.model.outbound import OutboundMessage
+from omnigate.model.outbound import Edit, OutboundMessage
 from omnigate.server.bodies import Room
 from omnigate.store.backlog import Backlog
+from omnigate.store.changes import ChangeAccepted
 from omnigate.store.destinations import Direction, Health
-from omnigate.store.outbound import Accepted, IdempotencyKey
+from omnigate.store.idempotency import IdempotencyKey
+from omnigate.store.outbound import Accepted
 from omnigate.store.quarantined import Puzzle
 from omnigate.store.store import Store
 from omnigate.store.threads import ChannelKey
@@ -57,6 +59,35 @@ class Outlet(Protocol):
         owner: str | None,
     ) -> Accepted:
         """Queue a message; raises `Refused`, `KeyReused`, `Overloaded` or `StoreError`."""
+
+
+class Corrector(Protocol):
+    """What changes messages that were sent; see `omnigate.flow.changing.Changes`."""
+
+    async def edit(
+        self,
+        message_id: str,
+        edit: Edit,
+        *,
+        key: IdempotencyKey | None,
+        channels: frozenset[str] | None,
+    ) -> ChangeAccepted:
+        """Queue another text; raises `Refused`, `KeyReused`, `Overloaded` or `StoreError`."""
+
+    async def delete(
+        self, message_id: str, *, key: IdempotencyKey | None, channels: frozenset[str] | None
+    ) -> ChangeAccepted:
+        """Queue a deletion."""
+
+    async def react(
+        self,
+        message_id: str,
+        emoji: Sequence[str],
+        *,
+        key: IdempotencyKey | None,
+        channels: frozenset[str] | None,
+    ) -> ChangeAccepted:
+        """Queue reactions."""
 
 
 class RunningChannel(Protocol):
@@ -175,6 +206,7 @@ class Services:
     stream: Stream
     inbox: Intake
     outbound: Outlet
+    changes: Corrector
     channels: Callable[[], Mapping[str, RunningChannel]]
     channel: Callable[[str], RunningChannel | None]
     """One of them by name: asked for every request, so it must not cost more the more there are."""

@@ -147,9 +147,15 @@ def _fail_messages(transaction: Transaction, rows: Sequence[Any], why: Why) -> N
             unsent.setdefault(part.message_id, part)
     results = [
         # It was begun and nobody knows how that ended.
-        PartResult(part.message_id, part.number, "unknown", error=f"{why}; it may have been sent")
+        PartResult(
+            part.message_id,
+            part.number,
+            "unknown",
+            error=f"{why}; it may have been sent",
+            action=part.action,
+        )
         if part.state == "sending"
-        else PartResult(part.message_id, part.number, "failed", error=why)
+        else PartResult(part.message_id, part.number, "failed", error=why, action=part.action)
         for part in unsent.values()
     ]
     if results:
@@ -196,7 +202,12 @@ _HEADS: Final = (
     .group_by(outbox.c.stream)
 )
 _UNSENT: Final = (
-    select(message_part.c.message_id, message_part.c.number, message_part.c.state)
+    select(
+        message_part.c.message_id,
+        message_part.c.number,
+        message_part.c.state,
+        message_part.c.action,
+    )
     .join_from(message_part, message, message.c.id == message_part.c.message_id)
     .where(
         message_part.c.message_id.in_(bindparam("ids", expanding=True)),

@@ -19,7 +19,8 @@ ERASED_SCHEME: Final = "erased"
 
 _KEPT: Final[dict[str, tuple[str, ...]]] = {
     "message": ("id", "direction", "state", "created_at", "reply_to", "automatic"),
-    "reaction": ("message",),
+    "reaction": ("message", "by"),
+    "change": ("message", "action", "state"),
     "button": ("message",),
     "rating": ("score",),
     "status": ("status", "by"),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from omnigate.model.event import Message, Part
 from omnigate.store.prepared import bulk_insert
-from omnigate.store.schema import event_body, message, message_part
+from omnigate.store.schema import SEND, event_body, message, message_part
 from omnigate.store.threads import Thread
 from omnigate.store.transaction import Transaction, chunks
 
@@ -216,7 +216,10 @@ _CONTENT: Final = (
 )
 _PARTS: Final = (
     select(message_part)
-    .where(message_part.c.message_id.in_(bindparam("ids", expanding=True)))
+    .where(
+        message_part.c.message_id.in_(bindparam("ids", expanding=True)),
+        message_part.c.action == SEND,
+    )
     .order_by(message_part.c.message_id, message_part.c.number)
 )
 _UPDATE: Final = (

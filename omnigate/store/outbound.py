@@ -1,8 +1,4 @@
-"""Queuing messages to customers: the message, its parts, its place in the channel's lane.
-
-An idempotency key is stored in the transaction that stores the message: the same key and body get
-the same answer, another body is refused.
-"""
+"""Queuing messages to customers: the message, its parts, its place in the channel's lane."""
 
 from __future__ import annotations
 
@@ -10,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, bindparam, insert, select
+from pydantic_core import to_json
+from sqlalchemy import bindparam, insert, select
 
 from omnigate.errors import Refused
 from omnigate.model.address import Address
@@ -20,6 +16,7 @@ from omnigate.model.event import EventType, Message, StatusData
 from omnigate.model.inbound import Profile
 from omnigate.model.outbound import Author, Button
 from omnigate.store.blank import ERASED_SCHEME
+from omnigate.store.idempotency import Answers, IdempotencyKey
 from omnigate.store.ledger import Ledger
 from omnigate.store.messages import message_row
 from omnigate.store.prepared import Query
@@ -27,31 +24,11 @@ from omnigate.store.record import Draft, Owed, Recorder, owe
 from omnigate.store.schema import (
     attachment,
     conversation,
-    idempotency,
     message,
     message_part,
 )
 from omnigate.store.threads import ChannelKey, Thread
-from omnigate.store.transaction import Target, Transaction, chunks
-
-
-class IdempotencyKey(NamedTuple):
-    """A caller's promise that two requests are the same one."""
-
-    scope: str
-    key: str
-    fingerprint: str
-    """Of the body: the same key with another body is a mistake."""
-
-
-class KeyReused(Refused):
-    """The idempotency key was used before, for another body."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "idempotency_key_reused",
-            "this Idempotency-Key was used for another body; take a new one",
-        )
+from omnigate.store.transaction import Target, Transaction
 
 
 @dataclass(slots=True)
@@ -100,7 +77,7 @@ def enqueue(transaction: Transaction, items: Sequence[Outgoing]) -> list[Accepte
     ledger, recorder = Ledger(transaction), Recorder(transaction)
     ledger.load_ids(item.conversation_id for item in items if item.conversation_id)
     ledger.know(Profile(address=item.address) for item in items if item.address)
-    answers = _answers(transaction, [item.key for item in items if item.key is not None])
+    answers = Answers(transaction, Accepted, [item.key for item in items])
     batch = _Batch(transaction, ledger, recorder, answers)
     results = [batch.add(item) for item in items]
     batch.flush()
@@ -113,7 +90,7 @@ class _Batch:
         transaction: Transaction,
         ledger: Ledger,
         recorder: Recorder,
-        answers: dict[tuple[str, str], tuple[str, Accepted]],
+        answers: Answers[Accepted],
     ) -> None:
         self._transaction = transaction
         self._ledger = ledger
@@ -123,12 +100,11 @@ class _Batch:
             message: [],
             message_part: [],
             attachment: [],
-            idempotency: [],
         }
         self._owed: list[Owed] = []
 
     def add(self, item: Outgoing) -> Accepted:
-        if item.key is not None and (answer := self._answered(item.key)) is not None:
+        if (answer := self._answers.given(item.key)) is not None:
             return answer
         thread = self._thread(item)
         said = item.said
@@ -158,8 +134,7 @@ class _Batch:
             )
         )
         accepted = Accepted(said.id, thread.id, "queued", said.degraded)
-        if item.key is not None:
-            self._remember(item.key, accepted)
+        self._answers.remember(item.key, accepted)
         return accepted
 
     def flush(self) -> None:
@@ -170,6 +145,7 @@ class _Batch:
         if self._rows[attachment]:
             self._transaction.attachments_due = True
         self._recorder.flush()
+        self._answers.flush()
         owe(self._transaction, self._owed)
 
     def _thread(self, item: Outgoing) -> Thread:
@@ -211,54 +187,6 @@ class _Batch:
         )
         return thread
 
-    def _answered(self, key: IdempotencyKey) -> Accepted | None:
-        """Return the answer that was given for the key before, or None."""
-        known = self._answers.get((key.scope, key.key))
-        if known is None:
-            return None
-        fingerprint, answer = known
-        if fingerprint != key.fingerprint:
-            raise KeyReused
-        return answer
-
-    def _remember(self, key: IdempotencyKey, accepted: Accepted) -> None:
-        self._answers[key.scope, key.key] = (key.fingerprint, accepted)
-        self._rows[idempotency].append(
-            {
-                "scope": key.scope,
-                "key": key.key,
-                "fingerprint": key.fingerprint,
-                "answer": to_json(list(accepted)).decode(),
-                "created_at": self._transaction.now,
-            }
-        )
-
-
-def read_answer(connection: Connection, key: IdempotencyKey) -> Accepted | None:
-    """Return the answer given for an idempotency key; raises `KeyReused` for another body."""
-    row = connection.execute(_ANSWERS, {"scope": key.scope, "keys": [key.key]}).first()
-    if row is None:
-        return None
-    if row.fingerprint != key.fingerprint:
-        raise KeyReused
-    return Accepted(*from_json(row.answer))
-
-
-def _answers(
-    transaction: Transaction, keys: Sequence[IdempotencyKey]
-) -> dict[tuple[str, str], tuple[str, Accepted]]:
-    """Return the answers given before, with their fingerprints, by scope and key."""
-    by_scope: dict[str, list[str]] = {}
-    for key in keys:
-        by_scope.setdefault(key.scope, []).append(key.key)
-    found: dict[tuple[str, str], tuple[str, Accepted]] = {}
-    for scope, names in by_scope.items():
-        for some in chunks(names):
-            for row in transaction.connection.execute(_ANSWERS, {"scope": scope, "keys": some}):
-                answer = Accepted(*from_json(row.answer))
-                found[scope, row.key] = (row.fingerprint, answer)
-    return found
-
 
 def _part_row(message_id: str, index: int, channel: str, part: PartContent) -> dict[str, Any]:
     return {
@@ -279,8 +207,4 @@ _LATEST: Final = Query(
     )
     .order_by(conversation.c.updated_at.desc())
     .limit(1)
-)
-_ANSWERS: Final = select(idempotency).where(
-    idempotency.c.scope == bindparam("scope"),
-    idempotency.c.key.in_(bindparam("keys", expanding=True)),
 )

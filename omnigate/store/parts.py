@@ -1,5 +1,7 @@
 """Sending outbound messages part by part, so that a retry resumes at the first part not sent.
 
+What is to be changed about a message later (`omnigate.store.changes`) are further parts of it.
+
 The intent to send a part is committed before the call: `start_next` runs in the transaction that
 claims the lane, and `settle_part` starts the following part in the one that stores the result. A part
 that is found in state ``sending`` when its lane is claimed anew may have been sent.
@@ -15,13 +17,14 @@ import structlog
 from pydantic_core import from_json
 from sqlalchemy import Connection, bindparam, literal_column, select, update
 
-from omnigate.model.outbound import OutboundPart
+from omnigate.model.outbound import OutboundChange, OutboundPart
 from omnigate.store.attachments import read_attachments
+from omnigate.store.changes import change_of, settle_changes
 from omnigate.store.ledger import Ledger
 from omnigate.store.prepared import Bulk
 from omnigate.store.receipts import ANY_CONVERSATION, Receipts, take_early
 from omnigate.store.record import Recorder
-from omnigate.store.schema import conversation, message, message_part
+from omnigate.store.schema import SEND, conversation, message, message_part
 from omnigate.store.threads import Thread
 from omnigate.store.transaction import Transaction, chunks
 
@@ -32,7 +35,7 @@ log = structlog.get_logger("store")
 class PartJob:
     """A part that is to be sent now, and what is known of earlier tries."""
 
-    part: OutboundPart
+    part: OutboundPart | OutboundChange
     doubts: int
     """How often it was found in state ``sending`` with no result: it may have gone through."""
 
@@ -47,6 +50,7 @@ class PartResult:
     """``queued``: surely not sent, to be tried again."""
     external_id: str | None = None
     error: str | None = None
+    action: str = SEND
 
 
 def start_next(transaction: Transaction, message_ids: Sequence[str]) -> dict[str, PartJob]:
@@ -58,7 +62,9 @@ def start_next(transaction: Transaction, message_ids: Sequence[str]) -> dict[str
         totals = _totals(transaction.connection, some)
         for row in rows:
             if row.message_id not in jobs:
-                jobs[row.message_id] = _job(transaction.connection, row, totals[row.message_id])
+                jobs[row.message_id] = _job(
+                    transaction.connection, row, totals.get(row.message_id, 0)
+                )
                 started.append(
                     {
                         "message": row.message_id,
@@ -68,7 +74,7 @@ def start_next(transaction: Transaction, message_ids: Sequence[str]) -> dict[str
                 )
     if started:
         transaction.connection.execute(_START, started)
-        begun = [{"key": job.part.message} for job in jobs.values() if job.part.index == 0]
+        begun = [{"key": known} for known, job in jobs.items() if _is_first_send(job)]
         if begun:
             transaction.connection.execute(_SET_SENDING, begun)
     return jobs
@@ -83,14 +89,19 @@ def settle_part(transaction: Transaction, items: Sequence[PartResult]) -> list[P
     items = _without_taken_names(transaction.connection, threads, items)
     early = _take_early(transaction.connection, threads, items)
     _REQUEUE.run(transaction.connection, [_requeued(item) for item in items if _is_requeued(item)])
+    settle_changes(transaction, recorder, threads, [item for item in items if item.action != SEND])
     for item in items:
-        if not _is_requeued(item):
+        if item.action == SEND and not _is_requeued(item):
             _apply(transaction, receipts, threads[item.message_id], item, early)
     ledger.flush()
     receipts.flush()
     recorder.flush()
     following = start_next(transaction, [item.message_id for item in items if item.state == "sent"])
     return [following.get(item.message_id) if item.state == "sent" else None for item in items]
+
+
+def _is_first_send(job: PartJob) -> bool:
+    return isinstance(job.part, OutboundPart) and job.part.index == 0
 
 
 def put_back(connection: Connection, jobs: Sequence[PartJob]) -> None:
@@ -193,6 +204,9 @@ def _totals(connection: Connection, message_ids: Sequence[str]) -> dict[str, int
 
 
 def _job(connection: Connection, row: Any, total: int) -> PartJob:
+    doubts = row.doubts + (row.state == "sending")
+    if row.action != SEND:
+        return PartJob(change_of(row), doubts)
     body = from_json(row.body)
     files = body.pop("attachments")
     fresh = read_attachments(connection, [file["id"] for file in files]) if files else {}
@@ -212,7 +226,7 @@ def _job(connection: Connection, row: Any, total: int) -> PartJob:
         ],
         **body,
     )
-    return PartJob(part, doubts=row.doubts + (row.state == "sending"))
+    return PartJob(part, doubts)
 
 
 _UNSENT: Final = (
@@ -222,6 +236,7 @@ _UNSENT: Final = (
         message_part.c.state,
         message_part.c.doubts,
         message_part.c.body,
+        message_part.c.action,
         conversation.c.external_id,
         conversation.c.address,
     )
@@ -237,7 +252,7 @@ _UNSENT: Final = (
     .order_by(message_part.c.message_id, message_part.c.number)
 )
 _INDEXES: Final = select(message_part.c.message_id).where(
-    message_part.c.message_id.in_(bindparam("ids", expanding=True))
+    message_part.c.message_id.in_(bindparam("ids", expanding=True)), message_part.c.action == SEND
 )
 _CONVERSATION_OF: Final = select(message.c.id, message.c.conversation_id).where(
     message.c.id.in_(bindparam("ids", expanding=True))

@@ -150,6 +150,8 @@ class Receipts:
                 "external_id": external_id,
             }
         )
+        if self._messages[message_id].state == "deleted":
+            return None
         after = message_state(list(states.values()))
         if after == before and after not in ("failed", "unknown"):
             return None

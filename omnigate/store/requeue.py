@@ -16,7 +16,7 @@ from omnigate.store.dead import put_away
 from omnigate.store.prepared import Bulk
 from omnigate.store.receipts import message_state
 from omnigate.store.record import Owed, owe
-from omnigate.store.schema import dead, destination, event_body, message, message_part
+from omnigate.store.schema import SEND, dead, destination, event_body, message, message_part
 from omnigate.store.selection import number_chunks
 from omnigate.store.streams import REPLAY_LANE, REPLAY_PRIORITY, stream_of
 from omnigate.store.transaction import Target, Transaction, chunks
@@ -123,16 +123,20 @@ def _requeue(transaction: Transaction, messages: dict[str, list[Any]]) -> None:
             if part.state not in _ARRIVED
         ],
     )
+    sends = {
+        known: [
+            part.state if part.state in _ARRIVED else "queued"
+            for part in parts
+            if part.action == SEND
+        ]
+        for known, parts in messages.items()
+    }
     _REQUEUE_MESSAGE.run(
         transaction.connection,
         [
-            {
-                "key": known,
-                "now_in": message_state(
-                    [part.state if part.state in _ARRIVED else "queued" for part in parts]
-                ),
-            }
-            for known, parts in messages.items()
+            {"key": known, "now_in": message_state(states)}
+            for known, states in sends.items()
+            if "queued" in states
         ],
     )
 
@@ -152,7 +156,7 @@ _TO_REPLAY: Final = (
     .where(dead.c.outbox_id.in_(bindparam("ids", expanding=True)))
 )
 _PARTS: Final = select(
-    message_part.c.message_id, message_part.c.number, message_part.c.state
+    message_part.c.message_id, message_part.c.number, message_part.c.state, message_part.c.action
 ).where(message_part.c.message_id.in_(bindparam("ids", expanding=True)))
 _REQUEUE_PART: Final = Bulk(
     update(message_part)

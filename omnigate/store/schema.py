@@ -52,6 +52,9 @@ IDLE: Final = 0
 DUE: Final = 1
 LEASED: Final = 2
 
+SEND: Final = "send"
+"""What a channel is asked to do about a message first; whatever comes later changes it."""
+
 APART: Final = "#"
 """Stands between stream and number in the name of a lane that is for one item alone."""
 
@@ -165,9 +168,11 @@ message_part = Table(
     Column("doubts", Integer, nullable=False),
     Column("error", Text),
     Column("body", Text, nullable=False),
+    Column("action", Text, nullable=False, server_default=SEND),
     PrimaryKeyConstraint("message_id", "number"),
     UniqueConstraint("channel", "external_id"),
 )
+"""What a channel was asked to do about a message: the sends that it needs, then changes to it."""
 
 early_receipt = Table(
     "early_receipt",

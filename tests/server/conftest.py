@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 import omnigate
 from omnigate.config.settings import Server, Settings
 from omnigate.flow.census import Census
+from omnigate.flow.changing import Changes
 from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
@@ -220,6 +221,7 @@ async def open_world(
             stream=Stream(store),
             inbox=inbox,
             outbound=Outbound(store, inbox, lambda: runners, files.sign),
+            changes=Changes(store, inbox, lambda: runners, files.sign),
             channels=lambda: runners,
             channel=lambda name: runners.get(name),
             destinations=lambda: targets,

@@ -27,7 +27,18 @@ def spoilt(value: Any) -> Any:
 FIXED = {
     *("id", "type", "timestamp", "recorded_at", "created_at", "failing_since", "channel"),
     *("direction", "state", "status", "by", "to_backend", "from_backend", "message", "event"),
-    *("reason", "changed", "merged", "reply_to", "name", "kind", "destination", "url", "mime"),
+    *(
+        "reason",
+        "action",
+        "changed",
+        "merged",
+        "reply_to",
+        "name",
+        "kind",
+        "destination",
+        "url",
+        "mime",
+    ),
 }
 """What has a shape of its own, or is an id or a name from the configuration."""
 

@@ -12,7 +12,8 @@ import pytest
 from omnigate.config.settings import Retention
 from omnigate.flow import housekeeping
 from omnigate.store import outbound
-from omnigate.store.outbound import Accepted, IdempotencyKey, KeyReused, read_answer
+from omnigate.store.idempotency import Answers, IdempotencyKey, KeyReused, read_answer
+from omnigate.store.outbound import Accepted
 from omnigate.store.prune import Ages
 from tests.flow.simulation.platform import Platform
 from tests.flow.simulation.virtual_time import THREAD_SECONDS
@@ -70,7 +71,7 @@ async def asked_for_another_body(world: World) -> None:
         ] + [False, False]
         assert len({answer for answer in answers if isinstance(answer, str)}) == 3
         with pytest.raises(KeyReused):
-            await world.store.read(read_answer, KEY._replace(fingerprint="two"))
+            await world.store.read(read_answer, KEY._replace(fingerprint="two"), Accepted)
         await world.until_nothing_is_owed(HOUR)
         assert sorted(platform.shown) == ["one", "other key", "other token"]
 
@@ -92,7 +93,7 @@ async def asked_for_days(world: World) -> None:
             with pytest.raises(KeyReused):
                 await platform.write(world, "anna", "more", key=KEY._replace(fingerprint="more"))
         await asyncio.sleep(1.2 * HOUR)
-        assert await world.store.read(read_answer, KEY) is None
+        assert await world.store.read(read_answer, KEY, Accepted) is None
         assert await platform.write(world, "anna", "hello", key=KEY) != first
         house.cancel()
         await world.until_nothing_is_owed(HOUR)
@@ -122,7 +123,7 @@ async def asked_again_after_crashes(world: World) -> None:
         )
     await asyncio.gather(late, return_exceptions=True)
     async with world.living():
-        assert await world.store.read(read_answer, KEY._replace(key="late")) is None
+        assert await world.store.read(read_answer, KEY._replace(key="late"), Accepted) is None
         told = [
             await platform.write(world, "bert", "late", key=KEY._replace(key="late"))
             for _ in range(3)
@@ -140,7 +141,7 @@ def test_a_crash_between_the_message_and_its_answer_makes_no_second_message(
 
 
 def forgets_keys(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(outbound._Batch, "_remember", lambda self, key, accepted: None)
+    patch.setattr(Answers, "remember", lambda self, key, accepted: None)
 
 
 def remembers_in_memory(patch: pytest.MonkeyPatch) -> None:
@@ -148,9 +149,9 @@ def remembers_in_memory(patch: pytest.MonkeyPatch) -> None:
     known: dict[Any, tuple[str, Accepted]] = {}
 
     def remember(self: Any, key: IdempotencyKey, accepted: Accepted) -> None:
-        known[key.scope, key.key] = self._answers[key.scope, key.key] = (key.fingerprint, accepted)
+        known[key.scope, key.key] = self._known[key.scope, key.key] = (key.fingerprint, accepted)
 
-    patch.setattr(outbound._Batch, "_remember", remember)
+    patch.setattr(Answers, "remember", remember)
 
 
 def knows_no_scope(patch: pytest.MonkeyPatch) -> None:

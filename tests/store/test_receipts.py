@@ -13,15 +13,9 @@ from omnigate.model.address import Address
 from omnigate.model.event import Message
 from omnigate.model.inbound import Receipt
 from omnigate.store.destinations import Name, register
+from omnigate.store.idempotency import IdempotencyKey, KeyReused
 from omnigate.store.messages import read_messages
-from omnigate.store.outbound import (
-    Accepted,
-    IdempotencyKey,
-    KeyReused,
-    Outgoing,
-    PartContent,
-    enqueue,
-)
+from omnigate.store.outbound import Accepted, Outgoing, PartContent, enqueue
 from omnigate.store.parts import PartResult, settle_part
 from omnigate.store.receipts import RANK, message_state, rises
 from omnigate.store.threads import ChannelKey

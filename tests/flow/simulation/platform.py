@@ -21,7 +21,8 @@ from omnigate.model.address import Address
 from omnigate.model.event import Message
 from omnigate.model.outbound import OutboundPart, Sent
 from omnigate.store.destinations import Name, register
-from omnigate.store.outbound import IdempotencyKey, Outgoing, PartContent, enqueue
+from omnigate.store.idempotency import IdempotencyKey
+from omnigate.store.outbound import Outgoing, PartContent, enqueue
 from omnigate.store.threads import ChannelKey
 from tests.flow.simulation.world import DAY, World
 

@@ -1,0 +1,251 @@
+"""Changes to messages: in order, once, and told to the CRM only when the platform has taken them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from omnigate import ids
+from omnigate.model.address import Address
+from omnigate.model.event import Message
+from omnigate.model.inbound import EchoMessage, Profile, Receipt
+from omnigate.model.outbound import OutboundChange
+from omnigate.store.changes import ChangeContent, Changing, enqueue_changes, read_changeable
+from omnigate.store.destinations import Name, register
+from omnigate.store.idempotency import IdempotencyKey, KeyReused
+from omnigate.store.lanes import Claim, claim
+from omnigate.store.messages import read_messages
+from omnigate.store.outbound import Outgoing, PartContent, enqueue
+from omnigate.store.parts import PartResult, settle_part
+from omnigate.store.requeue import DeadReplay, replay_dead
+from omnigate.store.settling import Settlement, settle
+from omnigate.store.threads import ChannelKey
+
+CHANNEL = ChannelKey("app", "http", 50)
+
+
+class Way:
+    """The way out of one channel, a message sent on it, and what is claimed next."""
+
+    def __init__(self, desk: Any) -> None:
+        self.desk = desk
+        (health,) = desk.run(register, Name("channel", "app"))
+        self.destination_id = int(health.destination_id)
+
+    def sent(self, parts: int = 1) -> str:
+        said = Message(
+            id=ids.message_id(),
+            direction="outbound",
+            state="queued",
+            created_at=datetime.now(UTC),
+            text="before",
+        )
+        outgoing = Outgoing(
+            channel=CHANNEL,
+            destination_id=self.destination_id,
+            said=said,
+            parts=[PartContent(text=f"part {number}") for number in range(parts)],
+            address=Address("app:anna"),
+            external_id="c-1",
+        )
+        self.desk.run(enqueue, outgoing)
+        lease, item = self.take()
+        for number in range(parts):
+            self.desk.run(
+                settle_part, PartResult(said.id, number, "sent", f"{said.id[-4:]}-{number}")
+            )
+        self.end(lease, item)
+        return said.id
+
+    def change(self, message: str, action: Any, *steps: ChangeContent, key: Any = None) -> Any:
+        found = self.read(read_changeable, message)
+        wanted = Changing(
+            message, found.conversation_id, CHANNEL, self.destination_id, action, steps, key
+        )
+        return self.desk.run(enqueue_changes, wanted)[0]
+
+    def read(self, query: Any, *given: Any) -> Any:
+        with self.desk.engine.begin() as connection:
+            return query(connection, *given)
+
+    def take(self) -> Any:
+        (claimed,) = self.desk.run(claim, Claim(self.destination_id, 5, 5, 1, 60_000))
+        (lease,) = claimed.leases
+        return lease, lease.items[0]
+
+    def end(self, lease: Any, item: Any, outcome: Any = "delivered") -> None:
+        self.desk.run(
+            settle, Settlement(lease, item, outcome, last=True, reason="refused", error="")
+        )
+
+    def settle(self, part: Any, state: Any, error: str | None = None) -> Any:
+        result = PartResult(part.message, part.index, state, None, error, part.action)
+        return self.desk.run(settle_part, result)[0]
+
+    def message(self, message: str) -> Message:
+        found: dict[str, Message] = self.read(read_messages, [message])
+        return found[message]
+
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        rows = self.desk.rows(
+            "SELECT type, body FROM event JOIN event_body USING (position) ORDER BY position"
+        )
+        return [(row.type, json.loads(row.body)["data"]) for row in rows]
+
+
+@pytest.fixture
+def way(desk: Any) -> Way:
+    return Way(desk)
+
+
+def edited(text: str, place: str = "x-0") -> ChangeContent:
+    return ChangeContent(place, text=text, becomes={"text": text, "buttons": []})
+
+
+def test_an_edit_waits_in_the_lane_of_its_conversation_and_names_the_platforms_message(
+    way: Way,
+) -> None:
+    message = way.sent()
+    way.change(message, "edit", edited("after", "77"))
+    _, item = way.take()
+    change = item.job.part
+    assert isinstance(change, OutboundChange)
+    assert (change.action, change.text, change.external_id) == ("edit", "after", "77")
+    assert (change.conversation, change.address, change.id) == ("c-1", "app:anna", f"{message}.1")
+
+
+def test_what_a_message_says_changes_once_the_platform_has_taken_it(way: Way) -> None:
+    message = way.sent()
+    way.change(message, "edit", edited("after"))
+    lease, item = way.take()
+    assert way.message(message).text == "before"
+    assert way.settle(item.job.part, "sent") is None
+    way.end(lease, item)
+    said = way.message(message)
+    assert (said.text, said.state, len(said.parts)) == ("after", "sent", 1)
+    kind, data = way.events()[-1]
+    assert (kind, data["message"]["text"]) == ("message.edited", "after")
+
+
+def test_a_change_that_fails_leaves_the_message_as_it_is_and_tells_the_crm(way: Way) -> None:
+    message = way.sent()
+    way.change(message, "edit", edited("after"))
+    _, item = way.take()
+    way.settle(item.job.part, "failed", "too old")
+    assert (way.message(message).text, way.message(message).state) == ("before", "sent")
+    kind, data = way.events()[-1]
+    assert kind == "message.change_failed"
+    assert data["change"] == {
+        "message": message,
+        "action": "edit",
+        "state": "failed",
+        "error": "too old",
+    }
+
+
+def test_with_a_failed_step_fails_the_rest_of_its_request_and_no_other(way: Way) -> None:
+    message = way.sent(parts=2)
+    way.change(message, "edit", ChangeContent("1", text="a"), edited("ab", "2"))
+    way.change(message, "edit", edited("later", "1"))
+    lease, item = way.take()
+    way.settle(item.job.part, "failed", "too old")
+    way.end(lease, item, "dead")
+    states = [
+        row.state
+        for row in way.desk.rows(
+            "SELECT state FROM message_part WHERE action = 'edit' ORDER BY number"
+        )
+    ]
+    assert states == ["failed", "failed", "queued"]
+    _, item = way.take()
+    assert item.job.part.text == "later"
+
+
+def test_a_deleted_message_says_nothing_and_stays_deleted_when_it_is_read(way: Way) -> None:
+    message = way.sent()
+    way.change(
+        message,
+        "delete",
+        ChangeContent("1", becomes={"state": "deleted", "text": None, "attachments": []}),
+    )
+    _, item = way.take()
+    way.settle(item.job.part, "sent")
+    assert (way.message(message).state, way.message(message).text) == ("deleted", None)
+    assert way.events()[-1][0] == "message.deleted"
+    read = Receipt(
+        external_id="r-1",
+        conversation="c-1",
+        occurred_at=datetime.now(UTC),
+        message_id=f"{message[-4:]}-0",
+        state="read",
+    )
+    way.desk.put(read)
+    assert way.desk.rows("SELECT state FROM message_part WHERE number = 0")[0].state == "read"
+    assert way.message(message).state == "deleted"
+
+
+def test_the_company_reacts_to_what_a_customer_said(way: Way, said: Any) -> None:
+    (recorded,) = way.desk.put(said("17"))
+    way.change(recorded.message_id, "react", ChangeContent("17", emoji=["👍"]))
+    _, item = way.take()
+    assert (item.job.part.action, item.job.part.emoji, item.job.part.index) == ("react", ["👍"], 0)
+    way.settle(item.job.part, "sent")
+    kind, data = way.events()[-1]
+    assert kind == "reaction.changed"
+    assert (data["reaction"]["by"], data["reaction"]["message"]) == ("company", recorded.message_id)
+    assert way.message(recorded.message_id).state == "received"
+
+
+def test_a_message_that_was_written_on_the_platform_can_be_edited_too(way: Way) -> None:
+    echo = EchoMessage(
+        external_id="e-1",
+        conversation="c-1",
+        occurred_at=datetime.now(UTC),
+        recipient=Profile(address=Address("app:anna")),
+        text="before",
+        message_id="55",
+    )
+    (recorded,) = way.desk.put(echo)
+    found = way.read(read_changeable, recorded.message_id)
+    assert (found.external_id, list(found.sent_as)) == ("55", [])
+    way.change(recorded.message_id, "edit", edited("after", "55"))
+    _, item = way.take()
+    way.settle(item.job.part, "sent")
+    assert way.message(recorded.message_id).text == "after"
+
+
+def test_the_same_key_changes_nothing_twice(way: Way) -> None:
+    message = way.sent()
+    key = IdempotencyKey("crm", "k-1", "digest")
+    first = way.change(message, "edit", edited("after"), key=key)
+    again = way.change(message, "edit", edited("after"), key=key)
+    assert first == again
+    assert len(way.desk.rows("SELECT 1 FROM outbox")) == 1
+    with pytest.raises(KeyReused):
+        way.change(message, "edit", edited("other"), key=key._replace(fingerprint="other"))
+
+
+def test_a_dead_change_replayed_is_made_and_leaves_the_state_of_its_message_alone(way: Way) -> None:
+    message = way.sent()
+    way.change(message, "edit", edited("after"))
+    lease, item = way.take()
+    way.settle(item.job.part, "failed", "not now")
+    way.end(lease, item, "dead")
+    (answer,) = way.desk.run(replay_dead, DeadReplay([item.id], {way.destination_id}))
+    assert answer.done == [item.id]
+    assert way.message(message).state == "sent"
+    _, item = way.take()
+    assert item.job.part.action == "edit"
+    way.settle(item.job.part, "sent")
+    assert way.message(message).text == "after"
+
+
+def test_sends_count_without_changes(way: Way) -> None:
+    message = way.sent(parts=2)
+    way.change(message, "edit", edited("after"))
+    rows = way.desk.rows("SELECT number, action FROM message_part ORDER BY number")
+    assert [tuple(row) for row in rows] == [(0, "send"), (1, "send"), (2, "edit")]
+    assert isinstance(way.take()[1].job.part, OutboundChange)
