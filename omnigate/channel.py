@@ -7,7 +7,7 @@ nothing of storage, order or retries: those are the host's.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
@@ -152,6 +152,20 @@ class ChannelHost(Protocol):
 
         Order is kept. What was stored before is reported as duplicate. The cursor, if given, is
         committed in the same transaction. Raises `Overloaded` or `StoreError` when nothing was stored.
+        """
+
+    async def put_updates(
+        self,
+        parse: Callable[[Request], Sequence[Inbound]],
+        updates: Sequence[bytes],
+        *,
+        cursor: str | None = None,
+    ) -> Sequence[Recorded]:
+        """Parse and store what a poll brought, all or none, and return once it is on disk.
+
+        Each update is parsed as the body of a request. One that cannot be, whatever ``parse`` raises,
+        is kept in quarantine in the same transaction and does not hold up the others. Returns what
+        became of the items, in order; raises as `put` does.
         """
 
     async def cursor(self) -> str | None:

@@ -11,12 +11,13 @@ import anyio
 import structlog
 
 from omnigate.channel import ConversationInfo, HealthState, Limiter, Recorded
-from omnigate.errors import Refused
+from omnigate.errors import Refused, Unauthorized
 from omnigate.flow.egress import guarded_session
 from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.limiter import TokenBucket
 from omnigate.flow.media import Media
+from omnigate.flow.parsing import POLLED, Parse, parsed, polled
 from omnigate.flow.supervisor import as_event
 from omnigate.model.attachment import Attachment
 from omnigate.model.event import Event, Message
@@ -24,6 +25,7 @@ from omnigate.model.inbound import Ephemeral, Inbound
 from omnigate.store.history import find_conversation, read_history
 from omnigate.store.ingest import read_cursor
 from omnigate.store.messages import read_messages
+from omnigate.store.quarantined import Puzzle
 from omnigate.store.store import Store
 from omnigate.store.threads import ChannelKey
 
@@ -80,6 +82,23 @@ class DaemonChannelHost:
             if not isinstance(item, Inbound):
                 raise TypeError(f"a channel puts items of the model, not {type(item).__name__}")
         return await self._inbox.put(self._key, items, cursor)
+
+    async def put_updates(
+        self, parse: Parse, updates: Sequence[bytes], *, cursor: str | None = None
+    ) -> Sequence[Recorded]:
+        """See `omnigate.ChannelHost`."""
+        items: list[Inbound] = []
+        puzzles: list[Puzzle] = []
+        for update in updates:
+            try:
+                found, reason = parsed(self.name, parse, polled(update))
+            except Unauthorized as error:
+                found, reason = (), str(error)
+            items += found
+            if reason is not None:
+                self.log.warning("quarantined", reason=reason)
+                puzzles.append(Puzzle(self.name, reason, POLLED, update))
+        return await self._inbox.put(self._key, items, cursor, puzzles)
 
     async def cursor(self) -> str | None:
         """See `omnigate.ChannelHost`."""

@@ -54,9 +54,15 @@ class Inbox:
         self._disk_is_low = False
 
     async def put(
-        self, channel: ChannelKey, items: Sequence[Inbound], cursor: str | None = None
+        self,
+        channel: ChannelKey,
+        items: Sequence[Inbound],
+        cursor: str | None = None,
+        puzzles: Sequence[Puzzle] = (),
     ) -> list[Recorded]:
-        """Store the items, all or none; return once they are on disk.
+        """Store the items, and what came with them and nobody understood, all or none.
+
+        Returns once they are on disk.
 
         Raises `Overloaded` or `StoreError`, and then nothing was stored.
         """
@@ -64,8 +70,8 @@ class Inbox:
         began = time.perf_counter()
         try:
             self.admit(channel.name)
-            intake = Intake(channel, items, cursor)
-            recorded = await self._store.writer.do(ingest, intake, weight=len(items))
+            intake = Intake(channel, items, cursor, puzzles)
+            recorded = await self._store.writer.do(ingest, intake, weight=len(items) + len(puzzles))
         except (Overloaded, StoreError):
             figures.refused += len(items)
             raise
@@ -73,6 +79,7 @@ class Inbox:
         duplicates = sum(one.duplicate for one in recorded)
         figures.duplicates += duplicates
         figures.stored += len(recorded) - duplicates
+        figures.quarantined += len(puzzles)
         return recorded
 
     async def quarantine(self, puzzle: Puzzle) -> None:

@@ -128,6 +128,8 @@ class Message(_Frozen):
     forwarded_from: str | None = None
     album: str | None = None
     button: str | None = None
+    handover: str | None = None
+    """The token of the link that brought the customer here."""
     author: Author | None = None
     automatic: bool = False
     external_ids: list[str] = Field(default_factory=list)

@@ -64,6 +64,8 @@ class InboundMessage(Inbound):
     album: ExternalId | None = None
     button: ShortText | None = None
     """Payload of a pressed reply button."""
+    handover: ShortText | None = None
+    """The token of a link that brought the customer here: see `Channel.handover_link`."""
     context: Context | None = None
     automatic: bool = False
     """Written by a machine: an out-of-office answer, a bounce."""
@@ -125,6 +127,13 @@ class ContactUpdated(Inbound):
 
 class ConversationClosed(Inbound):
     """The customer ended the conversation; their next message reopens it."""
+
+
+class ConversationMoved(Inbound):
+    """The platform calls the conversation otherwise from now on: a group that became a larger one."""
+
+    to: ExternalId
+    """The platform's new id of it."""
 
 
 class Rating(Inbound):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -11,9 +11,8 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from omnigate.channel import WebhookChannel
-from omnigate.errors import BadPayload, Unauthorized
 from omnigate.flow.contained import contained
-from omnigate.model.inbound import Inbound
+from omnigate.flow.parsing import HOOK, parsed
 from omnigate.request import Request, Response
 from omnigate.server.bodies import Handler
 from omnigate.server.services import RunningChannel, Services
@@ -38,7 +37,7 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
     async def handle(request: web.Request) -> web.StreamResponse:
         given = Request(
             method=request.method,
-            path="/hook",
+            path=HOOK,
             query=request.query,
             headers=request.headers,
             body=await request.read(),
@@ -47,7 +46,7 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
         )
         with contained:
             channel.authenticate(given)
-        items, reason = parsed(channel, given)
+        items, reason = parsed(runner.name, channel.parse, given)
         if reason is not None:
             log.warning("quarantined", channel=runner.name, reason=reason)
             puzzle = Puzzle(
@@ -56,27 +55,13 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
             await services.inbox.quarantine(puzzle)
         if items:
             await services.inbox.put(runner.key, items)
+        if reason is None:
+            with contained:
+                channel.stored(given)
         with contained:
             return _answer(channel.reply(given))
 
     return handle
-
-
-def parsed(channel: WebhookChannel, given: Request) -> tuple[Sequence[Inbound], str | None]:
-    """Return what the request says, or why it cannot be told; raises `Unauthorized` as `parse` does."""
-    try:
-        with contained:
-            items = channel.parse(given)
-        if not all(isinstance(item, Inbound) for item in items):
-            raise TypeError("a channel parses a request into items of the model")
-        return items, None
-    except BadPayload as error:
-        return (), str(error)
-    except Unauthorized:
-        raise
-    except Exception as error:  # belongs to the endpoints' supervision: input must never loop
-        log.error("parse failed", kind=channel.kind, exc_info=error)
-        return (), f"parse raised {type(error).__name__}"
 
 
 def _described(given: Request) -> str:

@@ -12,10 +12,11 @@ from pydantic_core import from_json
 
 from omnigate.channel import WebhookChannel
 from omnigate.errors import BadPayload, Refused, Unauthorized
+from omnigate.flow.parsing import parsed
 from omnigate.model.inbound import Inbound
 from omnigate.model.text import Model
 from omnigate.request import Request
-from omnigate.server.hook import REDACTED, parsed
+from omnigate.server.hook import REDACTED
 from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
 from omnigate.server.problems import Denied
@@ -167,7 +168,7 @@ async def _retry(call: Call, number: int) -> str | None:
     if not isinstance(channel, WebhookChannel):
         return f"channel {row.channel} is of another kind now, which takes no such requests"
     try:
-        items, why = parsed(channel, _rebuilt(row))
+        items, why = parsed(row.channel, channel.parse, _rebuilt(row))
     except Unauthorized as error:
         items, why = (), str(error)
     if why is None:

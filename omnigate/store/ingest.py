@@ -17,6 +17,7 @@ from omnigate.model.inbound import Inbound
 from omnigate.store.dialect import upsert
 from omnigate.store.interpret import Interpreter
 from omnigate.store.prepared import Lookup, bulk_insert
+from omnigate.store.quarantined import Puzzle, keep
 from omnigate.store.schema import cursor, dedup, event
 from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import Transaction
@@ -29,6 +30,8 @@ class Intake:
     channel: ChannelKey
     items: Sequence[Inbound]
     cursor: str | None = None
+    puzzles: Sequence[Puzzle] = ()
+    """What came along and was not understood."""
 
 
 @dataclass(slots=True)
@@ -57,6 +60,7 @@ def ingest(transaction: Transaction, intakes: Sequence[Intake]) -> list[list[Rec
         for intake in intakes
     ]
     interpreter.flush()
+    keep(transaction, [puzzle for intake in intakes for puzzle in intake.puzzles])
     _INSERT_DEDUP.run(transaction.connection, known.rows)
     _move_cursors(transaction, intakes)
     failpoints.reached("insert")

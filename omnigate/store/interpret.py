@@ -27,6 +27,7 @@ from omnigate.model.inbound import (
     ContactUnblocked,
     ContactUpdated,
     ConversationClosed,
+    ConversationMoved,
     EchoMessage,
     Inbound,
     InboundMessage,
@@ -90,12 +91,15 @@ class Interpreter:
             (ContactUpdated, self._updated),
             (ConversationClosed, self._closed),
             (Rating, self._rating),
+            (ConversationMoved, self._moved),
         )
 
     def prepare(self, items: Iterable[tuple[ChannelKey, Inbound]]) -> None:
         """Load the conversations, contacts, messages and files that the items refer to."""
         items = list(items)
-        self._ledger.load((channel, item.conversation) for channel, item in items)
+        self._ledger.load(
+            (channel, name) for channel, item in items for name in _conversations(item)
+        )
         self._ledger.know(profile for _, item in items if (profile := _profile(item)) is not None)
         for channel, item in items:
             self._index.want(channel.name, *_references(item))
@@ -154,6 +158,7 @@ class Interpreter:
             forwarded_from=item.forwarded_from,
             album=item.album,
             button=item.button,
+            handover=item.handover,
             automatic=item.automatic,
             external_ids=[own_id],
             extensions=item.extensions,
@@ -316,6 +321,12 @@ class Interpreter:
             )
         )
 
+    def _moved(self, channel: ChannelKey, item: ConversationMoved) -> None:
+        """Call a conversation by its new id; one that has begun under that id already stays apart."""
+        thread = self._ledger.thread(channel, item.conversation)
+        if thread is not None and self._ledger.thread(channel, item.to) is None:
+            self._ledger.rename(thread, item.to)
+
     def _receipt(self, channel: ChannelKey, item: Receipt) -> Meaning | None:
         recorded = self._receipts.take(channel, item)
         return _meaning(recorded[0], recorded[1]) if recorded else None
@@ -333,6 +344,13 @@ def _as_json(**said: Any) -> str:
 def _profile(item: Inbound) -> Profile | None:
     profile = getattr(item, "sender", None) or getattr(item, "recipient", None)
     return profile if isinstance(profile, Profile) else None
+
+
+def _conversations(item: Inbound) -> Iterable[str]:
+    """Return the platform's ids of conversations that an item speaks of."""
+    yield item.conversation
+    if isinstance(item, ConversationMoved):
+        yield item.to
 
 
 def _references(item: Inbound) -> Iterable[str]:

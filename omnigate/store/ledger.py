@@ -76,6 +76,14 @@ class Ledger:
             self.by_id[thread.id] = thread
         return thread
 
+    def rename(self, thread: Thread, external_id: str) -> None:
+        """Call a conversation otherwise from now on; no other one may be called so."""
+        del self.by_key[thread.channel.name, thread.external_id]
+        thread.external_id = external_id
+        thread.changed = True
+        self.by_key[thread.channel.name, external_id] = thread
+        self._recent.forget()
+
     def know(self, profiles: Iterable[Profile]) -> None:
         """Load the contacts behind the addresses of the profiles."""
         wanted: dict[str, None] = {}
@@ -300,6 +308,7 @@ def _address_row(person: Person, identity: Identity, now: int) -> dict[str, Any]
 def _thread_change(thread: Thread, now: int) -> dict[str, Any]:
     return {
         "key": thread.id,
+        "external_id": thread.external_id,
         "contact_id": thread.person.id,
         "subject": thread.subject,
         "status": thread.status,
@@ -316,7 +325,6 @@ def _thread_row(thread: Thread, now: int) -> dict[str, Any]:
     row.update(
         channel=thread.channel.name,
         kind=thread.channel.kind,
-        external_id=thread.external_id,
         address=thread.address,
         created_at=now,
     )
@@ -370,6 +378,7 @@ _UPDATE_CONVERSATION: Final = Bulk(
         {
             name: bindparam(name)
             for name in (
+                "external_id",
                 "contact_id",
                 "subject",
                 "status",

@@ -44,6 +44,8 @@ class Riddle(NamedTuple):
 
 def keep(transaction: Transaction, items: Sequence[Puzzle]) -> list[None]:
     """Keep requests raw; the same query and body of the same channel are kept once."""
+    if not items:
+        return []
     transaction.connection.execute(
         upsert(quarantine).on_conflict_do_nothing(),
         [

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from typing import Any, Final, Literal, Self
 
 import aiohttp
@@ -14,6 +21,7 @@ from structlog.typing import FilteringBoundLogger
 import omnigate
 from omnigate import ids
 from omnigate.flow.egress import guarded_session
+from omnigate.flow.parsing import parsed, polled
 from omnigate.testing.memory import MemoryStore
 
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
@@ -114,6 +122,25 @@ class FakeHost:
             if event is not None and self.channel is not None:
                 self.channel.recorded(item.conversation, [event])
         return [recorded for recorded, _ in outcome]
+
+    async def put_updates(
+        self,
+        parse: Callable[[omnigate.Request], Sequence[omnigate.Inbound]],
+        updates: Sequence[bytes],
+        *,
+        cursor: str | None = None,
+    ) -> Sequence[omnigate.Recorded]:
+        """Parse and store; what is not understood goes to ``store.quarantine``."""
+        items: list[omnigate.Inbound] = []
+        puzzles: list[tuple[bytes, str]] = []
+        for update in updates:
+            found, reason = parsed(self.name, parse, polled(update))
+            items += found
+            if reason is not None:
+                puzzles.append((update, reason))
+        recorded = await self.put(*items, cursor=cursor)
+        self.store.quarantine += puzzles
+        return recorded
 
     async def cursor(self) -> str | None:
         """Return the cursor last stored."""

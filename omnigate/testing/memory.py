@@ -37,6 +37,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self.items: list[omnigate.Inbound] = []
         """Everything stored, in order, without duplicates."""
+        self.quarantine: list[tuple[bytes, str]] = []
+        """Updates that were not understood, each with the reason."""
         self.cursors: dict[str, str] = {}
         self.files: dict[str, bytes] = {}
         self.failure: omnigate.OmnigateError | None = None

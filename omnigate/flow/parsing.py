@@ -1,0 +1,56 @@
+"""Having a channel's plugin parse what its platform said: whatever it raises, input never loops."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+from pydantic_core import to_json
+
+from omnigate.errors import BadPayload, Unauthorized
+from omnigate.flow.contained import contained
+from omnigate.model.inbound import Inbound
+from omnigate.request import Request
+
+Parse = Callable[[Request], Sequence[Inbound]]
+
+log = structlog.get_logger("channels")
+
+
+def parsed(channel: str, parse: Parse, given: Request) -> tuple[Sequence[Inbound], str | None]:
+    """Return what the request says, or why it cannot be told; raises `Unauthorized` as ``parse`` does."""
+    try:
+        with contained:
+            items = parse(given)
+        if not all(isinstance(item, Inbound) for item in items):
+            raise TypeError("a channel parses a request into items of the model")
+        return items, None
+    except BadPayload as error:
+        return (), str(error)
+    except Unauthorized:
+        raise
+    except Exception as error:
+        log.error("parse failed", channel=channel, exc_info=error)
+        return (), f"parse raised {type(error).__name__}"
+
+
+def polled(update: bytes) -> Request:
+    """Return an update that was fetched as the request that would have brought it."""
+    return Request(
+        method="POST",
+        path=HOOK,
+        query={},
+        headers={},
+        body=update,
+        remote=None,
+        received_at_seconds=time.time(),
+    )
+
+
+HOOK: Final = "/hook"
+POLLED: Final = to_json(
+    {"method": "POST", "path": HOOK, "query": {}, "headers": {}, "remote": None}
+).decode()
+"""What quarantine keeps of the request that a polled update would have come by."""
