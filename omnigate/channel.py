@@ -79,6 +79,11 @@ class Capabilities:
     """Largest file it takes; larger ones become signed links."""
     caption_limit: int | None = None
     """Longest text beside files, in ``text_units``; None: as ``text_limit``."""
+    albums: tuple[frozenset[str], ...] | None = None
+    """Which kinds of files may stand together in one part; a kind in none of the sets stands alone.
+    None: all may stand together. Buttons never stand under several files then."""
+    location: bool = False
+    """It can show a point on a map; without, a point becomes a link."""
     subject: bool = False
     author: bool = False
     """It can show who answers (name, picture)."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -37,6 +38,18 @@ class Request:
     """The caller's network address, after trusted proxies."""
     received_at_seconds: float = 0.0
     """POSIX time of arrival, for checks of freshness."""
+
+    @classmethod
+    def of(cls, body: bytes) -> Self:
+        """Return the request that would have brought an update which was fetched."""
+        return cls(
+            method="POST",
+            path="/hook",
+            query={},
+            headers={},
+            body=body,
+            received_at_seconds=time.time(),
+        )
 
     def json(self, model: type[PayloadT]) -> PayloadT:
         """Return the body parsed as JSON into the model; raises `BadPayload`."""

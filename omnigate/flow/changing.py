@@ -139,6 +139,7 @@ class Changes:
             raise Refused("does_not_fit", "a message needs text or attachments; delete it instead")
         content = Content.model_construct(
             text=edit.text,
+            location=said.location,
             subject=said.subject,
             buttons=edit.buttons,
             author=said.author,

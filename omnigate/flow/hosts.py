@@ -17,11 +17,12 @@ from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.limiter import TokenBucket
 from omnigate.flow.media import Media
-from omnigate.flow.parsing import POLLED, Parse, parsed, polled
+from omnigate.flow.parsing import POLLED, Parse, parsed
 from omnigate.flow.supervisor import as_event
 from omnigate.model.attachment import Attachment
 from omnigate.model.event import Event, Message
 from omnigate.model.inbound import Ephemeral, Inbound
+from omnigate.request import Request
 from omnigate.store.history import find_conversation, read_history
 from omnigate.store.ingest import read_cursor
 from omnigate.store.messages import read_messages
@@ -91,7 +92,7 @@ class DaemonChannelHost:
         puzzles: list[Puzzle] = []
         for update in updates:
             try:
-                found, reason = parsed(self.name, parse, polled(update))
+                found, reason = parsed(self.name, parse, Request.of(update))
             except Unauthorized as error:
                 found, reason = (), str(error)
             items += found

@@ -169,6 +169,7 @@ class Outbound:
             text=content.text,
             subject=content.subject,
             attachments=files,
+            location=content.location,
             buttons=content.buttons,
             author=content.author,
             reply_to=content.reply_to,

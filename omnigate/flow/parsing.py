@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -34,19 +33,6 @@ def parsed(channel: str, parse: Parse, given: Request) -> tuple[Sequence[Inbound
     except Exception as error:
         log.error("parse failed", channel=channel, exc_info=error)
         return (), f"parse raised {type(error).__name__}"
-
-
-def polled(update: bytes) -> Request:
-    """Return an update that was fetched as the request that would have brought it."""
-    return Request(
-        method="POST",
-        path=HOOK,
-        query={},
-        headers={},
-        body=update,
-        remote=None,
-        received_at_seconds=time.time(),
-    )
 
 
 HOOK: Final = "/hook"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from omnigate.channel import Capabilities, TextUnits
-from omnigate.model.attachment import Attachment
+from omnigate.model.attachment import Attachment, Location
 from omnigate.model.outbound import Button, Content, plain_text
 from omnigate.store.outbound import PartContent
 
@@ -50,6 +50,9 @@ def render(
     for file in linked:
         text = "\n".join(filter(None, (text, _labelled(file, link(file)))))
         degraded.append(f"attachment {file.id}: sent as a link")
+    if content.location is not None and not capabilities.location:
+        text = "\n".join(filter(None, (text, _on_a_map(content.location))))
+        degraded.append("location: sent as a link")
     shown, rest = _split_buttons(content.buttons, capabilities)
     if rest:
         text = "\n".join(filter(None, (text, plain_text(rest))))
@@ -57,6 +60,11 @@ def render(
     if content.author and content.author.name and not capabilities.author:
         degraded.append("author: not shown")
     parts = _assemble(text, carried, capabilities, degraded)
+    if content.location is not None and capabilities.location:
+        parts.append(PartContent(location=content.location))
+        parts = [part for part in parts if part.text or part.attachments or part.location]
+    elif shown and capabilities.albums is not None and len(parts[-1].attachments) > 1:
+        parts.append(PartContent(attachments=[parts[-1].attachments.pop()]))
     parts[0].subject = content.subject if capabilities.subject else None
     parts[0].reply_to = reply_to
     parts[-1].buttons = shown
@@ -112,10 +120,7 @@ def _assemble(
 ) -> list[PartContent]:
     """Distribute text and files over parts: the text first, beside the files where it fits."""
     measure, limit = _MEASURES[capabilities.text_units], capabilities.text_limit
-    groups = [
-        list(files[start : start + capabilities.attachments])
-        for start in range(0, len(files), capabilities.attachments or 1)
-    ]
+    groups = _albums(files, capabilities)
     caption_limit = capabilities.caption_limit if capabilities.caption_limit is not None else limit
     if groups and (caption_limit is None or measure(text) <= caption_limit):
         texts: list[str] = []
@@ -126,9 +131,37 @@ def _assemble(
     parts += [PartContent(attachments=group) for group in groups]
     if len(texts) > 1:
         degraded.append(f"text: sent in {len(texts)} parts")
-    if len(files) > capabilities.attachments > 0:
+    if sum(bool(part.attachments) for part in parts) > 1:
         degraded.append("attachments: sent in several parts")
     return parts
+
+
+def _albums(files: Sequence[Attachment], capabilities: Capabilities) -> list[list[Attachment]]:
+    """Return the files in groups that may stand in one part each, in their order."""
+    groups: list[list[Attachment]] = []
+    for file in files:
+        if (
+            groups
+            and len(groups[-1]) < capabilities.attachments
+            and _stand_together(groups[-1][-1], file, capabilities)
+        ):
+            groups[-1].append(file)
+        else:
+            groups.append([file])
+    return groups
+
+
+def _stand_together(one: Attachment, other: Attachment, capabilities: Capabilities) -> bool:
+    if capabilities.albums is None:
+        return True
+    return any({one.kind, other.kind} <= kinds for kinds in capabilities.albums)
+
+
+def _on_a_map(point: Location) -> str:
+    name = ", ".join(filter(None, (point.title, point.address)))
+    where = f"{point.latitude:.6f}&mlon={point.longitude:.6f}"
+    url = f"https://www.openstreetmap.org/?mlat={where}"
+    return f"{name}: {url}" if name else url
 
 
 def _longest_prefix(text: str, limit: int, measure: Callable[[str], int]) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from omnigate.model.address import Address
-from omnigate.model.attachment import Attachment, AttachmentKind
+from omnigate.model.attachment import Attachment, AttachmentKind, Location
 from omnigate.model.text import JsonObject, Model, ShortText, Text, Timestamp
 
 ChangeAction = Literal["edit", "delete", "react"]
@@ -85,6 +85,7 @@ class Content(Model):
     text: Text | None = Field(None, max_length=100_000)
     subject: ShortText | None = None
     attachments: list[OutboundAttachment] = Field(default_factory=list, max_length=10)
+    location: Location | None = None
     buttons: list[ButtonRow] = Field(default_factory=list, max_length=20)
     author: Author | None = None
     reply_to: Annotated[str, StringConstraints(pattern=r"^msg_[0-9a-v]{26}$")] | None = None
@@ -97,8 +98,8 @@ class Content(Model):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not (self.text and self.text.strip()) and not self.attachments:
-            raise ValueError("a message needs text or attachments")
+        if not (self.text and self.text.strip()) and not self.attachments and not self.location:
+            raise ValueError("a message needs text, attachments or a location")
         return self
 
 
@@ -133,6 +134,8 @@ class OutboundPart(Model):
     text: str | None = None
     subject: str | None = None
     attachments: list[Attachment] = Field(default_factory=list)
+    location: Location | None = None
+    """A part of its own: there is neither text nor a file beside it."""
     buttons: list[list[Button]] = Field(default_factory=list)
     author: Author | None = None
     reply_to: str | None = None

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, insert, select
 
 from omnigate.errors import Refused
 from omnigate.model.address import Address
-from omnigate.model.attachment import Attachment
+from omnigate.model.attachment import Attachment, Location
 from omnigate.model.event import EventType, Message, StatusData
 from omnigate.model.inbound import Profile
 from omnigate.model.outbound import Author, Button
@@ -38,6 +38,7 @@ class PartContent:
     text: str | None = None
     subject: str | None = None
     attachments: list[Attachment] = field(default_factory=list)
+    location: Location | None = None
     buttons: list[list[Button]] = field(default_factory=list)
     author: Author | None = None
     reply_to: str | None = None

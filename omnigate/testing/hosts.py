@@ -21,7 +21,7 @@ from structlog.typing import FilteringBoundLogger
 import omnigate
 from omnigate import ids
 from omnigate.flow.egress import guarded_session
-from omnigate.flow.parsing import parsed, polled
+from omnigate.flow.parsing import parsed
 from omnigate.testing.memory import MemoryStore
 
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
@@ -134,7 +134,7 @@ class FakeHost:
         items: list[omnigate.Inbound] = []
         puzzles: list[tuple[bytes, str]] = []
         for update in updates:
-            found, reason = parsed(self.name, parse, polled(update))
+            found, reason = parsed(self.name, parse, omnigate.Request.of(update))
             items += found
             if reason is not None:
                 puzzles.append((update, reason))
