@@ -303,7 +303,9 @@ def test_the_command_line_agrees_with_the_shown_request(place):
 
 
 def test_the_table_of_events_is_that_of_the_models():
-    rows = re.findall(r"^\| `([a-z.]+)` \| `(\w+)` \| (.+) \|$", PAGES["docs/crm.md"], re.MULTILINE)
+    rows = re.findall(
+        r"^\| `([a-z._]+)` \| `(\w+)` \| (.+) \|$", PAGES["docs/crm.md"], re.MULTILINE
+    )
     assert [(name, noun) for name, noun, _ in rows] == [
         (str(kind), DATA[kind][0]) for kind in EventType
     ]

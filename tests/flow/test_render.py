@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from omnigate.channel import Capabilities, TextUnits
 from omnigate.flow.render import render, split_text
-from omnigate.model.attachment import Attachment
+from omnigate.model.attachment import Attachment, Location
 from omnigate.model.outbound import Author, Button, Content
 
 MEASURES: dict[TextUnits, Callable[[str], int]] = {
@@ -143,6 +143,56 @@ def test_whatever_the_channel_can_all_of_the_message_arrives_within_its_limits(
         assert (parts[0].subject == subject) == capabilities.subject
         assert capabilities.subject or black(subject) in said
     assert parts[0].reply_to == "their-1"
+
+
+PHOTOS_OR_FILES = (frozenset({"image", "video"}), frozenset({"file"}))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "groups"),
+    [
+        (["image", "video", "image"], [[0, 1, 2]]),
+        (["image", "file", "file"], [[0], [1, 2]]),
+        (["voice", "voice"], [[0], [1]]),
+        (["image"] * 5, [[0, 1, 2], [3, 4]]),
+    ],
+    ids=["mixed", "apart", "alone", "many"],
+)
+def test_files_stand_together_only_where_the_channel_can_show_them_so(
+    kinds: list[Any], groups: list[list[int]]
+) -> None:
+    files = [file(number, kind, 10) for number, kind in enumerate(kinds)]
+    able = Capabilities(
+        attachments=3,
+        attachment_kinds=frozenset({"image", "video", "file", "voice"}),
+        albums=PHOTOS_OR_FILES,
+    )
+    parts, _ = render(Content(text="look"), files, able, link)
+    shown = [[files.index(one) for one in part.attachments] for part in parts]
+    assert (shown, parts[0].text) == (groups, "look")
+
+
+def test_buttons_never_stand_under_several_files_of_an_album() -> None:
+    files = [file(number, "image", 10) for number in range(3)]
+    able = Capabilities(attachments=10, albums=PHOTOS_OR_FILES, buttons=frozenset({"reply"}))
+    content = Content(text="look", buttons=[[Button(label="Yes")]])
+    parts, _ = render(content, files, able, link)
+    assert [len(part.attachments) for part in parts] == [2, 1]
+    assert [bool(part.buttons) for part in parts] == [False, True]
+
+
+def test_a_point_on_the_map_is_a_part_of_its_own_or_a_link() -> None:
+    point = Location(latitude=55.75, longitude=37.62, title="Shop")
+    content = Content(text="here", location=point, buttons=[[Button(label="Yes")]])
+    able = Capabilities(location=True, buttons=frozenset({"reply"}))
+    parts, degraded = render(content, [], able, link)
+    assert [(part.text, part.location) for part in parts] == [("here", None), (None, point)]
+    assert (parts[-1].buttons, degraded) == (content.buttons, [])
+    (part,), degraded = render(Content(location=point), [], Capabilities(), link)
+    assert part.text == "Shop: https://www.openstreetmap.org/?mlat=55.750000&mlon=37.620000"
+    assert degraded == ["location: sent as a link"]
+    (alone,), _ = render(Content(location=point), [], Capabilities(location=True), link)
+    assert alone.location == point
 
 
 def test_an_author_that_cannot_be_shown_is_named_as_lost() -> None:

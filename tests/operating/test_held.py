@@ -38,7 +38,9 @@ def says_that_it_is_open(omnigate: Any) -> None:
     assert "omnigate backend test crm" in listed.err
     hurried = omnigate("queue", "retry")
     assert hurried.code == 0
-    assert re.search(r"Nothing goes out to crm until (\S+ )?[0-9:]{8}Z: it fails: .*503", hurried.out)
+    assert re.search(
+        r"Nothing goes out to crm until (\S+ )?[0-9:]{8}Z: it fails: .*503", hurried.out
+    )
     assert "; 1 conversation waits for it." in hurried.out
     assert "omnigate backend test crm" in hurried.out
     (still,) = omnigate.json("queue", "retry", "--to", "crm")["held"]
