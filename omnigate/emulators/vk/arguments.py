@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from omnigate.emulators.vk.errors import invalid
+
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 class Arguments(Mapping[str, str]):
@@ -100,10 +103,6 @@ def required(name: str) -> Exception:
 
 
 def _number(name: str, text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise invalid(f"{name} should be integer") from None
-    if not -(2**63) <= number < 2**63:
+    if not _INTEGER.fullmatch(text):
         raise invalid(f"{name} should be integer")
-    return number
+    return int(text)

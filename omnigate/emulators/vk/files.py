@@ -100,7 +100,7 @@ class Shelf:
 
 def bare(address: str) -> str:
     """Return an address without its access key."""
-    return "_".join(address.split("_")[:2]) if not address.startswith("audio_") else address
+    return "_".join(address.split("_")[:2])
 
 
 def image_mime(data: bytes) -> str | None:

@@ -107,7 +107,11 @@ def _check_event_data(data: Any) -> None:
     """Check what a press leads to; the forms are unverified."""
     needed = {"show_snackbar": ("text",), "open_link": ("link",), "open_app": ("app_id", "hash")}
     kind = data.get("type") if isinstance(data, dict) else None
-    if kind not in needed or not all(data.get(name) for name in needed[kind]):
+    if (
+        not isinstance(kind, str)
+        or kind not in needed
+        or not all(data.get(name) for name in needed[kind])
+    ):
         raise invalid("event_data is invalid")  # own words
 
 

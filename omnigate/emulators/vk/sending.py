@@ -200,8 +200,9 @@ def _attachment(community: Community, address: str) -> Attachment:
     found = community.world.shelf.attachments.get(name)
     if found is None:
         raise invalid(f"attachment is invalid: {address}")  # own words
+    key = found.body.get("access_key")
     own = found.body.get("owner_id") == -community.id
-    if not own and not address.endswith(f"_{found.body.get('access_key')}"):
+    if key is not None and not own and not address.endswith(f"_{key}"):
         raise invalid(f"attachment is not accessible: {address}")  # own words
     return found
 

@@ -101,7 +101,10 @@ class VkEmulator:
 
     async def _method(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        form = await request.post()
+        try:
+            form = await request.post()
+        except ValueError:
+            return web.json_response(Refused(8, "form is broken").to_json(method, {}))  # own words
         given = {
             **request.query,
             **{key: text for key, text in form.items() if isinstance(text, str)},
