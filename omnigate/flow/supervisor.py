@@ -178,6 +178,7 @@ class ChannelRunner:
     async def _run_once(self, channel: Channel) -> None:
         """Run the plugin's method in a task of its own: one that ignores its end is left behind."""
         running = asyncio.create_task(_run(channel), name=f"channel {self.name}")
+        running.add_done_callback(_look_at)
         try:
             await asyncio.wait({running})
         finally:
@@ -199,6 +200,12 @@ class ChannelRunner:
 async def _run(channel: Channel) -> None:
     with contained:
         await channel.run()
+
+
+def _look_at(ended: asyncio.Task[None]) -> None:
+    """See how a channel ended: whoever has told it to end does not ask, and asyncio would complain."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 class Followers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -147,6 +148,42 @@ async def test_who_takes_every_start_for_a_recovery_cries_wolf(monkeypatch: Any)
     async with running(states) as channel:
         await until(lambda: channel.rounds > 10)
         assert states.count("up") > 3
+
+
+class Failing(Polling):
+    """Fails at a moment that the test chooses."""
+
+    async def run(self) -> None:
+        self.rounds += 1
+        await self.may_fail.wait()
+        raise omnigate.NotReady("the platform is away")
+
+    def __init__(self, config: omnigate.ChannelConfig, host: omnigate.ChannelHost) -> None:
+        super().__init__(config, host)
+        self.may_fail = asyncio.Event()
+
+
+@pytest.mark.parametrize("ticks", range(6))
+async def test_a_channel_that_fails_as_it_is_told_to_end_leaves_no_complaint_behind(
+    ticks: int,
+) -> None:
+    complaints: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    handler = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    runner = runner_of(Failing)
+    channel = runner.channel
+    assert isinstance(channel, Failing)
+    task = asyncio.create_task(runner.run())
+    await until(lambda: channel.rounds)
+    channel.may_fail.set()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    await runner.stop()
+    await task
+    gc.collect()  # asyncio complains of an error that nobody has seen when its task goes
+    loop.set_exception_handler(handler)
+    assert complaints == []
 
 
 @pytest.mark.parametrize("plugin", [Suicidal, Generating])
