@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pytest
@@ -168,3 +169,12 @@ def test_mistakes_are_told_by_key_and_secrets_are_not_in_them(tmp_path: Any) -> 
     wrong = mistakes(tmp_path / "omnigate.toml", "channel", "x", keys, Mail)
     assert set(wrong) == {"mode", "imap.host", "imap.port", "imap.password"}
     assert "NO_SUCH is not set" in wrong["imap.password"][0].message
+
+
+def test_the_keys_of_the_guide_are_asked_for_as_it_says() -> None:
+    guide = (Path(omnigate.__file__).parents[1] / "docs" / "plugins.md").read_text()
+    _, _, after = guide.partition("<!-- file: keys.py -->\n```python\n")
+    module: dict[str, Any] = {"__name__": "keys"}
+    exec(compile(after.partition("```")[0], "keys.py", "exec", dont_inherit=True), module)
+    assert asked(module["Config"]) == ["token", "calls"]
+    assert asked(module["Config"], token="t", calls=True) == ["secret"]

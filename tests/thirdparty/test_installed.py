@@ -79,7 +79,7 @@ def test_the_backend_in_the_guide_keeps_what_every_backend_must_keep(tmp_path):
     (tmp_path / "omnigate_spool.py").write_text(blocks()["omnigate_spool.py"], encoding="utf-8")
     (tmp_path / "test_spool.py").write_text(SPOOL_TESTS, encoding="utf-8")
     output = run("-m", "pytest", "-q", "-p", "no:cacheprovider", ".", path=tmp_path, cwd=tmp_path)
-    assert "6 passed" in output
+    assert "7 passed" in output
 
 
 SPOOL_TESTS = """
