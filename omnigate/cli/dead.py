@@ -63,7 +63,8 @@ def list_dead(
         "REASON": "reason",
         "ERROR": "error",
     }
-    kept.say_list(answer, columns, _row, "There are no dead letters.", as_json=as_json)
+    spare, empty = ("TYPE", "TRIES"), "There are no dead letters."
+    kept.say_list(answer, columns, _row, empty, spare=spare, as_json=as_json)
 
 
 def show(

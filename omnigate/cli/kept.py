@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from omnigate.cli import terminal
@@ -17,12 +17,18 @@ def say_list(
     row: Callable[[Item], Item],
     empty: str,
     *,
+    spare: Collection[str] = (),
     as_json: bool,
 ) -> None:
-    """Print a page of a list; ``row`` adds to an item what its columns show."""
+    """Print a page of a list; ``row`` adds to an item what its columns show.
+
+    ``spare`` are headings that a narrow screen does without.
+    """
     if as_json:
         terminal.say_json(answer)
         return
+    if terminal.is_narrow():
+        columns = {heading: key for heading, key in columns.items() if heading not in spare}
     terminal.say_table(columns, [{**item, **row(item)} for item in answer["items"]], empty)
     note_more(answer)
 

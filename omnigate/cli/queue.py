@@ -33,7 +33,7 @@ def list_queue(
     """List what is owed to whom, and why it waits.
 
     A row is what one destination is owed of one conversation; that goes out in order. What is replayed of
-    a conversation stands in a row of its own.
+    it stands in a row of its own: REPLAY is the number of a window of history, or yes for dead letters.
     """
     with store(config_path) as client:
         answer = client.get(
@@ -46,6 +46,7 @@ def list_queue(
     columns = {
         "TO": "destination",
         "CONVERSATION": "whose",
+        "REPLAY": "replayed",
         "PENDING": "pending",
         "OLDEST": "oldest",
         "ITEM": "head",
@@ -53,7 +54,10 @@ def list_queue(
         "NEXT TRY": "next_try",
         "LAST ERROR": "last_error",
     }
-    kept.say_list(answer, columns, _entry, "Nothing waits.", as_json=as_json)
+    if not any(item["replay"] for item in answer["items"]):
+        del columns["REPLAY"]
+    spare = ("OLDEST", "LAST ERROR")
+    kept.say_list(answer, columns, _entry, "Nothing waits.", spare=spare, as_json=as_json)
     if not as_json:
         _note_remedies(answer["items"])
 
@@ -96,7 +100,8 @@ def show(
         "EXPIRES": "expires",
         "REPLAY": "replayed",
     }
-    kept.say_list(answer, columns, _item, "Nothing waits.", as_json=as_json)
+    spare = ("QUEUED", "EXPIRES")
+    kept.say_list(answer, columns, _item, "Nothing waits.", spare=spare, as_json=as_json)
 
 
 def retry(
@@ -155,11 +160,12 @@ def _identifier(given: str | None) -> str | None:
 
 
 def _entry(item: dict[str, Any]) -> dict[str, Any]:
-    whose = item["conversation"] or item["contact"] or "(gateway's own events)"
-    if item["replay"]:
-        number = item["replay_id"]
-        whose += " (replay)" if number is None else f" (replay {number})"
-    return {"whose": whose, "oldest": terminal.age(item["oldest_at"]), "next_try": _next_try(item)}
+    return {
+        "whose": item["conversation"] or item["contact"] or "(gateway's own events)",
+        "replayed": (item["replay_id"] or "yes") if item["replay"] else "",
+        "oldest": terminal.age(item["oldest_at"]),
+        "next_try": _next_try(item),
+    }
 
 
 def _next_try(item: dict[str, Any]) -> str:

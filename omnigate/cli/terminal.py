@@ -6,6 +6,7 @@ Names and texts come from customers; none of them can command the terminal.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -48,6 +49,9 @@ _CONTROLS: Final = [
 _ON_ONE_LINE: Final = {code: " " if chr(code) in "\n\r\t" else "�" for code in _CONTROLS}
 _IN_JSON: Final = {code: json.dumps(chr(code))[1:-1] for code in _CONTROLS if code >= 0x7F}
 _WIDEST_CELL: Final = 60
+_NARROW: Final = 110
+"""Columns of a screen."""
+_IDENTIFIER: Final = re.compile(r"[a-z]{3}_[0-9a-v]{26}")
 
 
 def say(text: str = "") -> None:
@@ -68,6 +72,11 @@ def is_terminal() -> bool:
 def is_screen() -> bool:
     """Tell whether the standard output is a terminal on which text can be put anywhere."""
     return is_terminal() and not Console().is_dumb_terminal
+
+
+def is_narrow() -> bool:
+    """Tell whether a person reads on a screen that is too narrow for a long table."""
+    return is_terminal() and Console().width < _NARROW
 
 
 def style_of(word: str) -> str:
@@ -201,8 +210,10 @@ def _short(value: object) -> str:
 
 def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, header_style="bold dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    for number, heading in enumerate(headings):
+        # An identifier on two lines cannot be copied.
+        is_whole = any(_IDENTIFIER.match(row[number]) for row in rows)
+        table.add_column(heading, overflow="fold", no_wrap=is_whole)
     for row in rows:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     Console(highlight=False).print(table)

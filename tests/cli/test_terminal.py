@@ -56,3 +56,17 @@ def test_times_are_shown_in_utc_to_the_second():
     assert terminal.moment("2026-11-21T13:00:00.123+03:00") == "2026-11-21 10:00:00Z"
     assert terminal.moment(None) == ""
     assert terminal.moment("soon") == "soon"
+
+
+def test_an_identifier_stays_on_one_line_on_a_narrow_screen(capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    known = "cnv_06h04037vlo3rdl03knldfli40"
+    rows = [{"id": known, "said": "many words " * 9, "more": "and more " * 5}]
+    terminal.say_table({"ID": "id", "SAID": "said", "MORE": "more"}, rows, "")
+    shown = capsys.readouterr().out
+    assert known in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert terminal.is_narrow()
+    monkeypatch.setenv("COLUMNS", "120")
+    assert not terminal.is_narrow()

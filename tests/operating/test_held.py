@@ -159,7 +159,8 @@ def test_a_conversation_and_its_replay_are_told_apart_and_named_together(
         (conversation, False, None),
         (conversation, True, None),
     ]
-    assert f"{conversation} (replay)" in omnigate("queue", "list").out
+    heading, *rows = omnigate("queue", "list", "--conversation", conversation).out.splitlines()
+    assert [row[heading.index("REPLAY") :].split()[0] for row in rows] == ["1", "yes"]
     items = omnigate.json("queue", "show", conversation)["items"]
     assert [item["replay"] for item in items] == [False, True]
     counted = omnigate("queue", "drop", "--conversation", conversation, "--dry-run")
