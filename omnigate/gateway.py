@@ -31,7 +31,7 @@ from omnigate import config as configuration
 from omnigate import logs, plugins, process, systemd
 from omnigate.channel import Channel
 from omnigate.config import Config
-from omnigate.errors import ConfigError, OmnigateError, Refused
+from omnigate.errors import ConfigError, OmnigateError, Refused, StoreError
 from omnigate.flow.census import Census
 from omnigate.flow.changing import Changes
 from omnigate.flow.clockwatch import ClockWatch
@@ -196,6 +196,7 @@ class Gateway:
         finally:
             self._reloading = False
             systemd.notify("READY=1")
+        in_vain = await self.tell_what_is_owed_in_vain()
         done = Reloaded(
             added=changes.added,
             replaced=changes.replaced,
@@ -205,7 +206,7 @@ class Gateway:
             warnings=[
                 *(str(warning) for warning in wanted.warnings),
                 *self._not_made(),
-                *(f"{found.message}: {found.remedy}" for found in await self._owed_in_vain()),
+                *(f"{found.message}: {found.remedy}" for found in in_vain),
             ],
         )
         log.info(
@@ -233,10 +234,17 @@ class Gateway:
             except OmnigateError as error:
                 log.error("the configuration stays as it was", error=str(error))
 
-    async def tell_what_is_owed_in_vain(self) -> None:
-        """Log what is owed to those who are not in the configuration; nobody else would notice."""
-        for found in await self._owed_in_vain():
-            log.warning(found.message, remedy=found.remedy)
+    async def tell_what_is_owed_in_vain(self) -> list[Finding]:
+        """Log and return what is owed to those who are not at work; nobody else would notice."""
+        try:
+            backlog = await self.store.read(count_backlog)
+        except StoreError as error:
+            log.warning("what is owed cannot be counted", error=str(error))
+            return []
+        found = owed_in_vain(self.roster.absent(backlog), backlog)
+        for known in found:
+            log.warning(known.message, remedy=known.remedy)
+        return found
 
     def _not_made(self) -> list[str]:
         """Return who is in the configuration and cannot work."""
@@ -245,10 +253,6 @@ class Gateway:
             for key, member in self.roster.members.items()
             if member.failure is not None
         ]
-
-    async def _owed_in_vain(self) -> list[Finding]:
-        backlog = await self.store.read(count_backlog)
-        return owed_in_vain(self.roster.absent(backlog), backlog)
 
     def _configure(self) -> None:
         """Hand the parts what of the settings they can take over while they work."""

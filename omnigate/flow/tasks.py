@@ -25,7 +25,7 @@ def is_told_to_end(task: asyncio.Task[Any]) -> bool:
     return task in _told_to_end
 
 
-async def kept_up(work: Callable[[], Awaitable[None]], name: str) -> None:
+async def kept_up(work: Callable[[], Awaitable[object]], name: str) -> None:
     """Do long-lived work until cancelled; if it fails unexpectedly, loudly begin it anew.
 
     For work beside the way of the messages: its failing must not end that.
