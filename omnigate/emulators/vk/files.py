@@ -112,7 +112,10 @@ def image_mime(data: bytes) -> str | None:
 
 
 def is_voice(data: bytes) -> bool:
-    """Whether this is Opus in Ogg with one channel (RFC 7845 section 5.1)."""
+    """Whether this is Opus in Ogg with one channel (RFC 7845 section 5.1).
+
+    That the platform takes nothing else for a voice message is unverified.
+    """
     start = data.find(b"OpusHead")
     return data.startswith(b"OggS") and 0 < start < 512 and data[start + 9 : start + 10] == b"\x01"
 

@@ -41,6 +41,8 @@ class LongPoll:
         self.silent = False
         """Answer nothing any more, as some sites saw it happen after hours."""
         self.closed = False
+        self.waiting = 0
+        """Calls that wait for an event now."""
 
     def receive(self, event: Event) -> None:
         """Keep an event, if it was asked for."""
@@ -91,12 +93,16 @@ class LongPoll:
             return failed
         ts = int(query["ts"])
         wait = min(_number(query.get("wait", ""), 25), limits.WAIT_SECONDS) / self._speed
+        self.waiting += 1
+        self._bell.ring()
         try:
             await self._bell.wait_for(lambda: self._ready(key, ts), max(wait, 0.001))
         except TimeoutError:
             if self.silent:
                 await self._bell.wait_for(lambda: self.closed, 86400)
             return {"ts": str(ts), "updates": []}
+        finally:
+            self.waiting -= 1
         return self._failed(key, str(ts)) or self._answer(ts)
 
     def _ready(self, key: str, ts: int) -> bool:

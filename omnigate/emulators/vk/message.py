@@ -41,7 +41,8 @@ class Message:
     admin_author_id: int | None = None
     format_data: dict[str, Any] | None = None
     is_cropped: bool = False
-    """Events carry only the beginning of it; the methods that fetch messages have all of it."""
+    """Events carry only the beginning of it, and the methods that fetch messages all of it; that
+    they do, and how much the beginning is, is unverified."""
     deleted: bool = False
     reactions: dict[int, int] = field(default_factory=dict)
     """Reaction by who reacted."""

@@ -182,7 +182,7 @@ class Person:
         community.journal.publish("message_deny", {"user_id": self.id})
 
     async def types(self, community: Community, state: str = "typing") -> None:
-        """Be seen typing, or speaking (``audiomessage``)."""
+        """Be seen typing, or speaking; the word ``audiomessage`` for that is unverified."""
         body = {"state": state, "from_id": self.id, "to_id": -community.id}
         community.journal.publish("message_typing_state", body)
 

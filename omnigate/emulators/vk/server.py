@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, Final, Self, TypeVar
 
 from aiohttp import BodyPartReader, web
@@ -29,11 +30,16 @@ class VkEmulator:
     """VK as a community's program sees it. Use it as an asynchronous context manager.
 
     ``speed`` shortens what the platform waits for: repeats of callbacks and long polls. The same
-    seed gives the same ids, tokens and orders.
+    seed gives the same ids, tokens and orders. ``port`` 0 is any free one.
     """
 
     def __init__(
-        self, *, seed: int = 0, clock: Callable[[], float] = time.time, speed: float = 1.0
+        self,
+        *,
+        seed: int = 0,
+        clock: Callable[[], float] = time.time,
+        speed: float = 1.0,
+        port: int = 0,
     ) -> None:
         self.world = World(seed, clock, speed)
         self.faults = Faults()
@@ -44,6 +50,7 @@ class VkEmulator:
         """Every call that was not admitted."""
         self.gate = Gate(self.world, METHODS)
         self._closing = asyncio.Event()
+        self._port = port
         self._runner: web.AppRunner | None = None
 
     @property
@@ -78,16 +85,7 @@ class VkEmulator:
         return await self.world.bell.wait_for(look, seconds)
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=_FORM_BYTES)
-        app.router.add_route("*", "/method/{method}", self._method)
-        app.router.add_route("*", "/wh{group_id}", self._long_poll)
-        app.router.add_post("/upload/{ticket}", self._upload)
-        app.router.add_get("/files/{token}/{name}", self._file)
-        self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.5)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.world.shelf.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await self._listen(self._port)
         return self
 
     async def __aexit__(self, *failure: object) -> None:
@@ -96,8 +94,36 @@ class VkEmulator:
             community.long_poll.closed = True
             await community.callback.close()
         self.world.bell.ring()
+        await self._hang_up()
+
+    @asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        """Be down: every connection is cut and new ones are refused, until the block is left.
+
+        The address stays the same, and what people do meanwhile is there afterwards.
+        """
+        await self._hang_up()
+        try:
+            yield
+        finally:
+            await self._listen(self._port)
+
+    async def _listen(self, port: int) -> None:
+        app = web.Application(client_max_size=_FORM_BYTES)
+        app.router.add_route("*", "/method/{method}", self._method)
+        app.router.add_route("*", "/wh{group_id}", self._long_poll)
+        app.router.add_post("/upload/{ticket}", self._upload)
+        app.router.add_get("/files/{token}/{name}", self._file)
+        self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        self._port = self._runner.addresses[0][1]
+        self.world.shelf.url = f"http://127.0.0.1:{self._port}"
+
+    async def _hang_up(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+            self._runner = None
 
     async def _method(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]

@@ -83,6 +83,27 @@ def test_poison_is_nothing_that_can_be_read(vk: VkEmulator, shop: Community):
         shop.journal.poison("honey")
 
 
+async def test_a_message_has_every_field_of_the_documented_example(
+    vk: VkEmulator, shop: Community, anna: Person
+):
+    anna.opens(shop, "w_4hJq0bR2nVtQ", "site")
+    await anna.sends(shop, "photo", text="Здравствуйте")
+    (event,) = shop.journal.events
+    update = event.envelope("5.199", "abc")
+    assert update.keys() == {"type", "event_id", "v", "group_id", "secret", "object"}
+    message = update["object"]["message"]
+    assert message.keys() >= {
+        *("date", "from_id", "id", "out", "peer_id", "conversation_message_id", "random_id"),
+        *("text", "attachments", "fwd_messages", "important", "is_hidden", "ref", "ref_source"),
+    }
+    photo = message["attachments"][0]["photo"]
+    assert photo.keys() >= {"id", "owner_id", "access_key", "sizes"}
+    assert photo["sizes"][0].keys() == {"type", "url", "width", "height"}
+    assert update["object"]["client_info"].keys() == {
+        *("button_actions", "keyboard", "inline_keyboard", "carousel", "lang_id")
+    }
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_customer_can_send(kind: str, vk: VkEmulator, shop: Community, anna: Person):
     await anna.sends(shop, kind, text="Look")

@@ -106,6 +106,33 @@ async def test_long_poll_uploads_and_files_have_faults_too(
         assert await response.read() == message.attachments[0].data
 
 
+async def test_an_outage_cuts_everybody_off_and_loses_nothing(
+    vk: VkEmulator, shop: Community, anna: Person, ask: Ask, http: aiohttp.ClientSession
+):
+    url = vk.url
+    waiting = asyncio.create_task(http.get(await _poll(shop, ask)).__aenter__())
+    await vk.wait_for(lambda: shop.long_poll.waiting)
+    async with vk.outage():
+        with pytest.raises(aiohttp.ClientError):
+            await waiting
+        with pytest.raises(aiohttp.ClientError):
+            await ask("users.get")
+        await anna.writes(shop, "Hello")
+    assert vk.url == url
+    async with http.get(await _poll(shop, ask, back=1)) as response:
+        (update,) = (await response.json())["updates"]
+    assert update["object"]["message"]["text"] == "Hello"
+
+
+async def _poll(shop: Community, ask: Ask, back: int = 0) -> str:
+    """Return the address of a long poll from now on, or from so many events ago."""
+    settings = {"group_id": shop.id, "enabled": 1, "message_new": 1}
+    await ask("groups.setLongPollSettings", **settings)
+    opened = (await ask("groups.getLongPollServer", group_id=shop.id))["response"]
+    ts = int(opened["ts"]) - back
+    return f"{opened['server']}?act=a_check&key={opened['key']}&ts={ts}&wait=90"
+
+
 async def test_nobody_who_hangs_holds_up_the_end(anyio_backend: str):
     async with aiohttp.ClientSession() as session:
         async with VkEmulator() as vk:

@@ -22,24 +22,9 @@ pytestmark = pytest.mark.anyio
 
 WORDS = st.sampled_from(
     [
-        "buttons",
-        "action",
-        "type",
-        "text",
-        "label",
-        "payload",
-        "color",
-        "inline",
-        "one_time",
-        "link",
-        "elements",
-        "carousel",
-        "title",
-        "open_link",
-        "location",
-        "https://a.b",
-        "primary",
-        "{}",
+        *("buttons", "action", "type", "text", "label", "payload", "color", "inline", "one_time"),
+        *("link", "elements", "carousel", "title", "open_link", "location", "https://a.b"),
+        *("primary", "{}"),
     ]
 )
 JSON = st.recursive(
