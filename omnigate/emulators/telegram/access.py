@@ -11,6 +11,8 @@ from typing import Any
 
 from omnigate.emulators.telegram.arguments import Arguments
 from omnigate.emulators.telegram.errors import Refused, bad_request, migrated
+from omnigate.emulators.telegram.fields import flag_field, integer_field, text_field
+from omnigate.emulators.telegram.limits import utf16_units
 from omnigate.emulators.telegram.world import Bot, BusinessConnection, Chat, Message, World
 
 
@@ -147,33 +149,33 @@ def _replied(
 ) -> tuple[Message | None, dict[str, Any] | None]:
     given = arguments.json("reply_parameters", "reply parameters")
     if given is None:
-        message_id = arguments.message_id("reply_to_message_id")
-        given = {"message_id": message_id} if message_id else {}
+        legacy = arguments.message_id("reply_to_message_id")
+        given = {"message_id": legacy} if legacy else {}
         given["allow_sending_without_reply"] = arguments.boolean("allow_sending_without_reply")
     if not isinstance(given, dict):
         raise bad_request("Object expected as reply parameters")
-    if arguments.has("reply_parameters") and given and "message_id" not in given:
-        raise bad_request('Can\'t find field "message_id"')
-    if not given.get("message_id"):
+    spelt = arguments.has("reply_parameters") and bool(given)
+    message_id = integer_field(given, "message_id", required=spelt)
+    if message_id <= 0:
         return None, None
-    other = str(given.get("chat_id") or "")
+    other = text_field(given, "chat_id")
     where = find_chat(world, bot, other, write=False) if other else chat
-    message = where.messages.get(int(given["message_id"]))
+    message = where.messages.get(message_id)
     if message is None or message.deleted:
-        if given.get("allow_sending_without_reply"):
+        if flag_field(given, "allow_sending_without_reply"):
             return None, None
         raise bad_request("message to be replied not found")
     return message, _quote(given, message)
 
 
 def _quote(given: dict[str, Any], message: Message) -> dict[str, Any] | None:
-    quoted = given.get("quote")
+    quoted = text_field(given, "quote")
     if not quoted:
         return None
     said = message.body.get("text", message.body.get("caption", ""))
     if quoted not in said:
         raise bad_request("QUOTE_TEXT_INVALID")  # unverified
-    position = given.get("quote_position") or len(said.split(quoted)[0].encode("utf-16-le")) // 2
+    position = integer_field(given, "quote_position") or utf16_units(said.split(quoted)[0])
     return {"text": quoted, "position": position, "is_manual": True}
 
 

@@ -112,7 +112,7 @@ def post(
     )
     chat.next_message_id += 1
     chat.messages[message.id] = message
-    if sender is not None and sender.is_bot:
+    if message.by_bot:
         chat.actions.clear()
         _show_keyboard(chat, keyboard)
     tell(world, message)
@@ -141,7 +141,7 @@ def remove(world: World, message: Message) -> None:
             "chat": chat.as_json(),
             "message_ids": [message.id],
         }
-        if message.sender is None or message.sender.id != chat.bot.id:
+        if not message.is_of(chat.bot):
             chat.bot.updates.put("deleted_business_messages", gone, chat.id + _BUSINESS)
     world.changes.notify()
 
@@ -162,8 +162,8 @@ def tell(world: World, message: Message, *, edited: bool = False) -> None:
 
 def readers(world: World, message: Message) -> Iterable[Bot]:
     """Return the bots that the platform shows a message to."""
-    chat, sender = message.chat, message.sender
-    if sender is not None and sender.is_bot:
+    chat = message.chat
+    if message.by_bot:
         return []
     if chat.bot is not None:
         return [] if chat.blocked else [chat.bot]
@@ -260,8 +260,7 @@ def _reads(bot: Bot, message: Message) -> bool:
         return True
     if _SERVICE & message.body.keys():
         return True
-    replied = message.reply_to.sender if message.reply_to is not None else None
-    if replied is not None and replied.id == bot.id:
+    if message.reply_to is not None and message.reply_to.is_of(bot):
         return True
     text = message.body.get("text", "")
     command = text.split(maxsplit=1)[0] if text.startswith("/") else ""

@@ -22,7 +22,7 @@ from omnigate.emulators.telegram.delivery import (
     tell_press,
     tell_reaction,
 )
-from omnigate.emulators.telegram.rare import RARE, poison_updates, unknown_updates
+from omnigate.emulators.telegram.rare import OTHER_CONTENTS, RARE, poison_updates, unknown_updates
 from omnigate.emulators.telegram.samples import SAMPLES
 from omnigate.emulators.telegram.texts import format_text
 from omnigate.emulators.telegram.updates import KINDS
@@ -63,6 +63,10 @@ _MARKS: Final = ("bold", "italic", "code", "spoiler", "underline", "strikethroug
 _USUAL: Final = ("message",) * 60 + ("edited_message", "callback_query", "message_reaction") * 4
 
 
+def _constant(body: Body) -> Callable[[Generator], Body]:
+    return lambda _: dict(body)
+
+
 class Generator:
     """An endless conversation with one bot."""
 
@@ -77,6 +81,7 @@ class Generator:
         self._private = [self._world.private_chat(self.bot, user) for user in self._people]
         self._groups = [self._group("group"), self._group("supergroup"), self._forum()]
         self._channel = self._group("channel")
+        self._speaker = self._people[0]
         owner = self._world.add_user(first_name="Владелец")
         self._connection = BusinessConnection(
             self._world.secret(18), owner, self.bot, owner.id, self._world.now()
@@ -103,7 +108,9 @@ class Generator:
 
     def message(self, content: str) -> dict[str, Any]:
         """Return an update with a message that holds this: ``text``, ``photo``, ``venue``, …"""
-        self._say(self._random.choice(self._private), self._contents[content](self))
+        chat = self._random.choice(self._private)
+        self._speaker = chat.person or self._someone()
+        self._say(chat, self._contents[content](self), self._speaker)
         return self._newest()
 
     def _newest(self) -> dict[str, Any]:
@@ -219,7 +226,9 @@ class Generator:
         return body
 
     def _make_message(self) -> None:
-        self._say(self._chat(), self._content())
+        chat = self._chat()
+        self._speaker = chat.person or self._someone()
+        self._say(chat, self._content(), self._speaker)
 
     def _make_edit(self) -> None:
         message = self._say(self._chat(), self._text_body())
@@ -300,12 +309,13 @@ class Generator:
         "voice": lambda self: self._captioned(self._rich["voice"]),
         "video_note": lambda self: self._rich["video_note"],
         "sticker": lambda self: self._rich["sticker"],
-        "own contact": lambda self: contents.contact("+79001112233", "Анна"),
+        "own contact": lambda self: contents.contact(
+            "+79001112233", self._speaker.first_name, user_id=self._speaker.id
+        ),
         "other contact": lambda self: contents.contact("+79003334455", "Борис", user_id=777),
         "location": lambda self: contents.location(55.75, 37.61, live_period=60),
         "venue": lambda self: contents.venue(55.75, 37.62, "ГУМ", "Красная площадь, 3"),
         "poll": lambda self: contents.poll("77", "Когда удобно?", ["утром", "вечером"]),
         "dice": lambda self: contents.dice("🎲", self._random.randint(1, 6)),
-        "title": lambda self: {"new_chat_title": "Покупатели 2"},
-        "web_app": lambda self: {"web_app_data": {"data": "{}", "button_text": "Открыть"}},
+        **{name: _constant(body) for name, body in OTHER_CONTENTS.items()},
     }

@@ -7,10 +7,12 @@ Source: fact sheet, section 5; ``get_reply_markup``, ``get_keyboard_button`` and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from omnigate.emulators.telegram.arguments import Arguments
 from omnigate.emulators.telegram.errors import Refused, bad_request
+from omnigate.emulators.telegram.fields import flag_field, inside, object_field, text_field
 from omnigate.emulators.telegram.limits import BUTTONS, CALLBACK_DATA_BYTES
 
 Markup = dict[str, Any]
@@ -36,9 +38,9 @@ def read_keyboard(arguments: Arguments, chat_type: str, *, business: bool = Fals
     words = 'Field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays'
     if _rows(given, "inline_keyboard", words):
         return _inline_keyboard(given)
-    if given.get("remove_keyboard"):
+    if flag_field(given, "remove_keyboard"):
         return {"remove_keyboard": True}
-    if given.get("force_reply"):
+    if flag_field(given, "force_reply"):
         return {"force_reply": True} | _placeholder(given)
     return None
 
@@ -60,7 +62,7 @@ def _rows(given: dict[str, Any], name: str, words: str) -> list[list[Any]]:
 
 
 def _placeholder(given: dict[str, Any]) -> dict[str, Any]:
-    text = given.get("input_field_placeholder")
+    text = text_field(given, "input_field_placeholder")
     return {"input_field_placeholder": text} if text else {}
 
 
@@ -71,69 +73,72 @@ def _reply_keyboard(given: dict[str, Any], chat_type: str, business: bool) -> Ma
         raise bad_request(
             "BUSINESS_REPLY_MARKUP_INVALID"
         )  # code unverified; the sheet says refused
-    rows = [[_reply_button(button, chat_type) for button in row] for row in given["keyboard"]]
+    rows = _parsed(
+        given["keyboard"], "keyboard button", lambda button: _reply_button(button, chat_type)
+    )
     flags = ("resize_keyboard", "one_time_keyboard", "is_persistent", "selective")
     return (
         {"keyboard": _counted(rows)}
-        | {flag: True for flag in flags if given.get(flag)}
+        | {flag: True for flag in flags if flag_field(given, flag)}
         | _placeholder(given)
     )
 
 
-def _reply_button(given: Any, chat_type: str) -> dict[str, Any]:
-    def wrong(why: str) -> Refused:
-        return bad_request(f"Can't parse keyboard button: {why}")
+def _parsed(
+    rows: list[list[Any]], what: str, parse: Callable[[Any], dict[str, Any]]
+) -> list[list[dict[str, Any]]]:
+    """Parse every button; what is wrong inside one is told as its fault, but not codes."""
+    try:
+        return [[parse(button) for button in row] for row in rows]
+    except Refused as refused:
+        words = refused.description.removeprefix("Bad Request: ")
+        if words.isupper() or words.endswith("in private chats only"):
+            raise
+        raise inside(what, refused) from None
 
+
+def _reply_button(given: Any, chat_type: str) -> dict[str, Any]:
     if isinstance(given, str):
         return {"text": given}
     if not isinstance(given, dict):
-        raise wrong("KeyboardButton must be a String or an Object")
-    button: dict[str, Any] = {"text": _text(given, wrong)}
-    if given.get("request_contact") and chat_type != "private":
+        raise bad_request("KeyboardButton must be a String or an Object")
+    button: dict[str, Any] = {"text": _text(given)}
+    if flag_field(given, "request_contact") and chat_type != "private":
         raise bad_request("Phone number can be requested in private chats only")
-    if given.get("request_location") and chat_type != "private":
+    if flag_field(given, "request_location") and chat_type != "private":
         raise bad_request("Location can be requested in private chats only")
     for name in _REQUESTS:
-        if given.get(name):
+        if flag_field(given, name):
             return button | {name: True}
     for name in _CHOICES:
         if name in given:
-            if not isinstance(given[name], dict):
-                raise wrong(f'Field "{name}" must be of type Object')
-            return button | {name: given[name]}
+            return button | {name: object_field(given, name)}
     return button | _style(given)
 
 
 def _inline_keyboard(given: dict[str, Any]) -> Markup:
-    rows = [[_inline_button(button) for button in row] for row in given["inline_keyboard"]]
+    rows = _parsed(given["inline_keyboard"], "inline keyboard button", _inline_button)
     return {"inline_keyboard": _counted(rows)}
 
 
 def _inline_button(given: Any) -> dict[str, Any]:
-    def wrong(why: str) -> Refused:
-        return bad_request(f"Can't parse inline keyboard button: {why}")
-
     if not isinstance(given, dict):
-        raise wrong("InlineKeyboardButton must be an Object")
-    button: dict[str, Any] = {"text": _text(given, wrong)} | _style(given)
+        raise bad_request("InlineKeyboardButton must be an Object")
+    button: dict[str, Any] = {"text": _text(given)} | _style(given)
     for name in ("url", "callback_data"):
-        value = given.get(name, "")
-        if not isinstance(value, str):
-            raise wrong(f'Field "{name}" must be of type String')
+        value = text_field(given, name)
         if value:
             return button | {name: _checked(name, value)}
     for name in ("switch_inline_query", "switch_inline_query_current_chat"):
         if name in given:
-            return button | {name: given[name]}
+            return button | {name: text_field(given, name)}
     for name in ("login_url", "web_app", "copy_text", "switch_inline_query_chosen_chat"):
         if name in given:
-            if not isinstance(given[name], dict):
-                raise wrong(f'Field "{name}" must be of type Object')
-            return button | {name: given[name]}
+            return button | {name: object_field(given, name)}
     for name in ("callback_game", "pay"):
         if name in given:
             return button | {name: given[name]}
-    raise wrong("Text buttons are unallowed in the inline keyboard")
+    raise bad_request("Text buttons are unallowed in the inline keyboard")
 
 
 def _checked(name: str, value: str) -> str:
@@ -144,19 +149,16 @@ def _checked(name: str, value: str) -> str:
     return value
 
 
-def _text(given: dict[str, Any], wrong: Any) -> str:
-    if "text" not in given:
-        raise wrong('Can\'t find field "text"')
-    if not isinstance(given["text"], str):
-        raise wrong('Field "text" must be of type String')
-    if not given["text"]:
+def _text(given: dict[str, Any]) -> str:
+    text = text_field(given, "text", required=True)
+    if not text:
         raise bad_request("BUTTON_TEXT_INVALID")  # unverified
-    return given["text"]
+    return text
 
 
 def _style(given: dict[str, Any]) -> dict[str, Any]:
-    style = given.get("style")
-    if style is None:
+    style = text_field(given, "style")
+    if not style:
         return {}
     if style not in _STYLES:
         raise bad_request("BUTTON_STYLE_INVALID")  # unverified

@@ -220,7 +220,7 @@ class Person:
         pressed = _raw(message)
         rows = (pressed.keyboard or {}).get("inline_keyboard", [])
         found = [button for row in rows for button in row if button["text"] == label]
-        bot = self._world.bot_with(pressed.sender.id) if pressed.sender else None
+        bot = next((bot for bot in self._world.bots.values() if pressed.is_of(bot)), None)
         if not found or "callback_data" not in found[0] or bot is None:
             raise CannotDo(f"there is no button {label!r} to press")
         press = Press(
@@ -317,6 +317,15 @@ class Person:
         """Let the bot out again."""
         connection.is_enabled = False
         tell_connection(connection)
+
+    async def answers(
+        self, connection: BusinessConnection, customer: Person, words: str
+    ) -> Message:
+        """Write to a customer oneself, from one's own business account; its bot reads along."""
+        if connection.owner is not self.user:
+            raise CannotDo("somebody else's account")
+        chat = self._world.business_chat(connection, customer.user)
+        return post(self._world, chat, self.user, contents.text(format_text(words)))
 
     def _open(self, place: Place) -> Chat:
         match place:

@@ -111,6 +111,45 @@ RARE: Final[dict[str, Callable[[Random, Json, Json, int], Json]]] = {
 """Makers of one kind's payload, from dice, a user, a chat and the time."""
 
 
+_SIZE = {"file_id": "AgACgame", "file_unique_id": "game", "width": 90, "height": 90}
+_CHANNEL = {"id": -1_000_000_000_099, "type": "channel", "title": "Новости"}
+
+OTHER_CONTENTS: Final[dict[str, Json]] = {
+    "game": {"game": {"title": "Змейка", "description": "Ешь яблоки", "photo": [_SIZE]}},
+    "story": {"story": {"chat": _CHANNEL, "id": 5}},
+    "checklist": {"checklist": {"title": "Купить", "tasks": [{"id": 1, "text": "чайник"}]}},
+    "paid_media": {
+        "paid_media": {"star_count": 5, "paid_media": [{"type": "preview", "width": 90}]}
+    },
+    "invoice": {
+        "invoice": {
+            "title": "Чайник",
+            "description": "Медный",
+            "start_parameter": "kettle",
+            "currency": "RUB",
+            "total_amount": 100_000,
+        }
+    },
+    "rich_message": {"rich_message": {"blocks": []}},
+    "external reply": {
+        "text": "об этом",
+        "external_reply": {
+            "origin": {"type": "channel", "date": 1_760_000_000, "chat": _CHANNEL, "message_id": 4},
+            "chat": _CHANNEL,
+            "message_id": 4,
+        },
+    },
+    "new_chat_title": {"new_chat_title": "Покупатели 2"},
+    "web_app_data": {"web_app_data": {"data": "{}", "button_text": "Открыть"}},
+    "users_shared": {"users_shared": {"request_id": 1, "users": [{"user_id": 777}]}},
+    "chat_shared": {"chat_shared": {"request_id": 1, "chat_id": -77}},
+    "write_access_allowed": {"write_access_allowed": {}},
+    "connected_website": {"connected_website": "shop.example"},
+    "forum_topic_closed": {"forum_topic_closed": {}},
+}
+"""What a message can hold beside what people of the emulator send, with constant fields."""
+
+
 def unknown_updates(user: Json, chat: Json, now: int) -> dict[str, Json]:
     """Return updates of a platform newer than the sheet, by what is new in them."""
     message = {"message_id": 1, "from": user, "chat": chat, "date": now}

@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from aiohttp import web
@@ -65,9 +67,13 @@ class TelegramEmulator:
         self._receivers: dict[int, Receiver] = {}
         self._runner: web.AppRunner | None = None
         self._closing = asyncio.Event()
+        self._folder: TemporaryDirectory[str] | None = None
 
     async def __aenter__(self) -> Self:
         limit = LOCAL_UPLOAD_BYTES if self.world.local else UPLOAD_BYTES
+        if self.world.local:
+            self._folder = TemporaryDirectory(prefix="telegram-files-")
+            self.world.files.folder = Path(self._folder.name)
         app = web.Application(client_max_size=limit + _OVERHEAD_BYTES)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(
@@ -86,6 +92,8 @@ class TelegramEmulator:
         if self._runner is not None:
             await self._runner.cleanup()
         await self.internet.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     @property
     def faults(self) -> Faults:

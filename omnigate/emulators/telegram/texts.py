@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omnigate.emulators.telegram.arguments import Arguments
-from omnigate.emulators.telegram.errors import bad_request
+from omnigate.emulators.telegram.errors import Refused, bad_request
+from omnigate.emulators.telegram.fields import integer_field, object_field, text_field
 from omnigate.emulators.telegram.limits import (
     CAPTION_UNITS,
     RAW_TEXT_BYTES,
@@ -122,6 +123,8 @@ def format_text(text: str, mode: str = "", entities: str | list[Any] = "") -> Fo
     Raises:
         Refused: the text is beyond any limit, or a mark or an entity is wrong
     """
+    if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
+        raise bad_request("strings must be encoded in UTF-8")
     if len(text.encode()) > RAW_TEXT_BYTES:
         raise bad_request("Text is too long")
     if text and mode and mode.lower() != "none":
@@ -165,45 +168,47 @@ def _read_entities(text: str, given: str | list[Any]) -> list[dict[str, Any]]:
 
 
 def _read_entity(given: Any) -> dict[str, Any] | None:
-    def wrong(why: str) -> Exception:
-        return bad_request(f"Can't parse MessageEntity: {why}")
+    try:
+        if not isinstance(given, dict):
+            raise bad_request("expected an Object")
+        offset = integer_field(given, "offset", required=True)
+        length = integer_field(given, "length", required=True)
+        more = _entity_type(given)
+    except Refused as refused:
+        if "UTF-8" in refused.description:
+            raise
+        words = refused.description.removeprefix("Bad Request: ")
+        shown = words if words.startswith("expected") else words[0].upper() + words[1:]
+        raise bad_request(f"Can't parse MessageEntity: {shown}") from None
+    return None if more is None else {**more, "offset": offset, "length": length}
 
-    if not isinstance(given, dict):
-        raise wrong("expected an Object")
-    for name in ("offset", "length", "type"):
-        if name not in given:
-            raise wrong(f'Can\'t find field "{name}"')
-    kind = given["type"]
-    more: dict[str, Any] = {}
+
+def _entity_type(given: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what an entity says beside its place, none for what the server finds itself."""
+    kind = text_field(given, "type", required=True)
+    plain = {"type": kind}
+    if kind in PLAIN_TYPES:
+        return plain
     if kind in FOUND_TYPES:
         return None
-    if kind == "text_link":
-        if "url" not in given:
-            raise wrong('Can\'t find field "url"')
-        more = {"url": given["url"]}
-    elif kind == "text_mention":
-        if "user" not in given:
-            raise wrong('Can\'t find field "user"')
-        more = {"user": given["user"]}
-    elif kind == "custom_emoji":
-        if "custom_emoji_id" not in given:
-            raise wrong('Can\'t find field "custom_emoji_id"')
-        more = {"custom_emoji_id": str(given["custom_emoji_id"])}
-    elif kind == "pre":
-        more = {"language": given["language"]} if given.get("language") else {}
-    elif kind == "date_time":
-        more = {name: given[name] for name in ("unix_time", "date_time_format") if name in given}
-    elif kind not in PLAIN_TYPES:
-        raise wrong("Type is not specified" if kind == "" else "Unsupported type specified")
-    try:
-        return {
-            "type": kind,
-            "offset": int(given["offset"]),
-            "length": int(given["length"]),
-            **more,
-        }
-    except (TypeError, ValueError):
-        raise wrong('Field "offset" must be a Number') from None
+    match kind:
+        case "":
+            raise bad_request("Type is not specified")
+        case "text_link":
+            return plain | {"url": text_field(given, "url", required=True)}
+        case "text_mention":
+            return plain | {"user": object_field(given, "user")}
+        case "custom_emoji":
+            name = "custom_emoji_id"
+            return plain | {name: text_field(given, name, required=True)}
+        case "pre":
+            language = text_field(given, "language")
+            return plain | ({"language": language} if language else {})
+        case "date_time":
+            return plain | {
+                name: given[name] for name in ("unix_time", "date_time_format") if name in given
+            }
+    raise bad_request("Unsupported type specified")
 
 
 def _check_bounds(units: bytes, entity: dict[str, Any]) -> None:

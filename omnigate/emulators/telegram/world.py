@@ -73,6 +73,17 @@ class Message:
     def __repr__(self) -> str:
         return f"<Message {self.id} in {self.chat!r}: {self.body!r:.80}>"
 
+    def is_of(self, bot: Bot) -> bool:
+        """Whether this bot sent it, under its own name or a business account's."""
+        if "sender_business_bot" in self.body:
+            return bool(self.body["sender_business_bot"]["id"] == bot.id)
+        return self.sender is bot.user
+
+    @property
+    def by_bot(self) -> bool:
+        """Whether any bot sent it."""
+        return "sender_business_bot" in self.body or bool(self.sender and self.sender.is_bot)
+
     def as_json(self, files: FileStore, bot_id: int, *, nested: bool = True) -> dict[str, Any]:
         """Return the message as this bot reads it; the message replied to is one level deep."""
         shown: dict[str, Any] = {"message_id": self.id}
@@ -315,10 +326,6 @@ class World:
             chat.next_message_id = self.random.randrange(1, 1000)
             chats[key] = chat
         return chats[key]
-
-    def bot_with(self, user_id: int) -> Bot | None:
-        """Return the bot that has this account."""
-        return next((bot for bot in self.bots.values() if bot.id == user_id), None)
 
 
 def _shown(value: Any, files: FileStore, bot_id: int) -> Any:

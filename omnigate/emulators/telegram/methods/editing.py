@@ -11,7 +11,8 @@ from typing import Any
 from omnigate.emulators.telegram import contents
 from omnigate.emulators.telegram.access import find_chat, find_message
 from omnigate.emulators.telegram.delivery import change, remove
-from omnigate.emulators.telegram.errors import NOT_MODIFIED, bad_request
+from omnigate.emulators.telegram.errors import NOT_MODIFIED, Refused, bad_request
+from omnigate.emulators.telegram.fields import text_field
 from omnigate.emulators.telegram.keyboards import read_keyboard
 from omnigate.emulators.telegram.limits import DELETE_SECONDS
 from omnigate.emulators.telegram.methods.media import media_of
@@ -23,7 +24,13 @@ REACTIONS = frozenset(
     "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴😭🤓👻👀🎃🙈😇😨🤝🤗🫡🎅🎄"
 )
 _CAPTIONED = ("photo", "video", "animation", "document", "audio", "voice")
-_KEPT = ("media_group_id", "has_protected_content", "quote", "forward_origin")
+_KEPT = (
+    "media_group_id",
+    "has_protected_content",
+    "quote",
+    "forward_origin",
+    "sender_business_bot",
+)
 
 
 async def edit_message_text(query: Query) -> Any:
@@ -75,7 +82,7 @@ def _own(query: Query) -> Message:
         raise bad_request("MESSAGE_ID_INVALID")  # inline mode is not emulated; unverified
     message = find_message(query.world, query.bot, arguments, "message to edit")
     channel = message.chat.type == "channel"
-    if not channel and (message.sender is None or message.sender.id != query.bot.id):
+    if not channel and not message.is_of(query.bot):
         raise bad_request("Message can't be edited")
     return message
 
@@ -116,16 +123,28 @@ async def delete_messages(query: Query) -> Any:
     if len(ids) > 100:
         raise bad_request("Too many message identifiers specified")
     chat = find_chat(query.world, query.bot, query.arguments.text("chat_id"))
-    for message_id in ids:
-        message = chat.messages.get(int(message_id))
+    for message_id in [_as_id(given) for given in ids]:
+        message = chat.messages.get(message_id)
         if message is not None and not message.deleted:
             _delete(query, message)
     return True
 
 
+def _as_id(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int | str):
+        raise bad_request("Message identifier must be a Number")
+    try:
+        message_id = int(given)
+    except ValueError:
+        raise bad_request("Can't parse message identifier as Number") from None
+    if message_id <= 0:
+        raise bad_request("Invalid message identifier specified")
+    return message_id
+
+
 def _delete(query: Query, message: Message) -> None:
     chat = message.chat
-    own = message.sender is not None and message.sender.id == query.bot.id
+    own = message.is_of(query.bot)
     administrator = chat.members.get(query.bot.id) == "administrator"
     in_time = query.world.now() - message.date <= DELETE_SECONDS
     if not (in_time and (own or chat.type == "private")) and not administrator:
@@ -149,19 +168,19 @@ async def set_message_reaction(query: Query) -> Any:
 
 
 def _check_reaction(given: Any) -> None:
-    def wrong(why: str) -> Exception:
+    def wrong(why: str) -> Refused:
         return bad_request(f"Can't parse ReactionType: {why}")
 
     if not isinstance(given, dict):
         raise wrong("expected an Object")
-    match given.get("type"):
-        case None:
-            raise wrong('Can\'t find field "type"')
+    if given.get("type") is None:
+        raise wrong('Can\'t find field "type"')
+    match text_field(given, "type"):
         case "emoji":
-            if given.get("emoji", "").replace("\ufe0f", "") not in REACTIONS:
+            if text_field(given, "emoji").replace("\ufe0f", "") not in REACTIONS:
                 raise bad_request("REACTION_INVALID")  # unverified
         case "custom_emoji":
-            if not given.get("custom_emoji_id"):
+            if not text_field(given, "custom_emoji_id"):
                 raise wrong('Can\'t find field "custom_emoji_id"')
         case _:
             raise wrong("invalid reaction type specified")

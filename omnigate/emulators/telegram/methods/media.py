@@ -11,7 +11,8 @@ from typing import Any
 
 from omnigate.emulators.telegram import contents
 from omnigate.emulators.telegram.access import find_place
-from omnigate.emulators.telegram.errors import bad_request
+from omnigate.emulators.telegram.errors import Refused, bad_request
+from omnigate.emulators.telegram.fields import integer_field, text_field
 from omnigate.emulators.telegram.files import StoredFile, image_sides
 from omnigate.emulators.telegram.limits import (
     ALBUM_ITEMS,
@@ -106,30 +107,34 @@ async def send_media_group(query: Query) -> Any:
 
 
 async def _album_item(query: Query, given: Any) -> dict[str, Any]:
-    def wrong(why: str) -> Exception:
+    if isinstance(given, dict) and given.get("type") == "animation":
+        raise bad_request(
+            "Can't parse InputMedia: type \"animation\" can't be used in sendMediaGroup"
+        )
+    return await media_of(query, given)
+
+
+async def media_of(query: Query, given: Any) -> dict[str, Any]:
+    """Return an InputMedia as the fields of a message; raises ``Refused``."""
+
+    def wrong(why: str) -> Refused:
         return bad_request(f"Can't parse InputMedia: {why}")
 
     if not isinstance(given, dict):
         raise wrong("expected an Object")
-    if not given.get("media"):
+    media = text_field(given, "media")
+    if not media:
         raise wrong("media not found")
-    kind = given.get("type")
-    if kind is None:
+    if given.get("type") is None:
         raise wrong('Can\'t find field "type"')
-    if kind == "animation":
-        raise wrong('type "animation" can\'t be used in sendMediaGroup')
-    if kind not in ("photo", "video", "audio", "document"):
+    kind = text_field(given, "type")
+    if kind not in ("photo", "video", "audio", "document", "animation"):
         raise wrong(f'type "{kind}" is unsupported')
-    return await media_of(query, given)
-
-
-async def media_of(query: Query, given: dict[str, Any]) -> dict[str, Any]:
-    """Return an InputMedia as the fields of a message; raises ``Refused``."""
-    fields = _of_kind(given["type"], given)
-    body = await read_body(query, given["type"], given["media"], fields)
-    caption = format_text(
-        given.get("caption", ""), given.get("parse_mode", ""), given.get("caption_entities", "")
-    )
+    fields: dict[str, Any] = {name: integer_field(given, name) for name in _NUMBERS}
+    fields |= {name: text_field(given, name) for name in _WORDS}
+    body = await read_body(query, kind, media, _of_kind(kind, fields))
+    words, mode = text_field(given, "caption"), text_field(given, "parse_mode")
+    caption = format_text(words, mode, given.get("caption_entities", ""))
     return contents.with_caption(body, check_caption(caption))
 
 

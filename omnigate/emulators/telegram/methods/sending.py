@@ -11,6 +11,7 @@ from omnigate.emulators.telegram import contents
 from omnigate.emulators.telegram.access import Place, find_chat, find_message, find_place
 from omnigate.emulators.telegram.delivery import post
 from omnigate.emulators.telegram.errors import bad_request
+from omnigate.emulators.telegram.fields import text_field
 from omnigate.emulators.telegram.keyboards import read_keyboard
 from omnigate.emulators.telegram.limits import CHAT_ACTION_SECONDS, POLL_OPTIONS
 from omnigate.emulators.telegram.query import Method, Query
@@ -48,6 +49,9 @@ def place_message(query: Query, place: Place, body: dict[str, Any]) -> Message:
     if query.arguments.boolean("protect_content"):
         body = body | {"has_protected_content": True}
     sender = None if place.chat.type == "channel" else query.bot.user
+    if business:  # it is the account that writes, and the bot is named beside it
+        sender = query.bot.connections[place.chat.business_id].owner
+        body = body | {"sender_business_bot": query.bot.user.as_json()}
     return post(
         query.world,
         place.chat,
@@ -109,7 +113,7 @@ async def send_poll(query: Query) -> Any:
     given = query.arguments.json("options", "options")
     if not isinstance(given, list):
         raise bad_request("Expected an Array of String as options")
-    options = [option["text"] if isinstance(option, dict) else option for option in given]
+    options = [_option(option) for option in given]
     least, most = POLL_OPTIONS
     if len(options) < least:
         raise bad_request(f"poll must have at least {least} option")
@@ -118,6 +122,14 @@ async def send_poll(query: Query) -> Any:
     anonymous = query.arguments.text("is_anonymous") in ("", "true", "True", "1")
     body = contents.poll(query.world.number(), question, options, anonymous=anonymous)
     return await _send(query, body)
+
+
+def _option(given: Any) -> str:
+    if isinstance(given, dict):
+        return text_field(given, "text", required=True)
+    if not isinstance(given, str):
+        raise bad_request("Expected an option to be of type String")
+    return given
 
 
 async def send_dice(query: Query) -> Any:
