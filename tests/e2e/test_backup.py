@@ -16,6 +16,8 @@ from urllib.error import URLError
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
+
 
 def cli(daemon: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -196,3 +198,40 @@ def test_a_file_that_a_kill_left_without_its_row_is_swept_after_a_day(
         os.utime(path, (0, 0))
     assert "files" in daemon.omnigate("db", "prune")
     assert files() == {b"kept"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root gives files to the daemon's user")
+def test_the_steps_of_the_guide_bring_a_store_back_to_the_user_of_the_daemon(
+    new_daemon: Any, until: Any, tmp_path: Path
+) -> None:
+    daemon = new_daemon()
+    state = daemon.folder / "state"
+    path: Path = daemon.folder / "omnigate.toml"
+    path.write_text(path.read_text().replace("sqlite:///store.db", "sqlite:///state/omnigate.db"))
+    daemon.start()
+    daemon.say("kept")
+    upload(daemon, b"a file")
+    daemon.omnigate("db", "backup", str(tmp_path / "copy"))
+    daemon.stop()
+    (state / "omnigate.db-wal").write_bytes(b"of another database")
+
+    guide = (ROOT / "docs" / "operating.md").read_text()
+    (block,) = [each for each in guide.split("```") if "/var/lib/omnigate.before" in each]
+    steps = (
+        block.replace("/var/lib/omnigate", str(state))
+        .replace("/backup/omnigate", str(tmp_path / "copy"))
+        .replace("-o omnigate -g omnigate", "-o 4711 -g 4711")
+        .replace("omnigate:omnigate", "4711:4711")
+    )
+    for step in steps.strip().splitlines():
+        if step == "systemctl start omnigate":
+            daemon.start()
+        elif step.startswith("omnigate "):
+            daemon.omnigate(*step.split()[1:])
+        elif not step.startswith("systemctl"):
+            subprocess.run(step.split(), check=True)
+    owners = {each.stat().st_uid for each in (state, *state.rglob("*"))}
+    assert owners - {0} == {4711}
+    assert {each.name for each in state.rglob("*") if each.stat().st_uid == 0} <= {"omnigate.sock"}
+    assert daemon.say("kept") == {"accepted": 0, "duplicates": 1}
+    assert (state.with_name("state.before") / "omnigate.db-wal").exists()
