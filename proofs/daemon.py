@@ -191,7 +191,9 @@ class Daemon:
         return said.decode().strip()
 
     async def new_token(self) -> str:
-        """Return a token of the CRM's, made as an operator makes one."""
+        """Return a token of the CRM's, made as an operator makes one, before the first start too."""
+        if not (self.folder / "store.db").exists():
+            await self.omnigate("db", "migrate")
         scopes = ("messages:send", "messages:read", "events:read", "media")
         asked = [word for scope in scopes for word in ("--scope", scope)]
         return await self.omnigate("token", "create", "crm", *asked)
