@@ -49,12 +49,6 @@ class Message:
     extra: dict[str, Any] = field(default_factory=dict)
     """Fields that no version of the schema knows."""
 
-    @property
-    def texts(self) -> list[str]:
-        """Return the labels of all buttons."""
-        keyboard = self.keyboard or {"buttons": []}
-        return [one["action"].get("label", "") for row in keyboard["buttons"] for one in row]
-
     def to_json(self, *, cropped: bool = False) -> dict[str, Any]:
         """Return it as the methods and the events have it; ``cropped`` is how events have it."""
         cut = cropped and self.is_cropped

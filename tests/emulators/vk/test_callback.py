@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import pytest
+from aiohttp import web
 from vkbottle import API
 from vkbottle.callback import BotCallback
 
 from omnigate.emulators.vk import Community, Person, VkEmulator
-from omnigate.emulators.vk.callback import FAILURES_IN_A_ROW, CallbackServer
+from omnigate.emulators.vk.callback import FAILURES_IN_A_ROW, RETRY_SECONDS, CallbackServer
+from omnigate.testing.server import serve_app
 from tests.emulators.vk.conftest import Clock
 from tests.emulators.vk.oracles import parse_event
 from tests.emulators.vk.receiving import Receiver
@@ -174,3 +176,21 @@ async def test_repeated_held_and_shuffled_events_come_as_they_are_told_to(
     shop.journal.release("reversed")
     await vk.wait_for(lambda: len(receiver.got) == 7)
     assert texts(receiver) == ["Twice", "Twice", "4", "3", "2", "1", "0"]
+
+
+async def test_an_event_is_given_up_after_ten_repeats_and_can_be_sent_again(clock: Clock):
+    async with VkEmulator(clock=clock, speed=1e6) as vk:
+        shop = vk.add_community()
+        receiver = Receiver(shop, script=[(500, "")] * (1 + len(RETRY_SECONDS)))
+        app = web.Application()
+        app.router.add_post("/vk", receiver.take)
+        async with serve_app(app) as address:
+            server = shop.callback.add(f"{address}/vk", "Omnigate", "", 1)
+            await vk.wait_for(lambda: server.status == "ok")
+            server.subscription.on.add("message_new")
+            await vk.person().writes(shop, "Hello")
+            await vk.wait_for(lambda: shop.callback.given_up)
+            assert receiver.retries == [None, *map(str, range(1, 11))]
+            shop.journal.again(shop.callback.given_up[0])
+            await vk.wait_for(lambda: len(receiver.got) == 12)
+        assert receiver.got[0] == receiver.got[11]

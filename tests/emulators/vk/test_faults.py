@@ -144,6 +144,12 @@ async def test_nobody_who_hangs_holds_up_the_end(anyio_backend: str):
                 await hanging
 
 
+def test_a_fault_tells_the_caller_what_the_platform_would():
+    fault = Faults().add(error=429, description="Too many", retry_after=3, migrate_to=-5)
+    assert fault.parameters == {"retry_after": 3, "migrate_to_chat_id": -5}
+    assert fault.before
+
+
 def test_a_fault_that_would_do_nothing_is_a_mistake():
     faults = Faults()
     with pytest.raises(ValueError, match="a fault does something"):

@@ -10,17 +10,16 @@ import pytest
 from omnigate.emulators.vk import Community, Person, VkEmulator
 from tests.emulators.vk.conftest import Ask
 from tests.emulators.vk.refusals import (
-    CALLS,
     GOOD,
-    KEYBOARDS,
     SENDING,
-    TEMPLATES,
     carousel,
     filled,
     keyboard,
     refusal,
     text,
 )
+from tests.emulators.vk.refused_calls import CALLS
+from tests.emulators.vk.refused_markup import KEYBOARDS, TEMPLATES
 
 pytestmark = pytest.mark.anyio
 
