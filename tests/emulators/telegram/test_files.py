@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import aiohttp
 import pytest
 
@@ -23,6 +25,10 @@ async def _fetch(telegram: TelegramEmulator, bot: Bot, path: str) -> tuple[int, 
 
 def _file_id(bot: Bot, kind: str = "document") -> str:
     return str(bot.updates.past[-1].body["message"][kind]["file_id"])
+
+
+def _on_disk(path: str) -> bytes | None:
+    return Path(path).read_bytes() if Path(path).exists() else None
 
 
 async def _upload(
@@ -80,14 +86,20 @@ async def test_file_over_20_mb_is_not_given_to_bots(ask: Ask, bot: Bot, anna: Pe
     assert (status, body["description"]) == (400, "Bad Request: file is too big")
 
 
-async def test_local_server_gives_files_of_any_size(anyio_backend: str) -> None:
+async def test_local_server_puts_files_of_any_size_on_the_disk(anyio_backend: str) -> None:
     async with TelegramEmulator(local=True) as telegram:
         bot = telegram.add_bot()
-        await telegram.person().sends(bot, "video", size_bytes=10**9)
+        await telegram.person().sends(bot, "video", b"long film", size_bytes=10**9)
         async with asking(telegram, bot.token) as ask:
-            status, _ = await ask("getFile", file_id=_file_id(bot, "video"))
+            _, body = await ask("getFile", file_id=_file_id(bot, "video"))
+        path = body["result"]["file_path"]
+        content = _on_disk(path)
+        served = await _fetch(telegram, bot, path)
 
-    assert status == 200
+    assert path.startswith("/")
+    assert content == b"long film"
+    assert served[0] == 404
+    assert _on_disk(path) is None, "nothing is left behind"
 
 
 @pytest.mark.parametrize(

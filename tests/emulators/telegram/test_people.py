@@ -249,3 +249,27 @@ async def test_waiting_ends_with_what_was_waited_for_or_in_its_time(
 
 def _asking(telegram: TelegramEmulator, bot: Bot) -> Any:
     return asking(telegram, bot.token)
+
+
+async def test_owner_and_bot_of_a_business_account_are_told_apart(
+    telegram: TelegramEmulator, bot: Bot, anna: Person
+) -> None:
+    owner = telegram.person("Владелец")
+    connection = await owner.connects(bot)
+    await anna.writes(connection, "Есть чайник?")
+    await owner.answers(connection, anna, "Есть")
+    async with asking(telegram, bot.token) as ask:
+        _, sent = await ask(
+            "sendMessage", chat_id=anna.id, text="И кофе", business_connection_id=connection.id
+        )
+        edit = {"message_id": sent["result"]["message_id"], "text": "И чай"}
+        await ask("editMessageText", chat_id=anna.id, business_connection_id=connection.id, **edit)
+    _, question, answer = _heard(bot)
+
+    assert question.event.from_user.id == anna.id
+    assert answer.event.from_user.id == owner.id
+    assert answer.event.sender_business_bot is None
+    assert sent["result"]["from"]["id"] == owner.id
+    assert sent["result"]["sender_business_bot"]["id"] == bot.id
+    assert [message.from_bot for message in anna.chat(connection).received] == [False, True]
+    assert anna.chat(connection).last.text == "И чай"
