@@ -34,7 +34,7 @@ from omnigate.cli import (
     trace,
     webhook,
 )
-from omnigate.cli.help import Verb
+from omnigate.cli.help import Noun, Verb
 
 Command = Callable[..., None]
 
@@ -160,6 +160,7 @@ def build() -> typer.Typer:
     style: Literal["rich"] | None = "rich" if sys.stdout.isatty() else None
     app = typer.Typer(
         name="omnigate",
+        cls=Noun,
         help="One self-hosted daemon between every channel a customer writes on and any CRM.",
         no_args_is_help=True,
         add_completion=False,
@@ -171,7 +172,7 @@ def build() -> typer.Typer:
     for name, function in _VERBS.items():
         app.command(name, cls=Verb)(function)
     for noun, (summary, verbs) in _NOUNS.items():
-        group = typer.Typer(help=summary, no_args_is_help=True, rich_markup_mode=style)
+        group = typer.Typer(cls=Noun, help=summary, no_args_is_help=True, rich_markup_mode=style)
         for verb, function in verbs.items():
             group.command(verb, cls=Verb)(function)
         app.add_typer(group, name=noun)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 
 class Verb(TyperCommand):
@@ -16,11 +16,28 @@ class Verb(TyperCommand):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         for parameter in self.params:
-            # Typer makes them itself and takes no other classes for them; they differ in words alone.
-            if isinstance(parameter, TyperArgument):
-                parameter.__class__ = _Argument
-            elif isinstance(parameter, TyperOption):
-                parameter.__class__ = _Option
+            _reword(parameter)
+
+    def get_help_option(self, ctx: Any) -> TyperOption | None:
+        """Return ``--help`` itself, in the same words."""
+        option = super().get_help_option(ctx)
+        _reword(option)
+        return option
+
+
+class Noun(TyperGroup):
+    """A group of commands whose help does the same."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        for parameter in self.params:
+            _reword(parameter)
+
+    def get_help_option(self, ctx: Any) -> TyperOption | None:
+        """Return ``--help`` itself, in the same words."""
+        option = super().get_help_option(ctx)
+        _reword(option)
+        return option
 
 
 def span(least: float | None, most: float | None) -> str:
@@ -28,6 +45,14 @@ def span(least: float | None, most: float | None) -> str:
     if least is None:
         return "" if most is None else f"{most:g} or less"
     return f"{least:g} or more" if most is None else f"{least:g} to {most:g}"
+
+
+def _reword(parameter: Any) -> None:
+    # Typer makes parameters itself and takes no other classes for them; these differ in words alone.
+    if isinstance(parameter, TyperArgument):
+        parameter.__class__ = _Argument
+    elif isinstance(parameter, TyperOption):
+        parameter.__class__ = _Option
 
 
 class _Argument(TyperArgument):
@@ -47,6 +72,9 @@ class _Argument(TyperArgument):
 
 
 class _Option(TyperOption):
+    def display_type_rich(self, ctx: Any) -> str | None:
+        return None if self.is_flag else super().display_type_rich(ctx)
+
     def _get_number_range_help_str(self) -> str | None:
         # That a number is not negative needs no saying.
         return span(self.min, self.max) or None if self.max is not None else None

@@ -65,10 +65,13 @@ def _expected(path: Path | None, *, noting: bool = True) -> tuple[Config | None,
         if client is None or not client.reachable():
             raise
         if noting:
-            first, *others = error.problems
-            more = f", and {len(others)} more" if others else ""
-            note(f"The configuration has mistakes: {clean(first)}{more}. See: omnigate check")
-            note("This is the daemon that was started before.")
+            note(
+                "The configuration has mistakes; this is the daemon that was started before them."
+                " See: omnigate check"
+            )
+            first = error.problems[0]
+            place = f"{first.where}: {first.key}" if first.key else first.where
+            note(f"  {clean(place)}: {clean(first.message)}")
         return None, client
     return outline, Client(outline.settings.socket)
 

@@ -32,7 +32,10 @@ def create(
     expires_days: Annotated[
         float | None,
         typer.Option(
-            metavar="DAYS", min=0, max=36500, help="It ends after so many days; never without this."
+            metavar="DAYS",
+            min=0.001,
+            max=36500,
+            help="It ends after so many days; never without this.",
         ),
     ] = None,
     config_path: ConfigPath = None,

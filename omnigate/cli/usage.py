@@ -44,7 +44,8 @@ def explained(error: typer.TyperException) -> Failed:
     elif hasattr(error, "possibilities"):
         what, remedy = f"{command} has no option {clean(option)}.", _near(option, context)
     elif option is not None:
-        what, remedy = f"{option} needs a value.", ""
+        takes = "takes no" if "does not take" in error.message else "needs a"
+        what, remedy = f"{option} {takes} value.", ""
     elif match := _EXTRA.match(error.message):
         what, remedy = f"{command} has no use for: {clean(match['words'])}", ""
     elif match := _COMMAND.match(error.message):
@@ -99,7 +100,7 @@ def _of_parameter(error: typer.TyperException, parameter: Any, command: str) -> 
     wrong = error.__cause__
     if not isinstance(wrong, ValidationError):
         wanted = f"{shown} {metavar}" if shown else metavar
-        return f"{command} needs {wanted}.", f"{metavar}: {parameter.help}"
+        return f"This is missing: {command} {wanted}", f"{metavar}: {parameter.help}"
     (first, *_) = wrong.errors()
     given = clean(first["input"])
     return f"{name} {given}: {_expectation(parameter) or complaint(first)}.", ""

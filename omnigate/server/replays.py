@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field, model_validator
 
 from omnigate import ids
+from omnigate.errors import Refused
 from omnigate.model.event import EventType
 from omnigate.model.text import Model, Timestamp
 from omnigate.server.envelopes import wanted_types
@@ -17,6 +18,7 @@ from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
 from omnigate.server.problems import Denied
 from omnigate.server.selecting import Name, milliseconds, number_of, time_shown
+from omnigate.server.unknown import nobody
 from omnigate.store import replays
 from omnigate.store.history import log_end, position_before, position_of
 from omnigate.store.record import time_text
@@ -89,14 +91,20 @@ async def begin(call: Call) -> web.StreamResponse:
         if until < after:
             raise Denied(422, f"{_BACKWARDS}.")
     types = wanted_types(wanted.types, operator=True)
-    number = await call.services.replays.begin(
-        wanted.to,
-        after=after,
-        until=until,
-        types=types,
-        channels=wanted.channels,
-        rate=wanted.rate,
-    )
+    try:
+        number = await call.services.replays.begin(
+            wanted.to,
+            after=after,
+            until=until,
+            types=types,
+            channels=wanted.channels,
+            rate=wanted.rate,
+        )
+    except Refused as error:
+        if error.code != "no_backend":
+            raise
+        there = [one.name for one in call.services.destinations() if one.direction == "backend"]
+        raise nobody("backend", wanted.to, there) from None
     return call.answer(await _shown(call, number), 201)
 
 

@@ -105,6 +105,7 @@ async def reload(call: Call) -> web.StreamResponse:
         raise Denied(
             422,
             "The configuration has mistakes; the daemon goes on with the one it has.",
+            code="configuration",
             errors=[
                 Misconfigured(
                     path=f"{found.where}: {found.key}" if found.key else found.where,

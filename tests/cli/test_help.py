@@ -1,6 +1,7 @@
 """Every command explains itself at eighty columns: nothing cut off, no types of Python."""
 
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from omnigate.cli.app import build
 from omnigate.cli.help import span
 
 WIDTH = 80
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 TYPES = re.compile(
-    r"<(str|int|float|path|file|list\[\w+\])( range)?>|-\w+ (TEXT|INTEGER|FLOAT|PATH)\b|x<=|x>=|NoneType"
+    r"<(str|int|float|bool|path|file|list\[\w+\])( range)?>|-\w+ (TEXT|INTEGER|FLOAT|PATH)\b|x<=|x>=|NoneType"
 )
 
 
@@ -34,12 +36,16 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINES", "25")
 
 
+@pytest.mark.parametrize("boxed", [False, True], ids=["pipe", "terminal"])
 @pytest.mark.parametrize("words", commands())
-def test_help_fits_a_terminal_and_speaks_no_python(omnigate, narrow, words):
+def test_help_fits_a_terminal_and_speaks_no_python(omnigate, narrow, monkeypatch, words, boxed):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: boxed)
     result = omnigate(*words.split(), "--help")
     assert (result.code, result.err) == (0, "")
-    assert max(map(len, result.out.splitlines())) <= WIDTH
-    assert TYPES.search(result.out) is None, result.out
+    shown = STYLE.sub("", result.out)
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    assert TYPES.search(shown) is None, shown
+    assert ("╭" in shown) is boxed
 
 
 def test_no_line_of_a_listing_is_cut_off(omnigate, narrow):
@@ -65,7 +71,13 @@ def test_whatever_takes_a_value_says_how_the_value_is_called():
 
 
 def test_the_check_finds_what_typer_shows_by_itself():
-    for text in ("--limit <int range>", "ID <list[int]>", "[1<=x<=200]", "--name TEXT"):
+    for text in (
+        "--limit <int range>",
+        "ID <list[int]>",
+        "[1<=x<=200]",
+        "--name TEXT",
+        "--json <bool>",
+    ):
         assert TYPES.search(text), text
 
 
