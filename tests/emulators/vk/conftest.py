@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import aiohttp
@@ -16,7 +16,7 @@ from omnigate.emulators.vk.callback import CallbackServer
 from omnigate.testing.server import serve_app
 from tests.emulators.vk.receiving import Receiver
 
-Ask = Callable[..., Awaitable[dict[str, Any]]]
+Ask = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 
 class Clock:
