@@ -1,0 +1,154 @@
+"""Calls of the Bot API: one request each, the answer as JSON, errors as what they mean.
+
+The token stands in every URL, so no error shows one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
+from pydantic import SecretStr
+from pydantic_core import from_json, to_json
+from yarl import URL
+
+import omnigate
+
+CALL_SECONDS: Final = 20.0
+UPLOAD_SECONDS: Final = 55.0
+_CONNECT_SECONDS: Final = 5.0
+_LONGEST_ANSWER: Final = 16 * 1024 * 1024
+
+
+class ApiError(Exception):
+    """The platform answered, and said no."""
+
+    def __init__(self, code: int, description: str, parameters: Mapping[str, Any]) -> None:
+        super().__init__(f"{code} {description}")
+        self.code = code
+        self.description = description
+        self.retry_after_seconds: float | None = _number(parameters.get("retry_after"))
+        self.migrate_to: int | None = _integer(parameters.get("migrate_to_chat_id"))
+
+
+class NoAnswer(Exception):
+    """There is no answer to go by; ``sent`` tells whether the platform may have got the call."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class Api:
+    """One bot's way to the Bot API."""
+
+    def __init__(self, http: Callable[[], ClientSession], api_url: str, token: SecretStr) -> None:
+        self._http = http
+        self._base = api_url.rstrip("/")
+        self._token = token
+        self.host = URL(api_url).authority
+
+    async def call(
+        self,
+        method: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        upload: FormData | None = None,
+        seconds: float = CALL_SECONDS,
+    ) -> Any:
+        """Call a method and return its result. Raises `ApiError` or `NoAnswer`."""
+        url = URL(f"{self._base}/bot{self._token.get_secret_value()}/{method}", encoded=True)
+        data: FormData | bytes = upload if upload is not None else to_json(arguments or {})
+        headers = {} if upload is not None else {"content-type": "application/json"}
+        timeout = ClientTimeout(total=seconds, connect=_CONNECT_SECONDS)
+        async with self._answer("POST", url, data=data, headers=headers, timeout=timeout) as answer:
+            return _result(answer.status, await _body(answer))
+
+    @asynccontextmanager
+    async def file(self, file_path: str) -> AsyncIterator[ClientResponse]:
+        """Open a file that ``getFile`` told the path of. Raises `ApiError` or `NoAnswer`."""
+        token = self._token.get_secret_value()
+        url = URL(f"{self._base}/file/bot{token}/").joinpath(*file_path.split("/"))
+        async with self._answer("GET", url) as answer:
+            if answer.status != 200:
+                raise ApiError(answer.status, f"the file server answered {answer.status}", {})
+            yield answer
+
+    @asynccontextmanager
+    async def _answer(self, method: str, url: URL, **options: Any) -> AsyncIterator[ClientResponse]:
+        connected = False
+        try:
+            async with self._http().request(method, url, **options) as answer:
+                connected = True
+                yield answer
+        except TimeoutError:
+            raise NoAnswer(f"no answer from {self.host} in time", sent=True) from None
+        except PermissionError as error:  # the egress guard
+            raise NoAnswer(str(error), sent=False) from None
+        except (ClientError, OSError) as error:
+            # Its words may hold the URL and so the token: only its kind is told.
+            told = f"{self.host}: {type(error).__name__}"
+            sent = connected or not _is_connecting(error)
+            raise NoAnswer(told, sent=sent) from None
+
+
+def _is_connecting(error: Exception) -> bool:
+    """Tell whether it failed before anything was sent."""
+    return type(error).__name__ in (
+        "ClientConnectorError",
+        "ClientConnectorDNSError",
+        "ClientConnectorCertificateError",
+        "ClientConnectorSSLError",
+        "ConnectionTimeoutError",
+        "ConnectionRefusedError",
+    )
+
+
+async def _body(answer: ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > _LONGEST_ANSWER:
+            raise NoAnswer("the answer is too long", sent=True)
+    return bytes(body)
+
+
+def _result(status: int, body: bytes) -> Any:
+    try:
+        said = from_json(body)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict) or not isinstance(said.get("ok"), bool):
+        if status >= 400:  # a proxy before the platform
+            raise ApiError(status, f"answered {status}, not in its own words", {})
+        raise NoAnswer("the answer is not one of the Bot API; is api_url right?", sent=True)
+    if said["ok"]:
+        return said.get("result")
+    code = said.get("error_code")
+    parameters = said.get("parameters")
+    raise ApiError(
+        code if isinstance(code, int) else status,
+        str(said.get("description", "")),
+        parameters if isinstance(parameters, dict) else {},
+    )
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and value >= 0 else None
+
+
+def _integer(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def for_the_channel(error: ApiError | NoAnswer) -> omnigate.OmnigateError:
+    """Return what a failed call means for the bot as a whole: its polling, its check, its setup."""
+    if isinstance(error, NoAnswer):
+        return omnigate.NotReady(str(error))
+    if error.code in (401, 404):
+        return omnigate.CredentialsRejected(
+            f"{error.description or 'unknown token'}; is the token right? Ask @BotFather"
+        )
+    return omnigate.NotReady(str(error))

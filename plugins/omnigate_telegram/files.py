@@ -1,0 +1,118 @@
+"""Files both ways: customers' by their file id, the company's as uploads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+from aiohttp import FormData
+from aiohttp.payload import AsyncIterablePayload
+
+import omnigate
+from omnigate_telegram.api import Api, ApiError, NoAnswer
+
+CHUNK_BYTES: Final = 64 * 1024
+PHOTO_BYTES: Final = 10 * 1024 * 1024
+_PHOTOS: Final = frozenset({"image/jpeg", "image/png", "image/webp"})
+_VOICES: Final = frozenset({"audio/ogg", "audio/mpeg", "audio/mp4", "audio/x-m4a", "audio/opus"})
+
+
+async def fetch(api: Api, file_id: str) -> AsyncIterator[bytes]:
+    """Return the bytes of a customer's file; asks anew where it is when the platform has moved it."""
+    for attempt in (1, 2):
+        path = await _path(api, file_id)
+        if path.startswith("/"):  # a local Bot API server that shares our disk
+            async for chunk in _local(path):
+                yield chunk
+            return
+        try:
+            async with api.file(path) as answer:
+                async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
+                    yield chunk
+            return
+        except ApiError as error:
+            if attempt == 2 or error.code != 404:
+                raise _told(error) from None
+        except NoAnswer as error:
+            raise omnigate.NotReady(str(error)) from None
+
+
+async def _path(api: Api, file_id: str) -> str:
+    try:
+        file = await api.call("getFile", {"file_id": file_id})
+    except ApiError as error:
+        raise _told(error) from None
+    except NoAnswer as error:
+        raise omnigate.NotReady(str(error)) from None
+    path = file.get("file_path") if isinstance(file, dict) else None
+    if not isinstance(path, str) or not path or ".." in Path(path).parts:
+        raise omnigate.Refused("no_file", "Telegram does not say where the file is")
+    return path
+
+
+async def _local(path: str) -> AsyncIterator[bytes]:
+    try:
+        async with await anyio.open_file(path, "rb") as file:
+            while chunk := await file.read(CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise omnigate.Refused(
+            "no_file",
+            f"the local Bot API server put the file where we cannot read it ({error.strerror}); "
+            "let the daemon's user read its directory, or run it without --local",
+        ) from None
+
+
+def _told(error: ApiError) -> omnigate.OmnigateError:
+    if error.code == 429:
+        return omnigate.RetryLater(str(error), after_seconds=error.retry_after_seconds, status=429)
+    if error.code >= 500:
+        return omnigate.NotReady(str(error))
+    if "too big" in error.description:
+        return omnigate.Refused(
+            "too_large",
+            "Telegram gives files up to 20 MB; a local Bot API server gives larger ones",
+        )
+    return omnigate.Refused("no_file", error.description)
+
+
+def method_of(file: omnigate.Attachment) -> tuple[str, str]:
+    """Return the method that sends a file as what it is, and the name of its argument."""
+    size = file.size_bytes or 0
+    if file.kind == "image" and file.mime == "image/gif":
+        return "sendAnimation", "animation"
+    if file.kind == "image" and file.mime in _PHOTOS and size <= PHOTO_BYTES:
+        return "sendPhoto", "photo"
+    if file.kind == "video":
+        return "sendVideo", "video"
+    if file.kind == "voice" and file.mime in _VOICES:
+        return "sendVoice", "voice"
+    if file.kind in ("audio", "voice"):
+        return "sendAudio", "audio"
+    if file.kind == "sticker" and file.mime == "image/webp":
+        return "sendSticker", "sticker"
+    return "sendDocument", "document"
+
+
+def add_file(
+    form: FormData, name: str, file: omnigate.Attachment, host: omnigate.ChannelHost
+) -> None:
+    """Put a file into a form; its bytes are read while they are sent."""
+    form.add_field(
+        name,
+        _Upload(host.open_file(file), file.size_bytes, content_type=file.mime),
+        filename=file.name or file.id,
+        content_type=file.mime,
+    )
+
+
+class _Upload(AsyncIterablePayload):
+    """A stream whose length is known: the platform's servers prefer to be told."""
+
+    def __init__(
+        self, chunks: AsyncIterator[bytes], size_bytes: int | None, **options: Any
+    ) -> None:
+        super().__init__(chunks, **options)
+        self._size = size_bytes

@@ -1,0 +1,216 @@
+"""How updates come: by poll and by webhook, over failures and restarts, nothing lost or stored twice."""
+
+from __future__ import annotations
+
+import pytest
+
+import omnigate
+from omnigate.emulators.telegram import TelegramEmulator
+from omnigate.testing import MemoryStore
+
+from .conftest import Shop, open_shop, texts
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_a_customer_writes_comes_in(shop: Shop) -> None:
+    await shop.anna.starts(shop.bot)
+    await shop.anna.writes(shop.bot, "Есть велосипед?")
+    said = await shop.said(1)
+    assert (said.text, said.conversation) == ("Есть велосипед?", str(shop.anna.id))
+    assert said.sender.address == f"telegram:{shop.anna.id}"
+    assert (said.sender.display_name, said.sender.username) == ("Анна", "anna")
+    await shop.until(lambda: shop.host.states and shop.host.states[-1][0] == "up")
+
+
+async def test_what_is_polled_is_confirmed_only_once_it_is_stored() -> None:
+    async with open_shop() as shop:
+        await shop.until(lambda: shop.bot.made("getUpdates"))
+        shop.host.store.failure = omnigate.StoreError("the disk is full")
+        await shop.anna.starts(shop.bot)
+        await shop.until(lambda: len(shop.bot.made("getUpdates")) > 2)
+        assert not shop.items
+        shop.host.store.failure = None
+        assert (await shop.said()).text == "/start"
+
+
+async def test_a_restart_in_the_middle_stores_everything_once() -> None:
+    store = MemoryStore()
+    async with TelegramEmulator() as telegram:
+        bot = telegram.add_bot()
+        for turn in range(3):
+            async with open_shop(telegram=telegram, bot=bot, store=store) as shop:
+                for number in range(40):
+                    await shop.anna.writes(bot, f"{turn}.{number}")
+                await shop.until(lambda turn=turn: len(store.items) > turn * 40 + 10)  # type: ignore[misc]
+        async with open_shop(telegram=telegram, bot=bot, store=store) as shop:
+            await shop.until(lambda: len(texts(store.items)) == 120)
+    assert texts(store.items) == [f"{turn}.{number}" for turn in range(3) for number in range(40)]
+
+
+async def test_one_poisoned_update_does_not_hold_up_those_behind_it() -> None:
+    async with open_shop(running=False) as shop:
+        await shop.anna.starts(shop.bot)
+        shop.bot.updates.inject({"message": {"message_id": "no number"}})
+        await shop.anna.writes(shop.bot, "behind it")
+        async with open_shop(telegram=shop.telegram, bot=shop.bot) as again:
+            assert (await again.said(1)).text == "behind it"
+            ((raw, reason),) = again.host.store.quarantine
+            assert b"no number" in raw
+            assert "message" in reason
+
+
+async def test_a_second_reader_is_told_of_clearly_and_waited_for() -> None:
+    async with open_shop(running=False) as shop:
+        shop.telegram.faults.add(
+            method="getUpdates",
+            error=409,
+            description=(
+                "Conflict: terminated by other getUpdates request; make sure that only one bot "
+                "instance is running"
+            ),
+        )
+        async with open_shop(telegram=shop.telegram, bot=shop.bot) as again:
+            await again.until(lambda: any(state == "down" for state, _ in again.host.states))
+            (told,) = [text for state, text in again.host.states if state == "down"]
+            assert "another program reads" in told
+            assert shop.bot.token not in told
+
+
+async def test_trouble_is_told_once_and_so_is_its_end() -> None:
+    async with TelegramEmulator() as telegram:
+        bot = telegram.add_bot()
+        telegram.faults.add(method="getMe", status=502, times=3)
+        async with open_shop(telegram=telegram, bot=bot) as shop:
+            await shop.until(lambda: shop.host.states and shop.host.states[-1][0] == "up")
+            told = [state for state, _ in shop.host.states]
+            assert told == ["down"] * 3 + ["up"]  # the host says each state once
+
+
+async def test_a_revoked_token_stops_the_channel() -> None:
+    async with open_shop(running=False) as shop:
+        shop.telegram.revoke(shop.bot)
+        with pytest.raises(omnigate.CredentialsRejected, match="BotFather") as refused:
+            await shop.channel._receive()
+        assert shop.bot.token not in str(refused.value)
+        with pytest.raises(omnigate.CredentialsRejected):
+            await shop.channel.check()
+
+
+async def test_from_webhook_to_poll_and_back_nothing_is_lost() -> None:
+    store = MemoryStore()
+    async with TelegramEmulator(local=True) as telegram:
+        bot = telegram.add_bot()
+        anna = telegram.person()
+        for mode, text in (("webhook", "one"), ("poll", "two"), ("webhook", "three")):
+            await anna.writes(bot, f"before {text}")
+            async with open_shop(mode, telegram=telegram, bot=bot, store=store) as shop:
+                await shop.until(lambda text=text: f"before {text}" in texts(store.items))  # type: ignore[misc]
+                await anna.writes(bot, text)
+                await shop.until(lambda text=text: text in texts(store.items))  # type: ignore[misc]
+    assert texts(store.items) == [
+        "before one",
+        "one",
+        "before two",
+        "two",
+        "before three",
+        "three",
+    ]
+
+
+async def test_strangers_cannot_post_updates() -> None:
+    async with open_shop("webhook") as shop:
+        await shop.until(lambda: shop.bot.made("setWebhook"))
+        url = shop.host.public_url("hook")
+        forged = {"update_id": 1, "message": {}}
+        for headers in ({}, {"X-Telegram-Bot-Api-Secret-Token": "guess"}):
+            async with shop.host.http.post(url, json=forged, headers=headers) as answer:
+                assert answer.status == 401
+        assert not shop.items
+
+
+async def test_a_polling_bot_takes_no_webhooks() -> None:
+    async with open_shop(running=False) as shop:
+        request = omnigate.Request(method="POST", path="/hook", query={}, headers={}, body=b"{}")
+        with pytest.raises(omnigate.Unauthorized):
+            shop.channel.authenticate(request)
+
+
+async def test_the_webhook_is_set_with_a_secret_and_what_is_wanted() -> None:
+    async with open_shop("webhook", reactions=True) as shop:
+        (call,) = await shop.until(lambda: shop.bot.made("setWebhook"))
+        arguments = call.arguments
+        assert arguments["url"].endswith("/channels/bot/hook")
+        assert len(arguments["secret_token"]) >= 32
+        assert "message_reaction" in str(arguments["allowed_updates"])
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://chat.example.org/hook", "https only"),
+        ("https://chat.example.org:9443/hook", "443, 80, 88, 8443"),
+    ],
+    ids=["plain", "port"],
+)
+async def test_an_address_that_telegram_would_refuse_is_explained(address: str, words: str) -> None:
+    async with open_shop("webhook", running=False) as shop:
+        config = shop.channel.config.model_copy(update={"api_url": "https://api.telegram.org"})
+        shop.host.public_url = lambda path="": address  # type: ignore[method-assign]
+        channel = type(shop.channel)(config, shop.host)
+        from omnigate_telegram.receiving import Webhook
+
+        webhook = Webhook(channel.api, config, shop.host, channel._secret_token)
+        assert words in webhook.trouble_of({})
+        with pytest.raises(omnigate.NotReady, match="Telegram delivers"):
+            await webhook.begin()
+
+
+async def test_check_says_what_is_wrong_in_the_platforms_own_words() -> None:
+    async with (
+        TelegramEmulator(local=True) as telegram,
+        open_shop(telegram=telegram, running=False) as shop,
+    ):
+        health = await shop.channel.check()
+        assert (health.state, "@shop_bot" in health.message) == ("up", True)
+        await shop.channel.api.call("setWebhook", {"url": "http://127.0.0.1:9/x"})
+        health = await shop.channel.check()
+        assert health.state == "degraded"
+        assert "omnigate channel setup" in health.message
+        assert await shop.channel.setup() == ["no webhook is set: updates are polled"]
+        assert (await shop.channel.check()).state == "up"
+
+
+async def test_the_cursor_of_long_ago_is_not_told_to_the_platform(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with open_shop(running=False) as shop:
+        await shop.host.put(cursor="999999999 1000000000")
+        async with open_shop(telegram=shop.telegram, bot=shop.bot, store=shop.host.store) as again:
+            await shop.anna.starts(shop.bot)
+            await again.said()
+        offsets = [call.arguments.get("offset") for call in shop.bot.made("getUpdates")]
+        assert "999999999" not in map(str, offsets)
+
+
+async def test_a_bot_that_begins_to_count_anew_after_a_week_is_read_on(shop: Shop) -> None:
+    await shop.anna.writes(shop.bot, "before")
+    await shop.said()
+    if shop.channel.config.mode == "poll":  # nothing came for a while: all is confirmed
+        await shop.until(lambda: "offset" not in shop.bot.made("getUpdates")[-1].arguments)
+    shop.bot.updates.renumber()
+    await shop.anna.writes(shop.bot, "after")
+    assert (await shop.said(1)).text == "after"
+
+
+async def test_a_pressed_button_stops_spinning(shop: Shop) -> None:
+    await shop.anna.starts(shop.bot)
+    await shop.said()
+    yes = omnigate.Button(label="Да", value="yes")
+    await shop.channel.send(shop.part("Подходит?", buttons=[[yes]]))
+    asked = await shop.anna.chat(shop.bot).wait_for_text("Подходит?")
+    press = await shop.anna.presses(asked, "Да")
+    await shop.anna.sees_answer(press)
+    pressed = await shop.item(omnigate.ButtonPressed)
+    assert (pressed.payload, pressed.label) == ("yes", "Да")
+    assert pressed.message_id == f"{shop.anna.id}:{asked.id}"
