@@ -8,7 +8,6 @@ hostile: it gets a deadline to the last byte, 64 KiB of our memory, no redirect 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -21,6 +20,7 @@ from yarl import URL
 from omnigate.errors import DestinationUnavailable, RetryLater
 from omnigate.posting import Answer, Poster
 from omnigate.signing import Signer
+from omnigate.timelimit import TimeLimit
 from omnigate.transcript import current, exchange_of
 
 ANSWER_LIMIT_BYTES: Final = 64 * 1024
@@ -119,7 +119,7 @@ class Receiver:
         answer: Answer | None = None
         received: bytes | None = None
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            with TimeLimit(self._timeout_seconds):
                 answer = await self._poster.post(session, sent, body)
                 try:
                     # Also of a refusal, so that the connection can serve again.

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -122,16 +121,23 @@ class Transcript:
 _current: ContextVar[Transcript | None] = ContextVar("_current", default=None)
 
 
-@contextmanager
-def transcribed(*, keeps_all: bool) -> Iterator[Transcript]:
-    """Collect what is said from here on in this task, and in tasks begun by it."""
-    transcript = Transcript(keeps_all)
-    token = _current.set(transcript)
-    try:
-        yield transcript
-    finally:
-        transcript.is_over = True
-        _current.reset(token)
+class transcribed:  # noqa: N801  # reads as what it does
+    """``with transcribed(…) as transcript:`` collects what this task says, and tasks begun by it."""
+
+    __slots__ = ("_token", "_transcript")
+
+    _token: Token[Transcript | None]
+
+    def __init__(self, *, keeps_all: bool) -> None:
+        self._transcript = Transcript(keeps_all)
+
+    def __enter__(self) -> Transcript:
+        self._token = _current.set(self._transcript)
+        return self._transcript
+
+    def __exit__(self, *failure: object) -> None:
+        self._transcript.is_over = True
+        _current.reset(self._token)
 
 
 def current() -> Transcript | None:

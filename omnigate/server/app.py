@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from omnigate.server import (
     admin,
@@ -29,9 +30,10 @@ from omnigate.server import (
     steering,
     trace,
 )
-from omnigate.server.bodies import DEFAULT_MAX_BYTES
+from omnigate.server.bodies import DEFAULT_MAX_BYTES, Handler
 from omnigate.server.channels import ChannelResource, named_in
 from omnigate.server.edge import edge
+from omnigate.server.listener import SHORT_WAY, ShortWay
 from omnigate.server.operations import Api, Operation
 from omnigate.server.services import Services
 
@@ -68,8 +70,10 @@ ADMIN: Final[tuple[Operation, ...]] = (
 
 def public_app(services: Services) -> web.Application:
     """Return the application of the public listener: channel endpoints and the API."""
-    application = _application(services, trusts_proxies=True)
-    application.router.register_resource(ChannelResource(services))
+    application, around = _application(services, trusts_proxies=True)
+    channels = ChannelResource(services)
+    application.router.register_resource(channels)
+    application[SHORT_WAY] = _short_way(channels, around)
     described = documents.openapi(PUBLIC, services.version)
     Api(services, proven=False).mount(application.router, (*PUBLIC, described))
     return application
@@ -77,14 +81,27 @@ def public_app(services: Services) -> web.Application:
 
 def admin_app(services: Services) -> web.Application:
     """Return the application of the admin socket: whoever can open it is the operator."""
-    application = _application(services, trusts_proxies=False)
+    application, _ = _application(services, trusts_proxies=False)
     operations = (*PUBLIC, *ADMIN)
     described = documents.openapi(operations, services.version)
     Api(services, proven=True).mount(application.router, (*operations, described))
     return application
 
 
-def _application(services: Services, *, trusts_proxies: bool) -> web.Application:
+def _short_way(channels: ChannelResource, around: Middleware) -> ShortWay:
+    """Return what lets ordinary messages past the router: that is a tenth of the work of a request."""
+
+    def before(router: Handler) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            handler = channels.direct(request)
+            return await (router(request) if handler is None else around(request, handler))
+
+        return handle
+
+    return before
+
+
+def _application(services: Services, *, trusts_proxies: bool) -> tuple[web.Application, Middleware]:
     trusted = services.settings.server.trusted_proxies if trusts_proxies else ()
 
     def unauthorized(request: web.Request) -> None:
@@ -99,4 +116,4 @@ def _application(services: Services, *, trusts_proxies: bool) -> web.Application
         services.stream.close()
 
     application.on_shutdown.append(end_streams)
-    return application
+    return application, around

@@ -42,8 +42,8 @@ class _Mounted:
 
     channel: Channel
     router: UrlDispatcher
-    static: Mapping[tuple[str, str], AbstractRoute]
-    """(method, path) → route, for paths without parameters: messages come in by these."""
+    static: Mapping[tuple[str, str], UrlMappingMatchInfo]
+    """(method, path) → what is found there, for paths without parameters."""
 
 
 class ChannelResource(AbstractResource):
@@ -71,15 +71,30 @@ class ChannelResource(AbstractResource):
         mounted = self._mounted_of(name, runner)
         if mounted is None or runner.is_paused:
             return UrlMappingMatchInfo({}, self._not_running), set()
-        route = mounted.static.get((request.method, request.rel_url.raw_path))
-        if route is not None:
-            return UrlMappingMatchInfo({}, route), set()
         found = await mounted.router.resolve(request)
         if found.http_exception is None:
             return found, set()
         if isinstance(found.http_exception, web.HTTPMethodNotAllowed):
             return None, set(found.http_exception.allowed_methods)
         return None, set()
+
+    def direct(self, request: web.Request) -> Handler | None:
+        """Return the handler that an ordinary message comes in by, without asking the router.
+
+        None for whatever needs a second look: the router finds out what is to be said.
+        """
+        name = named_in(request)
+        runner = self._services.channel(name)
+        if runner is None or runner.is_paused or "Expect" in request.headers:
+            return None
+        if runner.config is not None and not runner.config.enabled:
+            return None
+        mounted = self._mounted_of(name, runner)
+        found = mounted.static.get((request.method, request.rel_url.raw_path)) if mounted else None
+        if found is None:
+            return None
+        request._match_info = found  # noqa: SLF001  # as the application itself does
+        return found.handler
 
     def _mounted_of(self, name: str, runner: RunningChannel) -> _Mounted | None:
         channel = runner.channel
@@ -89,7 +104,7 @@ class ChannelResource(AbstractResource):
         if mounted is None or mounted.channel is not channel:
             router = _mount(self._services, runner, channel)
             static = {
-                (route.method, route.resource.canonical): route
+                (route.method, route.resource.canonical): UrlMappingMatchInfo({}, route)
                 for route in router.routes()
                 if isinstance(route.resource, PlainResource)
             }

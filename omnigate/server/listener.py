@@ -9,7 +9,7 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from aiohttp import web
 
 from omnigate.config.settings import Server
 from omnigate.errors import ConfigError, OmnigateError
+from omnigate.server.bodies import Handler
 from omnigate.server.stalls import cut_stalled
 
 MAX_LINE_BYTES: Final = 8190
@@ -25,6 +26,10 @@ MAX_HEADER_BYTES: Final = 8190
 MAX_HEADERS: Final = 100
 SHUTDOWN_SECONDS: Final = 5.0
 """How long answers that are under way may take at the end."""
+
+ShortWay = Callable[[Handler], Handler]
+SHORT_WAY: Final[web.AppKey[ShortWay]] = web.AppKey("SHORT_WAY")
+"""In an application: what stands before its router, if anything does."""
 
 _BACKLOG: Final = 1024
 _LINGER_SECONDS: Final = 5.0
@@ -46,6 +51,9 @@ async def listening(application: web.Application, settings: Server) -> AsyncIter
     server = runner.server
     if server is None:
         raise RuntimeError("the listener has been set up and has no server")
+    if SHORT_WAY in application:
+        router = server.request_handler
+        server.request_handler = application[SHORT_WAY](router)  # type: ignore[assignment]  # its requests are web.Request
     cutting = asyncio.get_running_loop().create_task(cut_stalled(server))
     try:
         if settings.max_connections:

@@ -119,6 +119,8 @@ class Ledger:
 
     def rivals(self, person: Person, profile: Profile) -> list[Person]:
         """Return the other contacts that own an address proven to be this person's."""
+        if not profile.also:
+            return []
         owners = [self._by_address.get(address) for address in profile.also]
         return list({rival.id: rival for rival in owners if rival and rival is not person}.values())
 
@@ -175,8 +177,13 @@ class Ledger:
         for thread in threads:
             differs = thread.written()
             if thread.changed and not thread.new:
-                # A message as such only takes a number: indexes and references stay as they are.
-                (changed if differs else counted).append(_thread_change(thread, now))
+                if differs:
+                    changed.append(_thread_change(thread, now))
+                else:
+                    # A message as such only takes a number: indexes and references stay as they are.
+                    counted.append(
+                        {"key": thread.id, "next_sequence": thread.next_sequence, "updated_at": now}
+                    )
             thread.new = thread.changed = False
         _UPDATE_CONVERSATION.run(connection, changed)
         _COUNT_ON.run(connection, counted)

@@ -129,11 +129,11 @@ class Recent:
         context: Any,
         executemany: bool,
     ) -> None:
-        if not self._ledger_writes and not statement.startswith("SELECT") and _changes(statement):
+        if not self._ledger_writes and changes_what_is_remembered(statement):
             self.forget()
 
 
 @lru_cache(maxsize=256)
-def _changes(statement: str) -> bool:
+def changes_what_is_remembered(statement: str) -> bool:
     """Tell whether a statement may change rows that are remembered; yes when in doubt."""
-    return _CHANGE.search(statement) is not None
+    return not statement.startswith("SELECT") and _CHANGE.search(statement) is not None

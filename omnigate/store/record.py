@@ -203,6 +203,7 @@ def milliseconds_of(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
+@lru_cache(maxsize=256)
 def time_text(milliseconds: int) -> str:
     """Return a stored time as RFC 3339, UTC, milliseconds, ``Z``."""
     return f"{_second_text(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"

@@ -133,6 +133,9 @@ class Thread:
     new: bool = False
     changed: bool = False
     _written: tuple[str | None, ...] = ()
+    _said: tuple[str | None, ...] = ()
+    """What `_json` was made of."""
+    _json: str = ""
 
     def written(self) -> bool:
         """Note what is written but for the number; tell whether anything else had changed."""
@@ -170,12 +173,10 @@ class Thread:
 
     def as_json(self) -> str:
         """Return the conversation as the envelope shows it."""
-        head = to_json(
-            {
-                "id": self.id,
-                "external_id": self.external_id,
-                "subject": self.subject,
-                "status": self.status,
-            }
-        ).decode()
-        return f'{head[:-1]},"context":{self.context}}}'
+        said = (self.subject, self.status, self.context)
+        if self._said != said:
+            head: dict[str, str | None] = {"id": self.id, "external_id": self.external_id}
+            head |= {"subject": self.subject, "status": self.status}
+            self._json = f'{to_json(head).decode()[:-1]},"context":{self.context}}}'
+            self._said = said
+        return self._json

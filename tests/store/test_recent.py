@@ -201,18 +201,16 @@ async def test_the_comparison_finds_a_memory_that_is_wrong(
     pytest.fail("a wrong memory went unnoticed")
 
 
-async def test_a_conversation_that_goes_on_is_not_read_again(
-    tmp_path: Path, said: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_conversation_that_goes_on_is_not_read_again(tmp_path: Path, said: Any) -> None:
     seen: list[str] = []
 
-    class Listening(Recent):
-        def _see(self, connection: Any, cursor: Any, statement: str, *more: Any) -> None:
-            seen.append(statement)
-            super()._see(connection, cursor, statement, *more)
+    def listen(transaction: Transaction, items: Sequence[None]) -> Sequence[None]:
+        driver: Any = transaction.connection.connection.driver_connection
+        driver.set_trace_callback(seen.append)
+        return items
 
-    monkeypatch.setattr(store, "Recent", Listening)
     async with open_store(f"sqlite:///{tmp_path}/store.db") as subject:
+        await subject.writer.do(listen, None)
         await subject.writer.do(ingest, Intake(CHANNELS[0], [said("1")]))
         assert [line for line in seen if "FROM conversation" in line]
         seen.clear()
