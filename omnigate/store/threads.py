@@ -173,7 +173,7 @@ class Thread:
 
     def as_json(self) -> str:
         """Return the conversation as the envelope shows it."""
-        said = (self.subject, self.status, self.context)
+        said = (self.external_id, self.subject, self.status, self.context)
         if self._said != said:
             head: dict[str, str | None] = {"id": self.id, "external_id": self.external_id}
             head |= {"subject": self.subject, "status": self.status}
