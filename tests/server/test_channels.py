@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 import omnigate
 from omnigate.server import bodies
+from omnigate.server.channels import ChannelResource
 from omnigate.store import quarantined
 from omnigate.testing import FakeHost
 
@@ -136,6 +137,22 @@ def is_problem(status: int, body: bytes, headers: Any) -> Any:
 async def test_routes_with_parameters_get_their_match(world):
     status, body, _ = await world.ask("GET", "/channels/plain/ui/abc/deep/file.js")
     assert (status, json.loads(body)) == (200, {"hash": "abc", "file": "deep/file.js"})
+
+
+@pytest.mark.parametrize("expects", [False, True], ids=["ordinary", "expects"])
+async def test_only_what_is_not_ordinary_asks_the_router(world, monkeypatch, expects):
+    """Who expects a word before the body does: it is the router that says it."""
+    asked: list[str] = []
+    resolve = ChannelResource.resolve
+
+    async def listen(self: ChannelResource, request: web.Request) -> Any:
+        asked.append(request.path)
+        return await resolve(self, request)
+
+    monkeypatch.setattr(ChannelResource, "resolve", listen)
+    path = "/channels/plain/echo"
+    assert (await world.ask("POST", path, data=b"12345", expect100=expects))[:2] == (200, b"5")
+    assert asked == ([path] if expects else [])
 
 
 @pytest.mark.parametrize(
