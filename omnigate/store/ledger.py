@@ -7,17 +7,18 @@ them in memory, records events through `omnigate.store.record` and at the end fl
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 
 from omnigate import ids
 from omnigate.model.inbound import Profile
-from omnigate.store.prepared import Bulk, Lookup, Row, bulk_insert
+from omnigate.store.entries import write
+from omnigate.store.prepared import Lookup, Row
 from omnigate.store.schema import address as address_table
 from omnigate.store.schema import contact as contact_table
 from omnigate.store.schema import conversation as conversation_table
-from omnigate.store.threads import OWN_FIELDS, ChannelKey, Identity, Person, Thread
+from omnigate.store.threads import ChannelKey, Identity, Person, Thread
 from omnigate.store.transaction import Transaction
 
 
@@ -152,67 +153,8 @@ class Ledger:
         """Write everything that is new or changed."""
         people, threads = list(self._people.values()), list(self.by_id.values())
         with self._recent.written_by_ledger():
-            self._flush_people(people)
-            self._flush_identities(people)
-            self._flush_threads(threads)
+            write(self._transaction, people, threads)
         self._recent.remember(threads, people)
-
-    def _flush_people(self, people: Sequence[Person]) -> None:
-        connection, now = self._transaction.connection, self._transaction.now
-        if new := [_contact_row(person, now) for person in people if person.new]:
-            _INSERT_CONTACT.run(connection, new)
-        if changed := [
-            _contact_row(person, now) for person in people if person.changed and not person.new
-        ]:
-            _UPDATE_CONTACT.run(connection, [{"key": row.pop("id"), **row} for row in changed])
-        for person in people:
-            person.new = person.changed = False
-
-    def _flush_threads(self, threads: Sequence[Thread]) -> None:
-        connection, now = self._transaction.connection, self._transaction.now
-        if begun := [_thread_row(thread, now) for thread in threads if thread.new]:
-            _INSERT_CONVERSATION.run(connection, begun)
-        changed: list[dict[str, Any]] = []
-        counted: list[dict[str, Any]] = []
-        for thread in threads:
-            differs = thread.written()
-            if thread.changed and not thread.new:
-                if differs:
-                    changed.append(_thread_change(thread, now))
-                else:
-                    # A message as such only takes a number: indexes and references stay as they are.
-                    counted.append(
-                        {"key": thread.id, "next_sequence": thread.next_sequence, "updated_at": now}
-                    )
-            thread.new = thread.changed = False
-        _UPDATE_CONVERSATION.run(connection, changed)
-        _COUNT_ON.run(connection, counted)
-
-    def _flush_identities(self, people: Sequence[Person]) -> None:
-        connection, now = self._transaction.connection, self._transaction.now
-        known = [
-            (person, identity)
-            for person in people
-            for identity in person.identities
-            if identity.new or identity.changed
-        ]
-        if added := [
-            _address_row(person, identity, now) for person, identity in known if identity.new
-        ]:
-            _INSERT_ADDRESS.run(connection, added)
-        if changed := [
-            {"key": identity.address, **_address_row(person, identity, now)}
-            for person, identity in known
-            if not identity.new
-        ]:
-            for row in changed:
-                del row["address"], row["created_at"]
-            _UPDATE_ADDRESS.run(connection, changed)
-        for person, identity in known:
-            if identity.new:
-                identity.created_at = now
-                person.in_order()
-            identity.new = identity.changed = False
 
     def _person(self, profile: Profile) -> Person:
         """Return the contact behind any of the proven addresses, or a new one."""
@@ -294,50 +236,6 @@ class Ledger:
             self._by_address[row.address] = person
 
 
-def _contact_row(person: Person, now: int) -> dict[str, Any]:
-    row = {name: getattr(person, name) for name in ("id", *OWN_FIELDS)}
-    row["updated_at"] = now
-    if person.new:
-        row["created_at"] = now
-    return row
-
-
-def _address_row(person: Person, identity: Identity, now: int) -> dict[str, Any]:
-    return {
-        "address": identity.address,
-        "contact_id": person.id,
-        "username": identity.username,
-        "verified_at": identity.verified_at,
-        "created_at": now,
-    }
-
-
-def _thread_change(thread: Thread, now: int) -> dict[str, Any]:
-    return {
-        "key": thread.id,
-        "external_id": thread.external_id,
-        "contact_id": thread.person.id,
-        "subject": thread.subject,
-        "status": thread.status,
-        "owner": thread.owner,
-        "next_sequence": thread.next_sequence,
-        "context": thread.context,
-        "updated_at": now,
-    }
-
-
-def _thread_row(thread: Thread, now: int) -> dict[str, Any]:
-    row = _thread_change(thread, now)
-    row["id"] = row.pop("key")
-    row.update(
-        channel=thread.channel.name,
-        kind=thread.channel.kind,
-        address=thread.address,
-        created_at=now,
-    )
-    return row
-
-
 _BY_KEY: Final = Lookup(
     lambda keys: select(conversation_table).where(
         conversation_table.c.channel == bindparam("channel"),
@@ -358,42 +256,5 @@ _ADDRESSES: Final = Lookup(
         select(address_table)
         .where(address_table.c.contact_id.in_(keys))
         .order_by(address_table.c.created_at, address_table.c.address)
-    )
-)
-_INSERT_CONTACT: Final = bulk_insert(contact_table)
-_INSERT_ADDRESS: Final = bulk_insert(address_table)
-_INSERT_CONVERSATION: Final = bulk_insert(conversation_table)
-_UPDATE_CONTACT: Final = Bulk(
-    update(contact_table)
-    .where(contact_table.c.id == bindparam("key"))
-    .values({name: bindparam(name) for name in (*OWN_FIELDS, "updated_at")})
-)
-_UPDATE_ADDRESS: Final = Bulk(
-    update(address_table)
-    .where(address_table.c.address == bindparam("key"))
-    .values({name: bindparam(name) for name in ("contact_id", "username", "verified_at")})
-)
-_COUNT_ON: Final = Bulk(
-    update(conversation_table)
-    .where(conversation_table.c.id == bindparam("key"))
-    .values(next_sequence=bindparam("next_sequence"), updated_at=bindparam("updated_at"))
-)
-_UPDATE_CONVERSATION: Final = Bulk(
-    update(conversation_table)
-    .where(conversation_table.c.id == bindparam("key"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "external_id",
-                "contact_id",
-                "subject",
-                "status",
-                "owner",
-                "next_sequence",
-                "context",
-                "updated_at",
-            )
-        }
     )
 )
