@@ -53,4 +53,6 @@ def unseal(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
 
 
 def _junk() -> Denied:
-    return Denied(400, "The cursor is not one of this list; take next from its page before.")
+    return Denied(
+        400, "The cursor is none of this list; give the one that came with the page before."
+    )

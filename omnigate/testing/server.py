@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 import omnigate
+from omnigate.complaints import complaints
 from omnigate.testing.hosts import FakeHost
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -89,9 +90,11 @@ def _hook(channel: omnigate.WebhookChannel, host: FakeHost) -> Handler:
             items = channel.parse(given)
         except omnigate.BadPayload as error:
             host.log.warning("quarantined", reason=str(error))
-            items = ()
+            items = None
         if items:
             await host.put(*items)
+        if items is not None:
+            channel.stored(given)
         answer = channel.reply(given)
         return web.Response(
             status=answer.status,
@@ -112,11 +115,7 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except omnigate.BadPayload as error:
         return problem(422, str(error))
     except ValidationError as error:
-        mistakes = error.errors(include_input=False, include_url=False, include_context=False)
-        errors = [
-            {"path": ".".join(map(str, mistake["loc"])), "message": mistake["msg"]}
-            for mistake in mistakes
-        ]
+        errors = [mistake._asdict() for mistake in complaints(error)]
         return problem(422, "the body is not as described", errors=errors)
     except web.HTTPRequestEntityTooLarge:
         return problem(413, "the body is too large")
