@@ -67,15 +67,24 @@ def _description(
     config: type[BaseModel],
     capabilities: Capabilities | None,
 ) -> dict[str, Any]:
-    carried = asdict(capabilities) if capabilities else None
     return {
         "kind": kind,
         "direction": direction,
         "summary": summary,
-        "capabilities": carried
-        and {key: sorted(it) if isinstance(it, frozenset) else it for key, it in carried.items()},
+        "capabilities": _plain(asdict(capabilities)) if capabilities else None,
         "keys": keys(config),
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return what a kind can carry as JSON has it: sets, also in lists, become sorted lists."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _show(item: dict[str, Any]) -> None:
