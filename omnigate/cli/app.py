@@ -58,6 +58,7 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
             "resume": channel.resume,
             "drain": channel.drain,
             "log": channel_log.log,
+            "setup": channel.setup,
             "add": channel.add,
             "remove": channel.remove,
         },

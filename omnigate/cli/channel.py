@@ -10,7 +10,7 @@ import typer
 from omnigate.cli import adding, overview, terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.configured import listing
-from omnigate.cli.failure import NotRunning
+from omnigate.cli.failure import Failed, NotRunning
 from omnigate.cli.options import AsJson, ConfigPath, Given, Tests
 from omnigate.cli.progress import progress
 from omnigate.cli.reach import running
@@ -120,6 +120,26 @@ def drain(
         terminal.say(f"{name} is paused and does not send what is owed. See: omnigate status")
     else:
         terminal.say(f"{name} is not drained: somebody let it go on meanwhile.")
+
+
+def setup(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Arrange on the platform what the channel needs there, such as its webhook.
+
+    Safe to repeat.
+    """
+    with running(config_path) as client:
+        answer = client.post(f"/admin/channels/{segment(name)}/setup")
+    if as_json:
+        terminal.say_json(answer)
+        if not answer["ok"]:
+            raise typer.Exit(1)
+    elif not answer["ok"]:
+        what = f"{name} is not set up: {terminal.clean(answer['message'])}"
+        raise Failed(what, terminal.clean(answer["remedy"]))
+    elif answer["done"]:
+        terminal.say("\n".join(f"{name}: {terminal.clean(line)}" for line in answer["done"]))
+    else:
+        terminal.say(f"{name} needs nothing to be set up on its platform.")
 
 
 def _wait_until_drained(client: Client, name: str) -> tuple[str, int]:
