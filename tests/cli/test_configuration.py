@@ -92,7 +92,7 @@ def test_five_mistakes_are_five_problems_with_key_and_suggestion(omnigate, direc
     ]
 
 
-def install_refusing(directory, monkeypatch):
+def install_refusing(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install a plugin whose channels cannot be made, and name one in the configuration."""
     plugins = directory / "plugins"
     (plugins / "refusing-1.0.dist-info").mkdir(parents=True)

@@ -21,7 +21,7 @@ from omnigate.flow.attempts import Attempts
 from omnigate.flow.breaker import Breaker
 from omnigate.flow.clockwatch import ClockWatch
 from omnigate.flow.housekeeping import Housekeeper
-from omnigate.store.outbound import IdempotencyKey
+from omnigate.store.idempotency import IdempotencyKey
 from omnigate.store.quarantined import Puzzle, keep
 from tests.flow.simulation.platform import Platform
 from tests.flow.simulation.world import DAY, HOUR, MINUTE, Outside, World, judge_order, simulate
