@@ -25,6 +25,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--pending", type=int, default=100_000, help="the backlog; 0 for none")
     parser.add_argument("--floor", type=Path, default=None)
     options = parser.parse_args()
+    print(f"all of them run by the same Python and on the same event loop: {event_loop()}")
     floors: list[Round] = []
     rounds: list[Round] = []
     for number in range(1, options.rounds + 1):
@@ -64,6 +66,14 @@ def main() -> None:
     print(f"floor: {floor}")
     print(f"ratio of cpu per message {floor.cpu_seconds / middle.cpu_seconds:.3f}")
     print(f"ratio {middle.rate / floor.rate:.3f}")
+
+
+def event_loop() -> str:
+    """Return what the floor, the daemon, the load and the receiver run on: each takes it if it is there."""
+    try:
+        return f"uvloop {version('uvloop')}"
+    except PackageNotFoundError:
+        return "asyncio"
 
 
 class Round(NamedTuple):
