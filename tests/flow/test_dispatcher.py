@@ -19,8 +19,9 @@ from omnigate.flow.carriers import BackendCarrier
 from omnigate.flow.destination import Destination
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.retry import RetryPolicy
-from omnigate.model.event import Event
+from omnigate.model.event import Event, EventType
 from omnigate.model.outbound import Reply
+from omnigate.model.samples import sample
 from omnigate.store.destinations import Name, register
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.lanes import Item, Lease
@@ -158,9 +159,9 @@ async def test_only_what_a_customer_did_is_answered(tmp_path: Path) -> None:
     carrier = BackendCarrier(Bot(), lambda text: text, note)
     lease = Lease(1, "cnv", 1, False, 0, None, [], 1)
     for kind in ("message.received", "message.sent", "message.read", "button.pressed"):
-        await carrier.carry(
-            lease, Item(1, 0, 0, 0, False, event_id=kind, event_type=kind, body="{}")
-        )
+        body = sample(EventType(kind)).model_dump_json()
+        item = Item(1, 0, 0, 0, False, event_id=kind, event_type=kind, body=body)
+        await carrier.carry(lease, item)
     assert answered == ["message.received", "button.pressed"]
 
 
