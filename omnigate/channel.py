@@ -312,7 +312,7 @@ class WebhookChannel(Channel):
 
     The host serves ``POST /channels/{name}/hook`` (GET too, for platforms that verify so):
     ``authenticate`` → ``parse`` → store → ``reply``. The success answer goes out only after the
-    items are on disk.
+    items are on disk. A platform that makes sure of us first is answered by ``handshake``.
     """
 
     max_body_bytes: ClassVar[int] = 1024 * 1024
@@ -324,6 +324,14 @@ class WebhookChannel(Channel):
     @abstractmethod
     def parse(self, request: Request) -> Sequence[Inbound]:
         """Return what the request says; raise `BadPayload` when it cannot be understood."""
+
+    async def handshake(self, request: Request) -> Response | None:
+        """Return the answer to a request by which the platform only makes sure of us; None for others.
+
+        Called for what is authentic, and only for classes that override it. May ask the platform, for
+        a string that it wants to read, say. What is answered here is neither parsed nor stored.
+        """
+        return None
 
     def stored(self, request: Request) -> None:
         """Hear that what a request said is on disk: the moment to answer on the platform, say.

@@ -33,6 +33,7 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
     The success answer goes out only after the items are on disk. What is authentic and not understood
     is kept raw and answered as a success, or the platform would send it again for ever.
     """
+    shakes_hands = type(channel).handshake is not WebhookChannel.handshake
 
     async def handle(request: web.Request) -> web.StreamResponse:
         given = Request(
@@ -46,6 +47,11 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
         )
         with contained:
             channel.authenticate(given)
+        if shakes_hands:
+            with contained:
+                answer = await channel.handshake(given)
+            if answer is not None:
+                return _answer(answer)
         items, reason = parsed(runner.name, channel.parse, given)
         if reason is not None:
             log.warning("quarantined", channel=runner.name, reason=reason)

@@ -86,6 +86,8 @@ def _hook(channel: omnigate.WebhookChannel, host: FakeHost) -> Handler:
             received_at_seconds=time.time(),
         )
         channel.authenticate(given)
+        if (greeting := await channel.handshake(given)) is not None:
+            return _answer(greeting)
         try:
             items = channel.parse(given)
         except omnigate.BadPayload as error:
@@ -95,15 +97,18 @@ def _hook(channel: omnigate.WebhookChannel, host: FakeHost) -> Handler:
             await host.put(*items)
         if items is not None:
             channel.stored(given)
-        answer = channel.reply(given)
-        return web.Response(
-            status=answer.status,
-            body=answer.body,
-            content_type=answer.content_type,
-            headers=answer.headers,
-        )
+        return _answer(channel.reply(given))
 
     return handle
+
+
+def _answer(said: omnigate.Response) -> web.Response:
+    return web.Response(
+        status=said.status,
+        body=said.body,
+        content_type=said.content_type,
+        headers=said.headers,
+    )
 
 
 @web.middleware

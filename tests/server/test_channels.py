@@ -89,6 +89,12 @@ class Hooked(omnigate.WebhookChannel):
         if not omnigate.secrets_match(request.headers.get("X-Token"), "right"):
             raise omnigate.Unauthorized("wrong")
 
+    async def handshake(self, request):
+        if b"who are you" not in request.body:
+            return None
+        await asyncio.sleep(0)
+        return omnigate.Response(body=b"it is me")
+
     def parse(self, request) -> Sequence[omnigate.Inbound]:
         data = json.loads(request.body)
         if "bug" in data:
@@ -132,6 +138,15 @@ def is_problem(status: int, body: bytes, headers: Any) -> Any:
     assert problem["title"]
     assert problem["detail"]
     return problem
+
+
+async def test_a_handshake_is_answered_and_nothing_else_becomes_of_it(world):
+    path, hello = "/channels/hooked/hook", b'{"bug": "who are you"}'
+    greeted = await world.ask("POST", path, data=hello, headers={"X-Token": "right"})
+    assert greeted[:2] == (200, b"it is me")
+    assert (await world.ask("POST", path, data=hello))[0] == 401
+    listed = await world.store.read(quarantined.list_quarantined, quarantined.QuarantineFilter())
+    assert not listed
 
 
 async def test_routes_with_parameters_get_their_match(world):
