@@ -13,25 +13,19 @@ nobody else constructs a part of another room.
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
+from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 import anyio
 import structlog
 from aiohttp import ClientSession
 
-from omnigate import config as configuration
-from omnigate import logs, plugins, process, systemd
+from omnigate import logs, process, systemd
 from omnigate.channel import Channel
-from omnigate.config import Config
-from omnigate.errors import ConfigError, OmnigateError, Refused, StoreError
+from omnigate.config import Config, Settings
 from omnigate.flow.census import Census
 from omnigate.flow.changing import Changes
 from omnigate.flow.clockwatch import ClockWatch
@@ -42,27 +36,22 @@ from omnigate.flow.figures import Figures
 from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
-from omnigate.flow.member import called
 from omnigate.flow.outbound import Outbound
 from omnigate.flow.outfit import Outfitter
 from omnigate.flow.pulse import Pulse
-from omnigate.flow.reloading import Reloaded, changed_at_start_only, merged
+from omnigate.flow.reloading import Reloader, retry_policy
 from omnigate.flow.replayer import Replayer
-from omnigate.flow.retry import RetryPolicy
 from omnigate.flow.roster import Roster
 from omnigate.flow.steering import Steering
 from omnigate.flow.stream import Stream
 from omnigate.flow.supervisor import Followers
 from omnigate.flow.tasks import kept_up
-from omnigate.flow.troubles import Finding, owed_in_vain
 from omnigate.flow.watchdog import Watchdog
 from omnigate.process import Signals
 from omnigate.server.app import admin_app, public_app
 from omnigate.server.listener import listening, listening_at, listening_unix
 from omnigate.server.metrics import metrics_app
 from omnigate.server.services import Services
-from omnigate.store.backlog import count_backlog
-from omnigate.store.leases import void_leases
 from omnigate.store.store import Store, open_store
 
 log = structlog.get_logger("gateway")
@@ -75,10 +64,8 @@ class Gateway:
         self, config: Config, store: Store, stop: Callable[[], None], *, offline: bool = False
     ) -> None:
         settings = config.settings
-        self.config = config
         self.store = store
         self.ready = False
-        self._reloading = False
         self.figures = Figures()
         self.pulse = Pulse(self.figures)
         self.inbox = Inbox(
@@ -111,7 +98,7 @@ class Gateway:
         )
         self.clock = ClockWatch(store)
         self.dispatcher = Dispatcher(
-            store, _retry_policy(config), figures=self.figures, clock=self.clock
+            store, retry_policy(settings.retry), figures=self.figures, clock=self.clock
         )
         self.followers = Followers(self.media.present)
         self.roster = Roster(
@@ -131,9 +118,10 @@ class Gateway:
         self.replayer = Replayer(store, lambda: self.roster.routing)
         self.watchdog = Watchdog(self.roster.name_of)
         self.doctor = Doctor(store, self.roster)
+        self.reloader = Reloader(config, store, self.roster, self.dispatcher, self.doctor)
         self.housekeeper = Housekeeper(
             store,
-            lambda: self.config.settings.retention,
+            lambda: self.reloader.config.settings.retention,
             self.roster.worked_on,
             self.media.discard,
             self.clock.doubted_until,
@@ -157,14 +145,14 @@ class Gateway:
             rates=self.pulse.rates,
             steering=self.steering,
             replays=self.replayer,
-            reload=self.reload,
+            reload=self.reloader.reload,
             housekeeper=self.housekeeper,
-            examine=lambda subject: self.doctor.examine(self.config, subject),
+            examine=lambda subject: self.doctor.examine(self.reloader.config, subject),
             ready=lambda: self.ready and not self.inbox.disk_is_low(),
             stop=stop,
             started_at=int(time.time() * 1000),
             version=version("omnigate"),
-            configured=lambda: self.config.channel_names,
+            configured=lambda: self.reloader.config.channel_names,
             offline=offline,
         )
         store.writer.on_commit.append(lambda done: self.followers.tell(done.recorded))
@@ -172,95 +160,13 @@ class Gateway:
 
     async def start(self) -> None:
         """Make every configured channel and backend; run none."""
-        self._configure()
-        await self.roster.start(self.config)
+        self.reloader.configure()
+        await self.roster.start(self.reloader.config)
 
-    async def reload(self) -> Reloaded:
-        """Read the configuration again and take over what can change while the daemon runs.
-
-        Raises `ConfigError`, and then nothing has changed; `Refused` while another reload is under way.
-        """
-        if self._reloading:
-            raise Refused("busy", "the configuration is being read again already")
-        self._reloading = True
-        try:
-            systemd.notify_reloading()
-            wanted = await asyncio.to_thread(configuration.load, self.config.path, plugins.load)
-            waits = changed_at_start_only(self.config.settings, wanted.settings)
-            config = merged(self.config, wanted)
-            changes = await self.roster.change(config)
-            if config.settings.log != self.config.settings.log:
-                logs.configure(config.settings.log.level, config.settings.log.format)
-            self.config = config
-            self._configure()
-        finally:
-            self._reloading = False
-            systemd.notify("READY=1")
-        in_vain = await self.tell_what_is_owed_in_vain()
-        done = Reloaded(
-            added=changes.added,
-            replaced=changes.replaced,
-            removed=changes.removed,
-            kept=changes.kept,
-            restart_needed=waits,
-            warnings=[
-                *(str(warning) for warning in wanted.warnings),
-                *self._not_made(),
-                *(f"{found.message}: {found.remedy}" for found in in_vain),
-            ],
-        )
-        log.info(
-            "configuration read again",
-            added=done.added,
-            replaced=done.replaced,
-            removed=done.removed,
-            kept=len(done.kept),
-        )
-        if waits:
-            log.warning("some changes hold only after a restart", tables=waits)
-        return done
-
-    async def obey(self, signals: Signals) -> None:
-        """Read the configuration again whenever a signal asks for it; until cancelled."""
-        while True:
-            await signals.reload.wait()
-            signals.reload.clear()
-            try:
-                await self.reload()
-            except ConfigError as error:
-                for mistake in error.problems:
-                    log.error("mistake in the configuration", **asdict(mistake))
-                log.error("the configuration stays as it was", mistakes=len(error.problems))
-            except OmnigateError as error:
-                log.error("the configuration stays as it was", error=str(error))
-
-    async def tell_what_is_owed_in_vain(self) -> list[Finding]:
-        """Log and return what is owed to those who are not at work; nobody else would notice."""
-        try:
-            backlog = await self.store.read(count_backlog)
-        except StoreError as error:
-            log.warning("what is owed cannot be counted", error=str(error))
-            return []
-        found = owed_in_vain(self.roster.absent(backlog), backlog)
-        for known in found:
-            log.warning(known.message, remedy=known.remedy)
-        return found
-
-    def _not_made(self) -> list[str]:
-        """Return who is in the configuration and cannot work."""
-        return [
-            f"{called(key)} does not work: {member.failure}"
-            for key, member in self.roster.members.items()
-            if member.failure is not None
-        ]
-
-    def _configure(self) -> None:
-        """Hand the parts what of the settings they can take over while they work."""
-        settings = self.config.settings
-        self.store.expiry_ms = int(settings.retry.expiry_seconds * 1000)
-        self.dispatcher.configure(
-            _retry_policy(self.config), keeps_all_exchanges=settings.log.exchanges == "all"
-        )
+    @property
+    def settings(self) -> Settings:
+        """The settings as they hold now."""
+        return self.reloader.config.settings
 
     def _channel(self, name: str) -> Channel | None:
         runner = self.roster.channels.get(name)
@@ -315,16 +221,16 @@ async def serve(config: Config, signals: Signals) -> None:
 
 async def _receive(gateway: Gateway, signals: Signals) -> None:
     """Open the doors, say so, and close them again when it is time to stop."""
-    settings, services = gateway.config.settings, gateway.services
+    settings, services = gateway.settings, gateway.services
     async with (
         listening_unix(admin_app(services), settings.socket, settings.server),
         listening(public_app(services), settings.server),
         _measured(gateway),
         gateway.roster.receiving() as receiving,
     ):
-        receiving.start_soon(kept_up, partial(gateway.obey, signals), "reload")
+        receiving.start_soon(kept_up, partial(gateway.reloader.obey, signals), "reload")
         process.spare_the_collector()
-        receiving.start_soon(kept_up, gateway.tell_what_is_owed_in_vain, "owed in vain")
+        receiving.start_soon(kept_up, gateway.doctor.tell_what_is_owed_in_vain, "owed in vain")
         gateway.ready = True
         systemd.notify("READY=1")
         log.info("ready", listen=settings.server.listen, socket=str(settings.socket))
@@ -339,7 +245,7 @@ async def _receive(gateway: Gateway, signals: Signals) -> None:
 @asynccontextmanager
 async def _measured(gateway: Gateway) -> AsyncIterator[None]:
     """Serve the metrics on a port of their own, if the operator wants that."""
-    settings = gateway.config.settings
+    settings = gateway.settings
     if settings.admin.metrics_listen is None:
         yield
         return
@@ -350,42 +256,6 @@ async def _measured(gateway: Gateway) -> AsyncIterator[None]:
 
 async def _finish(gateway: Gateway) -> None:
     """Let attempts in flight end; what does not stays owed."""
-    cut = await gateway.dispatcher.drain(gateway.config.settings.server.shutdown_seconds)
+    cut = await gateway.dispatcher.drain(gateway.settings.server.shutdown_seconds)
     if cut:
         log.warning("attempts cut short; they are made again at the next start", count=cut)
-
-
-@asynccontextmanager
-async def offline(config: Config, *, makes_plugins: bool = False) -> AsyncIterator[Path]:
-    """Serve the admin API over the store alone, for a command while no daemon runs.
-
-    Yields the path of a temporary socket. Nothing runs and nothing is delivered; channels and backends
-    are made only if asked for. Raises `StoreError` when another process has the store.
-    """
-    settings = config.settings
-    async with AsyncExitStack() as stack:
-        url = settings.store.url
-        if makes_plugins and not settings.store.path.exists():
-            # Who only looks leaves nothing behind: made by root, it would be closed to the daemon.
-            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="omnigate-"))
-            url = f"sqlite:///{scratch}/none.db"
-        store = await stack.enter_async_context(
-            open_store(url, delivery_expiry_seconds=settings.retry.expiry_seconds)
-        )
-        gateway = Gateway(config, store, lambda: None, offline=True)
-        # Nothing is under way while no daemon runs, whatever one that was killed has left.
-        await store.writer.do(void_leases, None)
-        if makes_plugins:
-            await gateway.start()
-        with tempfile.TemporaryDirectory(prefix="omnigate-") as directory:
-            application = admin_app(gateway.services)
-            path = Path(directory) / "admin.sock"
-            async with listening_unix(application, path, settings.server):
-                yield path
-                gateway.stream.close()
-        await gateway.roster.close()
-
-
-def _retry_policy(config: Config) -> RetryPolicy:
-    retry = config.settings.retry
-    return RetryPolicy(tuple(retry.schedule_seconds), retry.jitter)

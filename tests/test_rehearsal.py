@@ -88,10 +88,10 @@ async def gateway(tmp_path: Path, install: Any) -> AsyncIterator[Gateway]:
 
 async def refusals(gateway: Gateway, more: str) -> tuple[list[str], list[str]]:
     """Return why a reload of a changed configuration is refused, and why its rehearsal is."""
-    path = gateway.config.path
+    path = gateway.reloader.config.path
     path.write_text(MAIN + more)
     said: list[list[str]] = []
-    for trial in (gateway.reload, lambda: rehearsed(path)):
+    for trial in (gateway.reloader.reload, lambda: rehearsed(path)):
         try:
             await trial()
             said.append([])
@@ -167,7 +167,7 @@ async def test_a_rehearsal_that_makes_nobody_is_found(
     install("refusing", on_making="raise ValueError('no licence')")
     of_reload, _ = await refusals(gateway, '[channels.odd]\nkind = "refusing"\n')
     monkeypatch.setattr(Outfitter, "channel", lambda self, section, runner: None)
-    await rehearsed(gateway.config.path)
+    await rehearsed(gateway.reloader.config.path)
     assert of_reload
 
 

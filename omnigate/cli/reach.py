@@ -115,7 +115,7 @@ def examined(loaded: Config) -> Iterator[Client]:
 @contextmanager
 def _offline(loaded: Config, *, makes_plugins: bool) -> Iterator[Client]:
     # Opening the store brings in the database: only commands that need it pay for that.
-    from omnigate import gateway, logs  # noqa: PLC0415
+    from omnigate import logs, offline  # noqa: PLC0415
 
     # What is logged on the way must not get into the answer.
     logs.configure("warning", "auto")
@@ -123,7 +123,7 @@ def _offline(loaded: Config, *, makes_plugins: bool) -> Iterator[Client]:
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(
-            gateway.offline(loaded, makes_plugins=makes_plugins)
+            offline.offline(loaded, makes_plugins=makes_plugins)
         ) as socket,
     ):
         try:

@@ -17,12 +17,12 @@ from pydantic import BaseModel
 
 from omnigate.channel import Health
 from omnigate.config import Config
-from omnigate.errors import CredentialsRejected, OmnigateError
+from omnigate.errors import CredentialsRejected, OmnigateError, StoreError
 from omnigate.flow.contained import contained
 from omnigate.flow.filesystem import configuration_findings, store_findings
 from omnigate.flow.member import Absentee, Member, called
 from omnigate.flow.roster import Roster
-from omnigate.flow.troubles import Finding, Severity, troubles
+from omnigate.flow.troubles import Finding, Severity, owed_in_vain, troubles
 from omnigate.store.backlog import Backlog, count_backlog
 from omnigate.store.history import newest_event_at
 from omnigate.store.store import Store
@@ -50,6 +50,18 @@ class Doctor:
     def __init__(self, store: Store, roster: Roster) -> None:
         self._store = store
         self._roster = roster
+
+    async def tell_what_is_owed_in_vain(self) -> list[Finding]:
+        """Log and return what is owed to those who are not at work; nobody else would notice."""
+        try:
+            backlog = await self._store.read(count_backlog)
+        except StoreError as error:
+            log.warning("what is owed cannot be counted", error=str(error))
+            return []
+        found = owed_in_vain(self._roster.absent(backlog), backlog)
+        for known in found:
+            log.warning(known.message, remedy=known.remedy)
+        return found
 
     async def examine(self, config: Config, subject: str | None = None) -> list[Finding]:
         """Return all findings, or those about one subject; nothing is changed anywhere."""

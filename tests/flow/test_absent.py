@@ -114,10 +114,10 @@ class House:
 
     async def take_out(self, name: str) -> None:
         """Reload a configuration without one backend."""
-        config = self.gateway.config
+        config = self.gateway.reloader.config
         left = {known: section for known, section in config.backends.items() if known != name}
-        self.gateway.config = replace(config, backends=left)
-        await self.gateway.roster.change(self.gateway.config)
+        self.gateway.reloader.config = replace(config, backends=left)
+        await self.gateway.roster.change(self.gateway.reloader.config)
 
     async def say(self) -> None:
         """Have a customer begin a conversation."""

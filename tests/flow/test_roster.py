@@ -69,7 +69,7 @@ class House:
         return {name: member.state for (_, name), member in self.roster.members.items()}
 
     def owed_in_vain(self) -> Any:
-        return self.gateway.tell_what_is_owed_in_vain()
+        return self.gateway.doctor.tell_what_is_owed_in_vain()
 
 
 def configured(*names: str, disabled: str = "", priority: int = 100) -> Config:

@@ -93,7 +93,7 @@ class House:
 
     async def reload(self, *names: str, priority: int) -> None:
         channels = configured(*names, priority=priority)
-        await self.roster.change(replace(self.gateway.config, channels=channels))
+        await self.roster.change(replace(self.gateway.reloader.config, channels=channels))
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
         deadline = time.monotonic() + SECONDS

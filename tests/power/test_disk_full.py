@@ -235,6 +235,7 @@ def test_a_reload_on_a_full_disk_says_why_it_changes_nothing_and_works_when_ther
 
 # Takes whatever a reload raises for the end of the daemon.
 ENDS_WITH_A_RELOAD = """
+import omnigate.flow.reloading
 import omnigate.gateway
 async def obey(self, signals):
     while True:
@@ -243,7 +244,7 @@ async def obey(self, signals):
         await self.reload()
 async def bare(work, name):
     await work()
-omnigate.gateway.Gateway.obey = obey
+omnigate.flow.reloading.Reloader.obey = obey
 omnigate.gateway.kept_up = bare
 """
 
