@@ -219,7 +219,7 @@ class TestReloading:
         edit(daemon, 'kind = "webhook"', 'kind = "webhook"\nconcurency = 7')
         done = cli(daemon, "reload")
         assert done.returncode == 1
-        assert "omnigate.toml: backends.crm.concurency" in done.stderr
+        assert "backends.crm.concurency: unknown key" in done.stderr
         assert "did you mean concurrency?" in done.stderr
         daemon.say("still here")
         until(lambda: receiver.crm.texts() == ["still here"], "the old configuration works")

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -51,10 +52,12 @@ def recorded(strace: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 
 
 @pytest.fixture
-def scratch(tmp_path: Path) -> Path:
+def scratch(tmp_path: Path) -> Iterator[Path]:
     """Where disks are built; in memory if that can be had, since they are thrown away."""
     memory = Path("/dev/shm")
-    return memory / tmp_path.name if memory.is_dir() else tmp_path
+    within = memory if memory.is_dir() else tmp_path
+    with TemporaryDirectory(prefix="omnigate-power-", dir=within) as folder:
+        yield Path(folder) / "images"
 
 
 @pytest.fixture
