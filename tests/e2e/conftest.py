@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, BrowserContext
 from standardwebhooks.webhooks import Webhook
 
 from tests.browser import OPEN_ROOTS
+from tests.e2e.bots import Platform
 
 SECONDS = 30.0
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two characters").decode()
@@ -423,6 +424,25 @@ def new_daemon(tmp_path: Path, receiver: Receiver) -> Iterator[Callable[..., Dae
 def daemon(new_daemon: Callable[..., Daemon]) -> Daemon:
     """One daemon with the defaults, running."""
     return new_daemon().start()
+
+
+@pytest.fixture
+def new_platform() -> Iterator[Callable[..., Platform]]:
+    """Make emulated platforms."""
+    made: list[Platform] = []
+
+    def make(**options: Any) -> Platform:
+        made.append(Platform(**options))
+        return made[-1]
+
+    yield make
+    for platform in made:
+        platform.end()
+
+
+@pytest.fixture
+def platform(new_platform: Callable[..., Platform]) -> Platform:
+    return new_platform()
 
 
 @pytest.fixture

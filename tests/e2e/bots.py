@@ -1,0 +1,59 @@
+"""An emulated platform in a thread, bots of it in a daemon's configuration, and looks into the store."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omnigate.emulators.telegram import Bot, TelegramEmulator
+
+T = TypeVar("T")
+LOOPBACK = 'allow_private = ["127.0.0.0/8"]'
+
+
+class Platform:
+    """The emulated platform in a thread of its own."""
+
+    def __init__(self, **options: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.telegram = TelegramEmulator(local=True, **options)
+        self.do(self.telegram.__aenter__())
+
+    def do(self, work: Awaitable[T], seconds: float = 60.0) -> T:
+        """Have something happen on the platform; return what comes of it."""
+
+        async def wait() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(wait(), self._loop).result(seconds)
+
+    def end(self) -> None:
+        self.do(self.telegram.__aexit__(None, None, None))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+def give(daemon: Any, platform: Platform, bot: Bot, mode: str, name: str = "bot") -> None:
+    """Write a bot into the configuration."""
+    path: Path = daemon.folder / "omnigate.toml"
+    polls = "poll_seconds = 1" if mode == "poll" else ""
+    path.write_text(
+        f'{path.read_text()}\n[channels.{name}]\nkind = "telegram"\ntoken = "{bot.token}"\n'
+        f'mode = "{mode}"\napi_url = "{platform.telegram.url}"\n{LOOPBACK}\n{polls}\n'
+    )
+
+
+def rows(daemon: Any, query: str) -> list[tuple[Any, ...]]:
+    """Look into the store."""
+    store = sqlite3.connect(f"file:{daemon.folder}/store.db?mode=ro", uri=True)
+    try:
+        return store.execute(query).fetchall()
+    finally:
+        store.close()
