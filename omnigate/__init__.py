@@ -37,7 +37,8 @@ from omnigate.hookspecs import hookimpl
 from omnigate.model.address import Address, mailto, tel
 from omnigate.model.attachment import Attachment, AttachmentRef, Location, SharedContact
 from omnigate.model.context import Context, Geo, PageVisit, Utm
-from omnigate.model.event import Envelope, Event, EventType, Message
+from omnigate.model.event import Envelope, Event, EventType
+from omnigate.model.facts import Message
 from omnigate.model.inbound import (
     ButtonPressed,
     ContactBlocked,

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from omnigate.errors import Refused
 from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, AttachmentRef
-from omnigate.model.event import Event, Message
+from omnigate.model.event import Event
+from omnigate.model.facts import Message
 from omnigate.model.inbound import Ephemeral, Inbound
 from omnigate.model.outbound import ChangeAction, OutboundChange, OutboundPart, Sent, Signal
 from omnigate.request import Request, Response, Route

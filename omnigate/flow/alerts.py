@@ -15,7 +15,8 @@ import structlog
 
 from omnigate.errors import StoreError
 from omnigate.flow.destination import Destination
-from omnigate.model.event import DestinationHealth, EventType
+from omnigate.model.event import EventType
+from omnigate.model.facts import DestinationHealth
 from omnigate.store import destinations
 from omnigate.store.destinations import Health
 from omnigate.store.reports import Report, report

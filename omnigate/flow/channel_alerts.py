@@ -14,7 +14,8 @@ from typing import Final
 import structlog
 
 from omnigate.flow.supervisor import DOWN, ChannelRunner
-from omnigate.model.event import ChannelHealth, EventType
+from omnigate.model.event import EventType
+from omnigate.model.facts import ChannelHealth
 from omnigate.store.reports import Report, report
 from omnigate.store.store import Store
 

@@ -20,7 +20,8 @@ from omnigate.flow.media import Media
 from omnigate.flow.parsing import POLLED, Parse, parsed
 from omnigate.flow.supervisor import as_event
 from omnigate.model.attachment import Attachment
-from omnigate.model.event import Event, Message
+from omnigate.model.event import Event
+from omnigate.model.facts import Message
 from omnigate.model.inbound import Ephemeral, Inbound
 from omnigate.request import Request
 from omnigate.store.history import find_conversation, read_history

@@ -22,7 +22,7 @@ from omnigate.flow.shelf import Shelf
 from omnigate.flow.signed import AddressBook
 from omnigate.flow.sweeping import Sweeper
 from omnigate.model.attachment import Attachment
-from omnigate.model.event import Message
+from omnigate.model.facts import Message
 from omnigate.store.attachments import (
     StoredAttachment,
     add_uploaded,

@@ -18,7 +18,7 @@ from omnigate.flow.inbox import Inbox
 from omnigate.flow.render import render
 from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, AttachmentKind
-from omnigate.model.event import Message
+from omnigate.model.facts import Message
 from omnigate.model.outbound import Content, OutboundMessage, Reply, ToConversation
 from omnigate.store.attachments import BY_CRM, read_attachments
 from omnigate.store.history import conversation_of_event, external_id_of, read_conversation

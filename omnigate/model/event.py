@@ -11,12 +11,27 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from omnigate.model.address import Address
-from omnigate.model.attachment import Attachment, Location, SharedContact
 from omnigate.model.context import Context
-from omnigate.model.outbound import Author, Button, ChangeAction, MessageState
+from omnigate.model.facts import (
+    ButtonData,
+    ChangeFailed,
+    ChannelHealth,
+    ContactChange,
+    DeadDelivery,
+    DestinationHealth,
+    Fact,
+    Message,
+    PageData,
+    PresenceData,
+    RatingData,
+    ReactionChanged,
+    StatusData,
+    TransferData,
+    TypingData,
+)
 from omnigate.model.text import Timestamp
 
 
@@ -69,16 +84,6 @@ OPERATIONAL: Final = frozenset(
 """About the gateway, for operators: only for who asks for them by name, never for who they are about."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-        json_schema_serialization_defaults_required=True,
-    )
-
-
 def types_matching(pattern: str) -> frozenset[EventType]:
     """Return the types that a pattern such as ``message.*`` names; empty if none.
 
@@ -90,184 +95,14 @@ def types_matching(pattern: str) -> frozenset[EventType]:
     return frozenset(found)
 
 
-class Part(_Frozen):
-    """One send that an outbound message needed."""
-
-    index: int
-    state: MessageState
-    external_id: str | None = None
-    error: str | None = None
-
-
-class Sender(_Frozen):
-    """Who said it: in a group, not always the conversation's contact."""
-
-    address: Address
-    display_name: str | None = None
-    username: str | None = None
-
-
-class Message(_Frozen):
-    """A message as events and the API show it."""
-
-    id: str
-    direction: Literal["inbound", "outbound"]
-    state: Literal["received", "edited", "deleted"] | MessageState
-    created_at: Timestamp
-    sender: Sender | None = None
-    """Null for outbound messages: see ``author``."""
-    text: str | None = None
-    html: str | None = None
-    subject: str | None = None
-    attachments: list[Attachment] = Field(default_factory=list)
-    buttons: list[list[Button]] = Field(default_factory=list)
-    location: Location | None = None
-    shared_contact: SharedContact | None = None
-    reply_to: str | None = None
-    """The id of the message this one answers, as far as it is known here."""
-    forwarded_from: str | None = None
-    album: str | None = None
-    button: str | None = None
-    handover: str | None = None
-    """The token of the link that brought the customer here."""
-    author: Author | None = None
-    automatic: bool = False
-    external_ids: list[str] = Field(default_factory=list)
-    """The platform's ids: one for an inbound message, one a part for an outbound one."""
-    client_ref: str | None = None
-    degraded: list[str] = Field(default_factory=list)
-    """What the channel could not carry and how it was sent instead."""
-    parts: list[Part] = Field(default_factory=list)
-    error: str | None = None
-    """Why it failed, or what is unknown about it."""
-    extensions: dict[str, Any] = Field(default_factory=dict)
-
-
-class ReactionChanged(_Frozen):
-    """Somebody's reactions to one message, all of them; empty when taken back."""
-
-    message: str | None
-    external_id: str
-    emoji: list[str] = Field(default_factory=list)
-    by: Literal["customer", "company"] = "customer"
-
-
-class ChangeFailed(_Frozen):
-    """A change to a message that the platform did not take; the message is as it was."""
-
-    message: str
-    action: ChangeAction
-    state: Literal["failed", "unknown"]
-    error: str | None = None
-
-
-class ButtonData(_Frozen):
-    """A button that the customer pressed."""
-
-    payload: str
-    label: str | None = None
-    message: str | None = None
-    external_id: str | None = None
-
-
-class RatingData(_Frozen):
-    """The customer's judgement, 1 (bad) to 5 (good)."""
-
-    score: int
-    comment: str | None = None
-
-
-class StatusData(_Frozen):
-    """A change of the conversation's status."""
-
-    status: Literal["open", "closed"]
-    by: Literal["customer", "api", "system"]
-    note: str | None = None
-
-
-class TransferData(_Frozen):
-    """The conversation was handed to another backend."""
-
-    to_backend: str
-    from_backend: str | None = None
-    note: str | None = None
-
-
-class ContactChange(_Frozen):
-    """What happened to a contact."""
-
-    id: str
-    changed: list[str] = Field(default_factory=list)
-    """Names of the fields that changed."""
-    merged: str | None = None
-    """The contact that was taken up into this one."""
-    reason: str | None = None
-
-
-class TypingData(_Frozen):
-    """The customer is typing."""
-
-    draft: str | None = None
-
-
-class PresenceData(_Frozen):
-    """The customer came or went."""
-
-    online: bool
-
-
-class PageData(_Frozen):
-    """The page the customer looks at."""
-
-    url: str
-    title: str | None = None
-
-
-class ChannelHealth(_Frozen):
-    """How a channel is."""
-
-    name: str
-    kind: str
-    state: str
-    message: str | None = None
-
-
-class DestinationHealth(_Frozen):
-    """How deliveries to a backend, or the messages of a channel, go."""
-
-    direction: Literal["backend", "channel"]
-    name: str
-    state: Literal["failing", "open", "paused", "ok"]
-    error: str | None = None
-    failures: int = 0
-    """Attempts in a row that failed because of it."""
-    failing_since: Timestamp | None = None
-
-
-class DeadDelivery(_Frozen):
-    """A delivery that will not be tried again unless the operator replays it."""
-
-    id: int
-    """What ``omnigate dead show`` calls it."""
-    direction: Literal["backend", "channel"]
-    destination: str
-    event: str | None = None
-    """The event that was not delivered."""
-    message: str | None = None
-    """The message that was not sent, or that the event is about."""
-    reason: str
-    error: str
-    attempts: int
-
-
-class EventChannel(_Frozen):
+class EventChannel(Fact):
     """The channel it happened on."""
 
     name: str
     kind: str
 
 
-class EventConversation(_Frozen):
+class EventConversation(Fact):
     """The conversation it belongs to, as it was then."""
 
     id: str
@@ -277,7 +112,7 @@ class EventConversation(_Frozen):
     context: Context = Context()
 
 
-class EventAddress(_Frozen):
+class EventAddress(Fact):
     """One identity of the contact."""
 
     address: Address
@@ -285,7 +120,7 @@ class EventAddress(_Frozen):
     verified: bool = False
 
 
-class EventContact(_Frozen):
+class EventContact(Fact):
     """The customer, as known then."""
 
     id: str
@@ -297,7 +132,7 @@ class EventContact(_Frozen):
     addresses: list[EventAddress] = Field(default_factory=list)
 
 
-class Envelope(_Frozen):
+class Envelope(Fact):
     """What a backend receives, whatever the channel."""
 
     id: str
@@ -354,7 +189,7 @@ def envelope_model(event_type: EventType) -> type[Envelope]:
     """Return the envelope narrowed to one type of event: the source of its JSON Schema."""
     noun, data = DATA[event_type]
     name = "".join(word.capitalize() for word in event_type.replace(".", "_").split("_"))
-    holder = create_model(f"{name}Data", __base__=_Frozen, **{noun: (data, ...)})  # type: ignore[call-overload]  # the noun is known only at run time
+    holder = create_model(f"{name}Data", __base__=Fact, **{noun: (data, ...)})  # type: ignore[call-overload]  # the noun is known only at run time
     kind: Any = Literal[event_type]
     fields: dict[str, Any] = {"type": (kind, ...), "data": (holder, ...)}
     doc = f"The envelope of {event_type}."

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from omnigate.model.event import Envelope, EventChannel, EventContact, Message
+from omnigate.model.event import Envelope, EventChannel, EventContact
+from omnigate.model.facts import Message
 from omnigate.store.history import ConversationRow
 
 

@@ -12,7 +12,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from omnigate.model.event import OPERATIONAL, DeadDelivery, EventType
+from omnigate.model.event import OPERATIONAL, EventType
+from omnigate.model.facts import DeadDelivery
 from omnigate.store.ended import note_end, what_ended
 from omnigate.store.parts import PartResult, settle_part
 from omnigate.store.prepared import Bulk, bulk_insert

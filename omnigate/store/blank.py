@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from omnigate.model.event import DATA, EventContact, EventConversation, EventType, Message
+from omnigate.model.event import DATA, EventContact, EventConversation, EventType
+from omnigate.model.facts import Message
 
 ERASED_SCHEME: Final = "erased"
 """Of the address that a conversation has when its customer was erased."""

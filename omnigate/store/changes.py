@@ -14,7 +14,8 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from omnigate.model.attachment import Attachment
-from omnigate.model.event import ChangeFailed, EventType, Message, ReactionChanged
+from omnigate.model.event import EventType
+from omnigate.model.facts import ChangeFailed, Message, ReactionChanged
 from omnigate.model.outbound import Button, ChangeAction, OutboundChange
 from omnigate.store.idempotency import Answers, IdempotencyKey
 from omnigate.store.messages import read_messages

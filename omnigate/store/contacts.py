@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, bindparam, select, update
 
 from omnigate.errors import Refused
-from omnigate.model.event import ContactChange, EventAddress, EventContact, EventType
+from omnigate.model.event import EventAddress, EventContact, EventType
+from omnigate.model.facts import ContactChange
 from omnigate.store.ledger import Ledger
 from omnigate.store.record import Draft, Recorder
 from omnigate.store.schema import address, contact, conversation

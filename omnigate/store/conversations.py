@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from omnigate.errors import Refused
-from omnigate.model.event import EventType, StatusData, TransferData
+from omnigate.model.event import EventType
+from omnigate.model.facts import StatusData, TransferData
 from omnigate.store.ledger import Ledger
 from omnigate.store.record import Draft, Recorder
 from omnigate.store.threads import Thread

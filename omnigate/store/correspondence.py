@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 from omnigate.model.attachment import Attachment
-from omnigate.model.event import ContactChange, EventType, StatusData
+from omnigate.model.event import EventType
+from omnigate.model.facts import ContactChange, StatusData
 from omnigate.model.inbound import Inbound, InboundMessage, Profile
 from omnigate.store import contacts
 from omnigate.store.ledger import Ledger

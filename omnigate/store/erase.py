@@ -23,7 +23,8 @@ from sqlalchemy import (
     update,
 )
 
-from omnigate.model.event import ContactChange, EventType
+from omnigate.model.event import EventType
+from omnigate.model.facts import ContactChange
 from omnigate.store.blank import ERASED_SCHEME
 from omnigate.store.ledger import Ledger
 from omnigate.store.prepared import Bulk

@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import to_json
 
 from omnigate import ids
-from omnigate.model.event import (
+from omnigate.model.event import EventType
+from omnigate.model.facts import (
     ButtonData,
     ContactChange,
-    EventType,
     Message,
     RatingData,
     ReactionChanged,

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import from_json
 from sqlalchemy import Connection, bindparam, select, update
 
-from omnigate.model.event import Message, Part
+from omnigate.model.facts import Message, Part
 from omnigate.store.prepared import bulk_insert
 from omnigate.store.schema import SEND, event_body, message, message_part
 from omnigate.store.threads import Thread

@@ -12,7 +12,8 @@ from sqlalchemy import bindparam, insert, select
 from omnigate.errors import Refused
 from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, Location
-from omnigate.model.event import EventType, Message, StatusData
+from omnigate.model.event import EventType
+from omnigate.model.facts import Message, StatusData
 from omnigate.model.inbound import Profile
 from omnigate.model.outbound import Author, Button
 from omnigate.store.blank import ERASED_SCHEME

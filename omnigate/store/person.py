@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import from_json
 from sqlalchemy import Connection, and_, or_, select
 
-from omnigate.model.event import EventType, Message
+from omnigate.model.event import EventType
+from omnigate.model.facts import Message
 from omnigate.store.blank import blank_envelope
 from omnigate.store.erase import Blanked
 from omnigate.store.schema import (

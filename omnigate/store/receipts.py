@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Text, bindparam, delete, func, select, update
 
-from omnigate.model.event import EventType, Message
+from omnigate.model.event import EventType
+from omnigate.model.facts import Message
 from omnigate.model.inbound import Receipt
 from omnigate.store.dialect import upsert
 from omnigate.store.ledger import Ledger

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from omnigate import failpoints
-from omnigate.model.event import OPERATIONAL, DeadDelivery, EventType
+from omnigate.model.event import OPERATIONAL, EventType
+from omnigate.model.facts import DeadDelivery
 from omnigate.store.lanes import Item, Lease
 from omnigate.store.prepared import Bulk, Lookup, bulk_insert
 from omnigate.store.reports import Report, report

@@ -16,7 +16,8 @@ from omnigate.flow import fading
 from omnigate.flow.fading import fade_old
 from omnigate.flow.housekeeping import Housekeeper
 from omnigate.model.attachment import AttachmentRef
-from omnigate.model.event import Envelope, Message
+from omnigate.model.event import Envelope
+from omnigate.model.facts import Message
 from omnigate.model.inbound import InboundMessage, Profile
 from omnigate.store import erase, fade
 from omnigate.store.abandon import Abandonment, abandon

@@ -23,7 +23,7 @@ from omnigate.flow.filetype import file_type, kind_of, raster_type
 from omnigate.flow.media import Media
 from omnigate.flow.shelf import TooLarge
 from omnigate.flow.signed import AddressBook
-from omnigate.model.event import Message
+from omnigate.model.facts import Message
 from omnigate.store.attachments import add_uploaded, settle_fetched
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.messages import list_messages

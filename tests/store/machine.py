@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from omnigate import ids
 from omnigate.model.address import Address
-from omnigate.model.event import Message
+from omnigate.model.facts import Message
 from omnigate.model.inbound import ContactUpdated, InboundMessage, MessageEdited, Profile, Rating
 from omnigate.store.clock import SetBack, set_back
 from omnigate.store.destinations import Name, register

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from omnigate.model.event import DATA, EPHEMERAL, EventType, Message, envelope_model
+from omnigate.model.event import DATA, EPHEMERAL, EventType, envelope_model
+from omnigate.model.facts import Message
 from omnigate.model.samples import sample
 from omnigate.store.blank import _KEPT, blank_envelope, blank_message
 

@@ -10,7 +10,7 @@ import pytest
 
 from omnigate import ids
 from omnigate.model.address import Address
-from omnigate.model.event import Message
+from omnigate.model.facts import Message
 from omnigate.model.inbound import EchoMessage, Profile, Receipt
 from omnigate.model.outbound import OutboundChange
 from omnigate.store.changes import ChangeContent, Changing, enqueue_changes, read_changeable

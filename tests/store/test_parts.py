@@ -9,7 +9,7 @@ import pytest
 
 from omnigate import ids
 from omnigate.model.address import Address
-from omnigate.model.event import Message
+from omnigate.model.facts import Message
 from omnigate.store.destinations import Name, register
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.leases import give_back, void_leases

@@ -10,7 +10,7 @@ import pytest
 
 from omnigate import ids
 from omnigate.model.address import Address
-from omnigate.model.event import Message
+from omnigate.model.facts import Message
 from omnigate.model.inbound import Receipt
 from omnigate.store.destinations import Name, register
 from omnigate.store.idempotency import IdempotencyKey, KeyReused

@@ -12,7 +12,8 @@ import pytest
 from omnigate.model import inbound
 from omnigate.model.attachment import AttachmentRef, Location
 from omnigate.model.context import Context
-from omnigate.model.event import DATA, EventType, Message, json_schema
+from omnigate.model.event import DATA, EventType, json_schema
+from omnigate.model.facts import Message
 from omnigate.store.conversations import StatusChange, Transfer, change_status, transfer
 from omnigate.store.messages import list_messages
 

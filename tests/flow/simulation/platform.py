@@ -18,7 +18,7 @@ from omnigate.flow.breaker import Breaker
 from omnigate.flow.carriers import ChannelCarrier
 from omnigate.flow.destination import Destination
 from omnigate.model.address import Address
-from omnigate.model.event import Message
+from omnigate.model.facts import Message
 from omnigate.model.outbound import OutboundPart, Sent
 from omnigate.store.destinations import Name, register
 from omnigate.store.idempotency import IdempotencyKey
