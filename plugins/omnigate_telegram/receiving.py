@@ -37,6 +37,7 @@ class Webhook:
         self._api = api
         self._config = config
         self._secret = secret
+        self._name = host.name
         self.url = host.public_url("hook")
         self.trouble = ""
 
@@ -69,10 +70,12 @@ class Webhook:
         if obstacle := self._obstacle():
             return obstacle
         if info.get("url") != self.url:
-            return f"the webhook is set to {_origin(info.get('url'))}: omnigate channel setup sets it anew"
-        failed_at = info.get("last_error_date") or 0
-        if time.time() - failed_at < _RECENT_SECONDS:
-            waiting = info.get("pending_update_count", 0)
+            return (
+                f"the webhook is set to {_origin(info.get('url'))}; the daemon sets it when it starts, "
+                f"and so does: omnigate channel setup {self._name}"
+            )
+        failed_at, waiting = info.get("last_error_date") or 0, info.get("pending_update_count", 0)
+        if waiting and time.time() - failed_at < _RECENT_SECONDS:
             return f"Telegram cannot deliver ({waiting} wait): {info.get('last_error_message')}"
         return ""
 
@@ -98,7 +101,10 @@ class Webhook:
 def _origin(url: object) -> str:
     if not isinstance(url, str) or not url:
         return "nothing"
-    return str(URL(url).origin())
+    try:
+        return str(URL(url).origin())
+    except ValueError:
+        return "another address"
 
 
 # ---- long poll ------------------------------------------------------------------------------------
@@ -171,7 +177,10 @@ class Poll:
     def trouble_of(self, info: Mapping[str, Any]) -> str:
         """Return what keeps updates from being polled; empty when nothing does."""
         if info.get("url"):
-            return "a webhook is set, so polls are not answered; omnigate channel setup removes it"
+            return (
+                "a webhook is set, so polls are not answered; the daemon removes it when it starts, and "
+                f"so does: omnigate channel setup {self._host.name}"
+            )
         return ""
 
 
