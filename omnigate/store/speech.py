@@ -1,0 +1,158 @@
+"""What was said, changed and taken back: messages of customers, and of those who answer elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from omnigate import ids
+from omnigate.model.event import EventType
+from omnigate.model.facts import Message
+from omnigate.model.inbound import EchoMessage, InboundMessage, MessageDeleted, MessageEdited
+from omnigate.model.outbound import Author
+from omnigate.store.batch import Batch, Meaning, meaning_of
+from omnigate.store.messages import INSERT_MESSAGE, message_row
+from omnigate.store.record import milliseconds_of, time_text
+from omnigate.store.threads import ChannelKey
+
+_UNSAID: Final = {
+    name: field.get_default(call_default_factory=True)
+    for name, field in Message.model_fields.items()
+}
+"""What stands in a message for all that nothing is said about, in the model's order."""
+
+
+class Speech:
+    """Interprets what was said in one batch."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._new: list[dict[str, Any]] = []
+
+    def flush(self) -> None:
+        """Write new messages down; after the conversations that they are in."""
+        INSERT_MESSAGE.run(self._batch.transaction.connection, self._new)
+        self._new = []
+
+    def message(self, channel: ChannelKey, item: InboundMessage) -> Meaning:
+        """Record a message of a customer."""
+        thread = self._batch.correspondence.thread(channel, item, item.sender)
+        if item.context is not None:
+            thread.merge_context(item.context)
+        if item.subject and thread.subject is None:
+            thread.subject = item.subject
+        message_id = ids.message_id()
+        attachments = self._batch.shelf.take(channel.name, message_id, item.attachments)
+        own_id = item.message_id or item.external_id
+        said = _as_json(
+            id=message_id,
+            direction="inbound",
+            state="received",
+            created_at=time_text(milliseconds_of(item.occurred_at)),
+            sender={
+                "address": item.sender.address,
+                "display_name": item.sender.display_name,
+                "username": item.sender.username,
+            },
+            text=item.text,
+            html=item.html,
+            subject=item.subject,
+            attachments=attachments,
+            location=item.location,
+            shared_contact=item.shared_contact,
+            reply_to=self._batch.index.id_of(channel.name, item.reply_to),
+            forwarded_from=item.forwarded_from,
+            album=item.album,
+            button=item.button,
+            handover=item.handover,
+            automatic=item.automatic,
+            external_ids=[own_id],
+            extensions=item.extensions,
+        )
+        recorded = self._batch.correspondence.record_message(
+            EventType.MESSAGE_RECEIVED, thread, channel, item, message_id, said, attachments
+        )
+        row = message_row(
+            thread,
+            message_id,
+            direction="inbound",
+            state="received",
+            external_id=own_id,
+            now=self._batch.transaction.now,
+            position=recorded.position,
+        )
+        self._add(row, said)
+        return meaning_of(recorded, message_id)
+
+    def edited(self, channel: ChannelKey, item: MessageEdited) -> Meaning | None:
+        """Record that a customer changed a message."""
+        return self._changed(channel, item, EventType.MESSAGE_EDITED)
+
+    def deleted(self, channel: ChannelKey, item: MessageDeleted) -> Meaning | None:
+        """Record that a customer took a message back."""
+        return self._changed(channel, item, EventType.MESSAGE_DELETED)
+
+    def _changed(
+        self, channel: ChannelKey, item: MessageEdited | MessageDeleted, event_type: EventType
+    ) -> Meaning | None:
+        """Change a message that is known; one that is not (it is older than we are) is left alone."""
+        thread = self._batch.ledger.thread(channel, item.conversation)
+        known = self._batch.index.find(channel.name, item.message_id)
+        if thread is None or known is None or known.conversation_id != thread.id:
+            return None
+        before = self._batch.index.content(known)
+        if isinstance(item, MessageEdited):
+            attachments = self._batch.shelf.take(channel.name, known.id, item.attachments)
+            news: dict[str, Any] = {"state": "edited", "text": item.text, "html": item.html}
+            if attachments:
+                news["attachments"] = attachments
+        else:
+            news = {"state": "deleted", "text": None, "html": None, "attachments": []}
+        message = before.model_copy(update=news)
+        said = message.model_dump_json()
+        recorded = self._batch.correspondence.record_message(
+            event_type, thread, channel, item, known.id, said, message.attachments
+        )
+        self._batch.index.change(message, recorded.position)
+        return meaning_of(recorded, known.id)
+
+    def echo(self, channel: ChannelKey, item: EchoMessage) -> Meaning:
+        """Record an answer that did not go through here."""
+        thread = self._batch.correspondence.thread(channel, item, item.recipient)
+        message_id = ids.message_id()
+        own_id = item.message_id or item.external_id
+        attachments = self._batch.shelf.take(channel.name, message_id, item.attachments)
+        said = _as_json(
+            id=message_id,
+            direction="outbound",
+            state="sent",
+            created_at=time_text(milliseconds_of(item.occurred_at)),
+            text=item.text,
+            attachments=attachments,
+            author=Author(name=item.author) if item.author else None,
+            external_ids=[own_id],
+        )
+        recorded = self._batch.correspondence.record_message(
+            EventType.MESSAGE_SENT, thread, channel, item, message_id, said, attachments
+        )
+        row = message_row(
+            thread,
+            message_id,
+            direction="outbound",
+            state="sent",
+            external_id=own_id,
+            now=self._batch.transaction.now,
+            position=recorded.position,
+        )
+        self._add(row, said)
+        return meaning_of(recorded, message_id)
+
+    def _add(self, row: dict[str, Any], said: str) -> None:
+        self._new.append(row)
+        self._batch.index.learn(row, said)
+
+
+def _as_json(**said: Any) -> str:
+    """Return a message as the model writes it, without the work of making one."""
+    return to_json({**_UNSAID, **said}).decode()
