@@ -16,6 +16,14 @@ def demo(
             metavar="PORT", min=0, max=65535, help="Port of the page; another if it is in use."
         ),
     ] = _PORT,
+    platforms: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="PLATFORMS",
+            help="Emulate platforms too, with a phone for each: telegram, vk, or both with a comma.",
+        ),
+    ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")
     ] = True,
@@ -27,7 +35,8 @@ def demo(
     # It brings in the daemon: no other command should wait for it.
     from omnigate import demo as gateway_demo  # noqa: PLC0415
 
-    gateway_demo.run(port, open_browser=browser, say=_say_now)
+    wanted = [] if platforms is None else gateway_demo.chosen(platforms)
+    gateway_demo.run(port, platforms=wanted, open_browser=browser, say=_say_now)
 
 
 def _say_now(text: str) -> None:

@@ -8,21 +8,31 @@ where they do something, come from its own page.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Final
 
 from aiohttp import ClientError, ClientSession, web
 
+from omnigate.demo.phones.phone import Facts
+from omnigate.demo.phones.routes import PhoneRoutes
 from omnigate.demo.receiver import Receiver
 from omnigate.demo.scratch import HOOK
+from omnigate.demo.streams import stream
 
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 _PAGES: Final = {"/": "index.html", "/shop/": "shop.html", "/shop/delivery": "delivery.html"}
-_PASSED_ON: Final = re.compile(r"/v1/(messages|conversations/cnv_[0-9a-v]{26}/(typing|read))")
-_LARGEST_BODY_BYTES: Final = 4 * 1024 * 1024
+_MEDIA: Final = "/v1/media"
+_MESSAGE: Final = "/v1/messages/msg_[0-9a-v]{26}"
+_PASSED_ON: Final = {
+    "POST": re.compile("/v1/(messages|media|conversations/cnv_[0-9a-v]{26}/(typing|read))"),
+    "PATCH": re.compile(_MESSAGE),
+    "DELETE": re.compile(_MESSAGE),
+    "PUT": re.compile(f"{_MESSAGE}/reaction"),
+}
+_LARGEST_BODY_BYTES: Final = 10 * 1024 * 1024
 _PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: {chat}; "
     "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -31,6 +41,10 @@ _PAGE_POLICY: Final = (
 _SHOP_POLICY: Final = (
     "default-src 'none'; script-src 'self' {chat}; style-src 'self'; img-src 'self' data: blob: {chat}; "
     "connect-src {chat} {socket}; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+_PHONE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -45,25 +59,34 @@ class Surroundings:
     """The daemon's address, as browsers reach it."""
     token: str
     token_file: str
+    phones: Sequence[Facts] = ()
 
 
-def application(receiver: Receiver, known: Surroundings, http: ClientSession) -> web.Application:
+def application(
+    receiver: Receiver, known: Surroundings, http: ClientSession, phones: PhoneRoutes
+) -> web.Application:
     """Return the demo's pages; ``http`` is used to pass calls on to the daemon."""
-    pages = _Pages(receiver, known, http)
+    pages = _Pages(receiver, known, http, phones)
     app = web.Application(middlewares=[pages.guard], client_max_size=_LARGEST_BODY_BYTES)
     for path in _PAGES:
         app.router.add_get(path, pages.page)
     app.router.add_get("/static/{name}", pages.static)
     app.router.add_get("/facts", pages.facts)
     app.router.add_get("/deliveries", pages.deliveries)
-    app.router.add_post("/v1/{path:.*}", pages.pass_on)
+    app.router.add_get("/phones/{kind}/", pages.phone)
+    phones.add_to(app)
+    for method in _PASSED_ON:
+        app.router.add_route(method, "/v1/{path:.*}", pages.pass_on)
     app.router.add_post(HOOK, receiver.take)
     return app
 
 
 class _Pages:
-    def __init__(self, receiver: Receiver, known: Surroundings, http: ClientSession) -> None:
+    def __init__(
+        self, receiver: Receiver, known: Surroundings, http: ClientSession, phones: PhoneRoutes
+    ) -> None:
         self._receiver = receiver
+        self._phones = phones
         self._known = known
         self._http = http
         self._hosts = {f"127.0.0.1:{known.port}", f"localhost:{known.port}"}
@@ -97,6 +120,10 @@ class _Pages:
         policy = self._page_policy if request.path == "/" else self._shop_policy
         return self._file(name, {"Content-Security-Policy": policy})
 
+    async def phone(self, request: web.Request) -> web.StreamResponse:
+        self._phones.phone(request)
+        return self._file("phone.html", {"Content-Security-Policy": _PHONE_POLICY})
+
     async def static(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         if name not in self._files or name.endswith(".html"):
@@ -105,40 +132,40 @@ class _Pages:
 
     async def facts(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(
-            {"daemon": self._known.daemon, "token_file": self._known.token_file}
+            {
+                "daemon": self._known.daemon,
+                "token_file": self._known.token_file,
+                "phones": [asdict(facts) for facts in self._known.phones],
+            }
         )
 
     async def deliveries(self, request: web.Request) -> web.StreamResponse:
         """Stream what the CRM gets, as server-sent events."""
         last = request.headers.get("Last-Event-ID", "0")
         after = int(last) if last.isascii() and last.isdecimal() and len(last) < 16 else 0
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
-        await response.prepare(request)
-        # A page that was closed shows itself only when something is written to it.
-        with suppress(ConnectionResetError):
-            await response.write(b"retry: 1000\n\n")
-            async with aclosing(self._receiver.watch(after)) as deliveries:
-                async for delivery in deliveries:
-                    line = f"id: {delivery.number}\ndata: {delivery.to_json()}\n\n"
-                    await response.write(line.encode())
-        return response
+        return await stream(request, self._delivered(after))
+
+    async def _delivered(self, after: int) -> AsyncGenerator[str, None]:
+        async with aclosing(self._receiver.watch(after)) as deliveries:
+            async for delivery in deliveries:
+                yield f"id: {delivery.number}\ndata: {delivery.to_json()}"
 
     async def pass_on(self, request: web.Request) -> web.StreamResponse:
         """Make the call of the desk with the token that the desk does not have."""
-        if not _PASSED_ON.fullmatch(request.path):
+        if not _PASSED_ON[request.method].fullmatch(request.path):
             raise web.HTTPNotFound
         headers = {
             "Authorization": f"Bearer {self._known.token}",
-            "Content-Type": "application/json",
+            "Content-Type": request.content_type if request.path == _MEDIA else "application/json",
         }
         if "Idempotency-Key" in request.headers:
             headers["Idempotency-Key"] = request.headers["Idempotency-Key"]
         body = await request.read()
-        url = self._known.daemon + request.path
+        url = self._known.daemon + request.path_qs
         try:
-            async with self._http.post(url, data=body, headers=headers) as answer:
+            async with self._http.request(
+                request.method, url, data=body, headers=headers
+            ) as answer:
                 return web.Response(
                     status=answer.status,
                     body=await answer.read(),

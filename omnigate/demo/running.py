@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import webbrowser
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -17,6 +17,8 @@ from aiohttp import ClientError, ClientSession, UnixConnector, web
 from omnigate import config, gateway, logs, plugins
 from omnigate.demo.doors import free_port, listening_socket
 from omnigate.demo.pages import Surroundings, application
+from omnigate.demo.phones import opened
+from omnigate.demo.phones.routes import PhoneRoutes
 from omnigate.demo.receiver import Receiver
 from omnigate.demo.scratch import HOST, Scratch, scratch
 from omnigate.errors import OmnigateError
@@ -34,28 +36,29 @@ class DemoFailed(OmnigateError):
     """The demo cannot start; the text says why."""
 
 
-def run(port: int, *, open_browser: bool, say: Say) -> None:
+def run(port: int, *, platforms: Sequence[str] = (), open_browser: bool, say: Say) -> None:
     """Run until Ctrl-C or SIGTERM; leaves nothing behind.
 
-    ``port`` is that of the page; another one is taken when it is in use, 0 takes any. Raises
-    `OmnigateError` when it cannot start.
+    ``port`` is that of the page; another one is taken when it is in use, 0 takes any. ``platforms``
+    are those of `omnigate.demo.phones` to emulate. Raises `OmnigateError` when it cannot start.
     """
     logs.configure("warning", "auto")
     try:
-        asyncio.run(_run(port, open_browser, say))
+        asyncio.run(_run(port, platforms, open_browser, say))
     except KeyboardInterrupt:
         say("Ended at once.")
     except BaseExceptionGroup as group:
         raise _cause(group) from group
 
 
-async def _run(port: int, open_browser: bool, say: Say) -> None:
+async def _run(port: int, platforms: Sequence[str], open_browser: bool, say: Say) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
     async with AsyncExitStack() as stack:
         door = stack.enter_context(listening_socket(port, say))
         page_port, daemon_port = door.getsockname()[1], free_port()
-        made = stack.enter_context(scratch(page_port, daemon_port))
+        phones = [await stack.enter_async_context(opened(platform)) for platform in platforms]
+        made = stack.enter_context(scratch(page_port, daemon_port, phones))
         receiver = Receiver(made.secret)
         daemon = asyncio.create_task(
             gateway.serve(config.load(made.config, plugins.load), Signals(stop=stop)), name="daemon"
@@ -70,8 +73,9 @@ async def _run(port: int, open_browser: bool, say: Say) -> None:
                 daemon=f"http://{HOST}:{daemon_port}",
                 token=token,
                 token_file=str(made.token),
+                phones=[phone.facts for phone in phones],
             )
-            async with _serving(receiver, known, door):
+            async with _serving(receiver, known, PhoneRoutes(phones), door):
                 address = f"http://{HOST}:{page_port}/"
                 _welcome(address, known, made, say)
                 if open_browser and _has_browser():
@@ -86,12 +90,12 @@ async def _run(port: int, open_browser: bool, say: Say) -> None:
 
 @asynccontextmanager
 async def _serving(
-    receiver: Receiver, known: Surroundings, door: socket.socket
+    receiver: Receiver, known: Surroundings, phones: PhoneRoutes, door: socket.socket
 ) -> AsyncIterator[None]:
     """Serve the pages until the block ends."""
     async with ClientSession() as http:
         runner = web.AppRunner(
-            application(receiver, known, http),
+            application(receiver, known, http, phones),
             access_log=None,
             handle_signals=False,
             shutdown_timeout=_LINGER_SECONDS,
@@ -102,6 +106,7 @@ async def _serving(
             yield
         finally:
             receiver.close()
+            phones.close()
             await runner.cleanup()
 
 
@@ -110,7 +115,8 @@ async def _token(made: Scratch, daemon: asyncio.Task[None]) -> str | None:
 
     None when it was stopped before; raises what ended it, or `DemoFailed` when it takes too long.
     """
-    wanted = {"name": "demo desk", "scopes": ["messages:send", "messages:read", "events:read"]}
+    scopes = ["messages:send", "messages:read", "events:read", "media"]
+    wanted = {"name": "demo desk", "scopes": scopes}
     path = made.directory / "omnigate.sock"
     try:
         async with (
@@ -139,6 +145,10 @@ def _welcome(address: str, known: Surroundings, made: Scratch, say: Say) -> None
     say("  Omnigate is running: chat, store, signed webhooks and API, all real.")
     say("")
     say(f"  Open       {address}")
+    for facts in known.phones:
+        say(
+            f"  {facts.title:<10} {address}phones/{facts.kind}/   emulated, with a phone for {facts.customer}"
+        )
     say(f"  API        {known.daemon}/v1/   token in {known.token_file}")
     say(f"  Look in    omnigate status --config {made.config}")
     say("  Stop       Ctrl-C")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from omnigate.demo.phones import Phone
 from omnigate.signing import new_secret
 
 HOST: Final = "127.0.0.1"
@@ -75,16 +76,20 @@ class Scratch:
 
 
 @contextmanager
-def scratch(page_port: int, daemon_port: int) -> Iterator[Scratch]:
-    """Make the directory, readable by this user only; it goes away with everything in it."""
+def scratch(page_port: int, daemon_port: int, phones: Sequence[Phone]) -> Iterator[Scratch]:
+    """Make the directory, readable by this user only; it goes away with everything in it.
+
+    Each phone's platform becomes a channel.
+    """
     with tempfile.TemporaryDirectory(prefix="omnigate-demo-") as name:
         directory = Path(name)
         made = Scratch(directory, directory / "omnigate.toml", new_secret())
         (directory / "crm.secret").write_text(made.secret, encoding="utf-8")
-        made.config.write_text(
-            _CONFIG.format(host=HOST, page_port=page_port, daemon_port=daemon_port, hook=HOOK),
-            encoding="utf-8",
-        )
+        text = _CONFIG.format(host=HOST, page_port=page_port, daemon_port=daemon_port, hook=HOOK)
+        for phone in phones:
+            (directory / phone.secret_file).write_text(phone.secret, encoding="utf-8")
+            text += f"\n{phone.section}"
+        made.config.write_text(text, encoding="utf-8")
         for file in directory.iterdir():
             file.chmod(0o600)
         yield made

@@ -73,7 +73,8 @@ def test_other_sites_and_names_are_kept_out(start_demo):
     assert fetch(send, body)[0] == 403
     assert fetch(send, body, Origin="https://evil.example")[0] == 403
     assert fetch(send, body, Origin=own)[0] == 404  # the daemon's: no such conversation
-    assert fetch(own + "/v1/media", b"x", Origin=own)[0] == 404
+    assert fetch(own + "/v1/media", b"x", Origin="https://evil.example")[0] == 403
+    assert fetch(own + "/v1/conversations", b"x", Origin=own)[0] == 404
     assert fetch(own + "/crm/omnigate", b"{}")[0] == 401
     assert fetch(own + "/static/index.html")[0] == 404
 

@@ -116,11 +116,15 @@ function colourOf(event) {
  * @param {Envelope} event
  */
 function gistOf(event) {
-  const { message, status, rating, button, contact } = event.data;
+  const { message, status, rating, button, reaction, change, contact } = event.data;
   if (message) {
     const files = message.attachments.map((file) => `[${file.name ?? file.kind}]`);
-    return [message.error, message.text, ...files].filter(Boolean).join(" ");
+    const place = message.location && "[location]";
+    const card = message.shared_contact && `[contact ${message.shared_contact.phone ?? ""}]`;
+    return [message.error, message.text, ...files, place, card].filter(Boolean).join(" ");
   }
+  if (reaction) return reaction.emoji.join(" ") || "taken back";
+  if (change) return `${change.action}: ${change.error ?? ""}`;
   if (status) return `by ${status.by}`;
   if (rating) return "★".repeat(rating.score) + (rating.comment ? ` ${rating.comment}` : "");
   if (button) return button.label ?? button.payload;

@@ -1,5 +1,6 @@
 /** Follow the webhooks and hand each to the panes. */
 
+import * as customers from "./customers.js";
 import * as desk from "./desk.js";
 import { part } from "./dom.js";
 import * as feed from "./feed.js";
@@ -14,7 +15,10 @@ function connected(on) {
 }
 
 const response = await fetch("/facts");
-desk.begin(await response.json());
+/** @type {import("./types").Facts} */
+const facts = await response.json();
+customers.begin(facts.phones);
+desk.begin(facts);
 
 const stream = new EventSource("/deliveries");
 stream.addEventListener("open", () => connected(true));
@@ -23,5 +27,7 @@ stream.addEventListener("message", (event) => {
   /** @type {import("./types").Delivery} */
   const delivery = JSON.parse(event.data);
   feed.show(delivery);
-  if (delivery.body && !delivery.repeated) desk.take(delivery.body);
+  if (!delivery.body || delivery.repeated) return;
+  desk.take(delivery.body);
+  customers.take(delivery);
 });

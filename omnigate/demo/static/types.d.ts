@@ -13,6 +13,9 @@ export interface Message {
   created_at: string;
   text: string | null;
   attachments: Attachment[];
+  buttons: { label: string }[][];
+  location: { latitude: number; longitude: number; title: string | null } | null;
+  shared_contact: { display_name: string | null; phone: string | null } | null;
   author: { name: string | null } | null;
   error: string | null;
 }
@@ -22,6 +25,7 @@ export interface Envelope {
   type: string;
   timestamp: string;
   sequence: number | null;
+  channel: { name: string; kind: string } | null;
   conversation: { id: string; external_id: string; context: { page: string | null; title: string | null } } | null;
   contact: { id: string; display_name: string | null } | null;
   data: {
@@ -32,6 +36,8 @@ export interface Envelope {
     status?: { status: string; by: string };
     rating?: { score: number; comment: string | null };
     button?: { payload: string; label: string | null };
+    reaction?: { message: string | null; emoji: string[]; by: string };
+    change?: { message: string; action: string; error: string | null };
     contact?: { changed: string[] };
   };
 }
@@ -44,4 +50,73 @@ export interface Delivery {
   verified: boolean;
   repeated: boolean;
   problem: string | null;
+}
+
+/** What the demo's server knows of itself. */
+export interface Facts {
+  daemon: string;
+  token_file: string;
+  phones: Phone[];
+}
+
+/** What a phone is about: see omnigate/demo/phones/phone.py for all of these. */
+export interface Phone {
+  kind: string;
+  title: string;
+  company: string;
+  customer: string;
+  start_label: string;
+  link: string;
+  reactions: string[];
+  can: string[];
+}
+
+export interface Key {
+  label: string;
+  does: "press" | "text" | "contact" | "location" | "link";
+  link: string;
+  colour: string;
+}
+
+export interface PhoneFile {
+  is_picture: boolean;
+  name: string;
+}
+
+export interface Place {
+  latitude: number;
+  longitude: number;
+  title: string;
+}
+
+export interface Bubble {
+  id: number;
+  mine: boolean;
+  text: string;
+  sent_at: number;
+  files: PhoneFile[];
+  place: Place | null;
+  card: { name: string; phone: string } | null;
+  answers: string;
+  buttons: Key[][];
+  reactions: string[];
+  edited: boolean;
+  read: boolean;
+}
+
+export interface Screen {
+  messages: Bubble[];
+  keyboard: Key[][];
+  typing: boolean;
+  started: boolean;
+  blocked: boolean;
+  flash: string;
+}
+
+export interface Touch {
+  do: "start" | "write" | "press" | "tap" | "contact" | "location" | "edit" | "delete" | "react" | "block" | "type" | "read";
+  text?: string;
+  message?: number;
+  row?: number;
+  column?: number;
 }
