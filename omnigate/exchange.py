@@ -18,10 +18,8 @@ from pydantic import SecretStr
 from yarl import URL
 
 from omnigate.errors import DestinationUnavailable, RetryLater
-from omnigate.posting import Answer, Poster
 from omnigate.signing import Signer
-from omnigate.timelimit import TimeLimit
-from omnigate.transcript import current, exchange_of
+from omnigate.transcript import NOTED_BY_CALLER, current, exchange_of
 
 ANSWER_LIMIT_BYTES: Final = 64 * 1024
 RETRY_AFTER_LIMIT_SECONDS: Final = 3600.0
@@ -57,7 +55,6 @@ class Receiver:
             "accept-encoding": "identity",
             "user-agent": "omnigate",
         } | {name.lower(): value.get_secret_value() for name, value in (headers or {}).items()}
-        self._poster = Poster(self._url, self._headers, connect_seconds=CONNECT_SECONDS)
 
     @property
     def origin(self) -> str:
@@ -112,21 +109,25 @@ class Receiver:
         body: bytes,
         headers: Mapping[str, str] | None,
     ) -> bytes | None:
-        sent = self._signer.headers(webhook_id, int(time.time()), body)
+        sent = self._headers | self._signer.headers(webhook_id, int(time.time()), body)
         if headers:
             sent |= headers
         began = time.monotonic()
-        answer: Answer | None = None
+        answer: aiohttp.ClientResponse | None = None
         received: bytes | None = None
         try:
-            with TimeLimit(self._timeout_seconds):
-                answer = await self._poster.post(session, sent, body)
-                try:
-                    # Also of a refusal, so that the connection can serve again.
-                    if answer.status < 300 or answer.status >= 400:
-                        received = await answer.read(ANSWER_LIMIT_BYTES)
-                finally:
-                    answer.release()
+            async with session.post(
+                self._url,
+                data=body,
+                headers=sent,
+                allow_redirects=False,
+                timeout=self._timeout,
+                auto_decompress=False,
+                trace_request_ctx=NOTED_BY_CALLER,
+            ) as answer:
+                # Also of a refusal, so that the connection can serve again.
+                if answer.status < 300 or answer.status >= 400:
+                    received = await _read_capped(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
             self._note(began, sent, answer, error=_reason(error, self._timeout_seconds))
             if isinstance(error, _HANG_UP) and not isinstance(error, aiohttp.ClientConnectorError):
@@ -141,7 +142,7 @@ class Receiver:
         self,
         began: float,
         sent: Mapping[str, str],
-        answer: Answer | None,
+        answer: aiohttp.ClientResponse | None,
         received: bytes | None = None,
         error: str | None = None,
     ) -> None:
@@ -154,7 +155,7 @@ class Receiver:
             exchange_of(
                 "POST",
                 self._url,
-                {**self._headers, **sent},
+                sent,
                 seconds=time.monotonic() - began,
                 status=status,
                 answer_headers=answer.headers if answer else None,
@@ -198,6 +199,22 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_SECONDS)
+
+
+async def _read_capped(answer: aiohttp.ClientResponse) -> bytes | None:
+    """Return the body, or None and a cut connection when it is longer than the limit."""
+    if answer.content_length == 0 or answer.status == 204:
+        return b""
+    if (answer.content_length or 0) > ANSWER_LIMIT_BYTES:
+        answer.close()
+        return None
+    received = bytearray()
+    while chunk := await answer.content.read(ANSWER_LIMIT_BYTES):
+        received += chunk
+        if len(received) > ANSWER_LIMIT_BYTES:
+            answer.close()
+            return None
+    return bytes(received)
 
 
 def _reason(error: Exception, timeout_seconds: float) -> str:

@@ -23,6 +23,8 @@ EXCERPT_BYTES: Final = 2048
 REDACTED: Final = "(redacted)"
 MOST_EXCHANGES: Final = 20
 """Of one attempt: a channel that asks over and over must not fill the memory."""
+NOTED_BY_CALLER: Final = "noted by caller"
+"""As ``trace_request_ctx`` of a request: whoever makes it notes it, a watched session need not."""
 
 _READ_BYTES: Final = 64 * 1024
 _MOST_HEADERS: Final = 40

@@ -33,7 +33,6 @@ from omnigate.store.lanes import Item, Lease
 from omnigate.store.parts import PartJob, PartResult, settle_part
 from omnigate.store.schema import SEND
 from omnigate.store.writer import Writer
-from omnigate.timelimit import TimeLimit
 
 DELIVER_SECONDS: Final = 25.0
 """A backend keeps its own time limit; this one is for those that do not."""
@@ -244,7 +243,7 @@ async def _within(
     """
     task = asyncio.current_task()
     try:
-        with TimeLimit(seconds):
+        async with asyncio.timeout(seconds):
             failpoints.reached("send")
             with contained:
                 result = await method(given)

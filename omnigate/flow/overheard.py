@@ -15,7 +15,7 @@ from aiohttp import (
     TraceResponseChunkReceivedParams,
 )
 
-from omnigate.transcript import Exchange, current, excerpt, exchange_of, secrets_of
+from omnigate.transcript import NOTED_BY_CALLER, Exchange, current, excerpt, exchange_of, secrets_of
 
 
 class _Listening(SimpleNamespace):
@@ -23,7 +23,7 @@ class _Listening(SimpleNamespace):
 
     def __init__(self, trace_request_ctx: object = None) -> None:
         super().__init__()
-        self.transcript = current()
+        self.transcript = None if trace_request_ctx == NOTED_BY_CALLER else current()
         self.began = time.monotonic()
         self.exchange: Exchange | None = None
         self.request: TraceRequestEndParams | None = None

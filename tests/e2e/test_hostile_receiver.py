@@ -88,14 +88,23 @@ def test_no_receiver_keeps_an_attempt_or_the_memory(
     until(lambda: owed(daemon).items() >= expected.items(), "all is settled or waits")
 
 
-READS_ALL = "import omnigate.exchange as exchange\nexchange.ANSWER_LIMIT_BYTES = 10**12"
+READS_ALL = """
+import omnigate.exchange as exchange
+async def read(answer):
+    return await answer.read()
+exchange._read_capped = read
+"""
 NO_LIMIT = """
+import aiohttp
 import omnigate.exchange as exchange
 begin = exchange.Receiver.__init__
 def without_limit(self, *given, **more):
-    begin(self, *given, **{**more, "timeout_seconds": 10**6})
+    begin(self, *given, **more)
+    self._timeout = aiohttp.ClientTimeout(total=None)
 exchange.Receiver.__init__ = without_limit
 """
+
+
 NO_INTERIM_LIMIT = "import omnigate.flow.interim as it\nit.INTERIM_LIMIT = 10**9"
 
 
