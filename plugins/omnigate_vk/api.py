@@ -1,0 +1,190 @@
+"""Calls of the API: one POST each, the token in its body, errors as what they mean.
+
+The platform echoes arguments in ``request_params`` of every error: they are never read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
+from pydantic import SecretStr
+from pydantic_core import from_json, to_json
+from yarl import URL
+
+import omnigate
+
+VERSION: Final = "5.199"
+CALL_SECONDS: Final = 20.0
+UPLOAD_SECONDS: Final = 55.0
+CALLS_PER_SECOND: Final = 19
+"""The platform counts twenty within any second; clocks are not that exact."""
+_CONNECT_SECONDS: Final = 5.0
+_LONGEST_ANSWER: Final = 16 * 1024 * 1024
+_MOST_REDIRECTS: Final = 5
+
+
+class ApiError(Exception):
+    """The platform answered, and said no. Codes above 0 are its own, below are HTTP's."""
+
+    def __init__(self, code: int, words: str) -> None:
+        super().__init__(f"VK error {code}: {words}" if code > 0 else words)
+        self.code = code
+        self.words = words
+
+
+class NoAnswer(Exception):
+    """There is no answer to go by; ``sent`` tells whether the platform may have got the call."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class Api:
+    """One community's way to the platform."""
+
+    def __init__(
+        self,
+        http: Callable[[], ClientSession],
+        api_url: str,
+        token: SecretStr,
+        limiter: omnigate.Limiter,
+    ) -> None:
+        self._http = http
+        self._base = api_url.rstrip("/")
+        self._token = token
+        self._limiter = limiter
+
+    async def call(self, method: str, **arguments: Any) -> Any:
+        """Call a method and return its response. Raises `ApiError` or `NoAnswer`.
+
+        Arguments that are None are left out; lists and objects go as JSON.
+        """
+        await self._limiter.acquire()
+        form = {name: _written(value) for name, value in arguments.items() if value is not None}
+        form |= {"access_token": self._token.get_secret_value(), "v": VERSION}
+        timeout = ClientTimeout(total=CALL_SECONDS, connect=_CONNECT_SECONDS)
+        url = URL(f"{self._base}/method/{method}")
+        async with self._answer("POST", url, data=form, timeout=timeout) as answer:
+            return _response(answer.status, await _body(answer))
+
+    async def poll(self, url: str, query: Mapping[str, str], seconds: float) -> Any:
+        """Ask the long poll and return its answer as JSON. Raises `ApiError` or `NoAnswer`."""
+        timeout = ClientTimeout(total=seconds, connect=_CONNECT_SECONDS)
+        where = URL(url if "://" in url else f"https://{url}").update_query(query)
+        async with self._answer("GET", where, timeout=timeout) as answer:
+            body = await _body(answer)
+            if answer.status != 200:
+                raise ApiError(-answer.status, f"the long poll answered {answer.status}")
+        return _json(body)
+
+    async def upload(self, url: str, form: FormData) -> Any:
+        """Bring a file to an upload server and return its answer. Raises `ApiError` or `NoAnswer`."""
+        timeout = ClientTimeout(total=UPLOAD_SECONDS, connect=_CONNECT_SECONDS)
+        async with self._answer("POST", URL(url), data=form, timeout=timeout) as answer:
+            body = await _body(answer)
+            if answer.status >= 500:
+                raise ApiError(-answer.status, f"the upload server answered {answer.status}")
+        return _json(body)
+
+    @asynccontextmanager
+    async def file(self, url: str) -> AsyncIterator[ClientResponse]:
+        """Open a file; documents are redirected to where they are. Raises `ApiError` or `NoAnswer`."""
+        where = URL(url)
+        for _ in range(_MOST_REDIRECTS):
+            async with self._answer("GET", where, allow_redirects=False) as answer:
+                if answer.status in (301, 302, 303, 307, 308) and "location" in answer.headers:
+                    where = where.join(URL(answer.headers["location"]))
+                    continue
+                if answer.status != 200:
+                    raise ApiError(-answer.status, f"the file server answered {answer.status}")
+                yield answer
+                return
+        raise ApiError(-310, "the file server redirects in circles")
+
+    @asynccontextmanager
+    async def _answer(self, method: str, url: URL, **options: Any) -> AsyncIterator[ClientResponse]:
+        connected = False
+        try:
+            async with self._http().request(method, url, **options) as answer:
+                connected = True
+                yield answer
+        except TimeoutError:
+            raise NoAnswer(f"no answer from {url.host} in time", sent=True) from None
+        except PermissionError as error:  # the egress guard
+            raise NoAnswer(str(error), sent=False) from None
+        except (ClientError, OSError) as error:
+            # Its words may hold the URL, and that of a long poll its key: only its kind is told.
+            told = f"{url.host}: {type(error).__name__}"
+            sent = connected or type(error).__name__ not in _CONNECTING
+            raise NoAnswer(told, sent=sent) from None
+
+
+_CONNECTING: Final = frozenset(
+    {
+        "ClientConnectorError",
+        "ClientConnectorDNSError",
+        "ClientConnectorCertificateError",
+        "ClientConnectorSSLError",
+        "ConnectionTimeoutError",
+        "ConnectionRefusedError",
+    }
+)
+"""What fails before anything was sent."""
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    return to_json(value).decode() if isinstance(value, (dict, list)) else str(value)
+
+
+async def _body(answer: ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > _LONGEST_ANSWER:
+            raise NoAnswer("the answer is too long", sent=True)
+    return bytes(body)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        raise NoAnswer("the answer is not JSON; is api_url right?", sent=True) from None
+
+
+def _response(status: int, body: bytes) -> Any:
+    if status >= 400:  # a proxy before the platform: it says all of its own with 200
+        raise ApiError(-status, f"answered {status}, not in VK's own words")
+    said = _json(body)
+    if not isinstance(said, dict) or not ("response" in said or "error" in said):
+        raise NoAnswer("the answer is not one of VK; is api_url right?", sent=True)
+    if "error" not in said:
+        return said["response"]
+    error = said["error"] if isinstance(said["error"], dict) else {}
+    code = error.get("error_code")
+    words = error.get("error_text") or error.get("error_msg") or "no reason given"
+    raise ApiError(code if isinstance(code, int) and code > 0 else 1, str(words)[:500])
+
+
+def for_the_channel(error: ApiError | NoAnswer) -> omnigate.OmnigateError:
+    """Return what a failed call means for the community as a whole: its receiving, its check, its setup."""
+    if isinstance(error, ApiError) and error.code in (5, 27):
+        return omnigate.CredentialsRejected(
+            f"{error}; make a new access token in the community's settings, section API usage"
+        )
+    if isinstance(error, ApiError) and error.code in (125, 203):
+        return omnigate.CredentialsRejected(f"{error}; is group_id the community of the token?")
+    if isinstance(error, ApiError) and error.code in (7, 15):
+        return omnigate.NotReady(f"{error}; {MISSING_RIGHT}")
+    return omnigate.NotReady(str(error))
+
+
+MISSING_RIGHT: Final = (
+    "give the token the rights to manage the community, its messages, photos and documents"
+)
