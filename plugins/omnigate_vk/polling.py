@@ -49,7 +49,10 @@ class Poll:
         """Open a session and go on where the store says. Raises `ApiError` or `NoAnswer`."""
         await self.switch_on()
         session_ts = await self._renew()
-        self._ts = await self._host.cursor() or session_ts
+        self._ts = await self._host.cursor() or ""
+        if not self._ts:
+            await self._host.put(cursor=session_ts)
+            self._ts = session_ts
         await self._servers_off()
 
     async def once(self) -> None:
@@ -94,7 +97,6 @@ class Poll:
             raise NoAnswer("the long poll did not answer with updates", sent=True)
         self._failures = 0
         if updates:
-            # By the standard library: half a surrogate pair in one event must not cost the others.
             bodies = [json.dumps(one).encode() for one in updates]
             await self._host.put_updates(self._channel.parse, bodies, cursor=str(ts))
             for body in bodies:

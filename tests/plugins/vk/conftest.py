@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import aiohttp
 import pytest
+from aiohttp import web
 from omnigate_vk import Vk
 
 import omnigate
 from omnigate.emulators.vk import Community, Person, VkEmulator
-from omnigate.testing import FakeHost, MemoryStore, serve
+from omnigate.testing import FakeHost, MemoryStore, serve, serve_app
 from omnigate.testing.hosts import LOOPBACK
 
 T = TypeVar("T")
@@ -105,6 +107,32 @@ class Shop:
         return saved.model_copy(update={"kind": kind})
 
 
+class Front:
+    """What stands before the daemon: its address stays when the daemon is started again."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.target: str | None = None
+
+    async def pass_on(self, request: web.Request) -> web.Response:
+        if self.target is None:
+            return web.Response(status=502)
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(f"{self.target}/hook", data=await request.read()) as answer,
+        ):
+            return web.Response(status=answer.status, body=await answer.read())
+
+
+@pytest.fixture
+async def front(anyio_backend: str) -> AsyncIterator[Front]:
+    front = Front()
+    app = web.Application()
+    app.router.add_post("/hook", front.pass_on)
+    async with serve_app(app) as front.url:
+        yield front
+
+
 @asynccontextmanager
 async def at_work(channel: omnigate.Channel) -> AsyncIterator[asyncio.Task[None]]:
     """Run a channel until the block ends."""
@@ -126,7 +154,7 @@ async def open_shop(
     anna: Person | None = None,
     store: MemoryStore | None = None,
     running: bool = True,
-    url: str | None = None,
+    front: Front | None = None,
     **config: Any,
 ) -> AsyncIterator[Shop]:
     """Open a channel; it is served in both modes, for what is on its way is taken in either."""
@@ -147,7 +175,9 @@ async def open_shop(
             }
         )
         channel = Vk(section, host)
-        address = url or await stack.enter_async_context(serve(channel, host))
+        address = await stack.enter_async_context(serve(channel, host))
+        if front is not None:
+            front.target, address = address, front.url
         host.public_url = lambda path="": f"{address}/{path}" if path else address  # type: ignore[method-assign]
         anna = anna or vk.person("Анна", "Петрова", screen_name="anna")
         shop = Shop(vk, community, host, channel, anna)
