@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class Demo:
     scratch: Path
     """Where it makes its scratch directory."""
     said: list[str] = field(default_factory=list)
+    reader: threading.Thread | None = None
+    """Collects what it says."""
 
     def wait_for(self, pattern: str) -> str:
         """Return the first group of the pattern once it has been said."""
@@ -47,9 +50,19 @@ class Demo:
         return self.wait_for(r"API +(http://[^/]+)/v1/")
 
     @property
+    def config(self) -> Path:
+        """What the daemon was configured with."""
+        return Path(self.wait_for(r"--config (\S+)"))
+
+    @property
     def token(self) -> str:
         """What the desk's calls are made with."""
         return Path(self.wait_for(r"token in (\S+)")).read_text()
+
+    def finish_reading(self) -> None:
+        """Return once everything it said before its end is in `said`."""
+        assert self.reader is not None
+        self.reader.join(SECONDS)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """End it as Ctrl-C does; return the exit code."""
@@ -57,10 +70,26 @@ class Demo:
         return self.process.wait(SECONDS)
 
 
+Start = Callable[..., Demo]
+
+
 @pytest.fixture
-def start_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Demo]]:
+def start_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Return a function that starts the demo; whatever still runs at the end is killed."""
-    started: list[tuple[Demo, threading.Thread]] = []
+    with _starting(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_shared_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Return the same for a demo that all tests of a module use."""
+    with _starting(tmp_path_factory) as start:
+        yield start
+
+
+@contextmanager
+def _starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    started: list[Demo] = []
 
     def start(*arguments: str) -> Demo:
         scratch = tmp_path_factory.mktemp("d")
@@ -79,15 +108,15 @@ def start_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
             for line in process.stdout:
                 demo.said.append(line)
 
-        reader = threading.Thread(target=follow)
-        reader.start()
-        started.append((demo, reader))
+        demo.reader = threading.Thread(target=follow)
+        demo.reader.start()
+        started.append(demo)
         return demo
 
     yield start
-    for demo, reader in started:
+    for demo in started:
         demo.process.kill()
         demo.process.wait(SECONDS)
-        reader.join(SECONDS)
+        demo.finish_reading()
         assert demo.process.stdout is not None
         demo.process.stdout.close()
