@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -15,11 +16,13 @@ from sqlalchemy import Connection, bindparam, func, select
 from omnigate.model.event import OPERATIONAL, EventType
 from omnigate.model.facts import DeadDelivery
 from omnigate.store.ended import note_end, what_ended
+from omnigate.store.errands import errand_of
 from omnigate.store.parts import PartResult, settle_part
 from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.reports import Report, report
 from omnigate.store.schema import (
     LEASED,
+    SEND,
     dead,
     destination,
     event,
@@ -114,6 +117,8 @@ def _bury(transaction: Transaction, rows: Sequence[Any]) -> None:
                 "reason": "expired",
                 "error": _EXPIRED,
                 "died_at": transaction.now,
+                "first_part": row.first_part,
+                "last_part": row.last_part,
             }
             for row in rows
         ],
@@ -140,12 +145,17 @@ def _bury(transaction: Transaction, rows: Sequence[Any]) -> None:
 
 
 def _fail_messages(transaction: Transaction, rows: Sequence[Any], why: Why) -> None:
-    """Let the first part that was not sent fail, which fails the message; the CRM learns of it."""
-    ids = [row.message_id for row in rows if row.message_id is not None]
-    unsent: dict[str, Any] = {}
-    for some in chunks(ids):
+    """Let the first part that was not sent fail, and all it belongs to with it; the CRM learns of it."""
+    errands = [errand_of(row) for row in rows if row.message_id is not None]
+    unsent: dict[str, list[Any]] = {}
+    for some in chunks(list({errand.message_id for errand in errands})):
         for part in transaction.connection.execute(_UNSENT, {"ids": some}):
-            unsent.setdefault(part.message_id, part)
+            unsent.setdefault(part.message_id, []).append(part)
+    firsts = [
+        part
+        for errand in errands
+        for part in islice(filter(errand.is_about, unsent.get(errand.message_id, ())), 1)
+    ]
     results = [
         # It was begun and nobody knows how that ended.
         PartResult(
@@ -157,7 +167,8 @@ def _fail_messages(transaction: Transaction, rows: Sequence[Any], why: Why) -> N
         )
         if part.state == "sending"
         else PartResult(part.message_id, part.number, "failed", error=why, action=part.action)
-        for part in unsent.values()
+        for part in firsts
+        if part.action != SEND or part.message_state not in ("failed", "unknown")
     ]
     if results:
         settle_part(transaction, results)
@@ -208,12 +219,12 @@ _UNSENT: Final = (
         message_part.c.number,
         message_part.c.state,
         message_part.c.action,
+        message.c.state.label("message_state"),
     )
     .join_from(message_part, message, message.c.id == message_part.c.message_id)
     .where(
         message_part.c.message_id.in_(bindparam("ids", expanding=True)),
         message_part.c.state.in_(["queued", "sending"]),
-        message.c.state.not_in(["failed", "unknown"]),
     )
     .order_by(message_part.c.message_id, message_part.c.number)
 )

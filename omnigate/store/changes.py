@@ -17,6 +17,7 @@ from omnigate.model.attachment import Attachment
 from omnigate.model.event import EventType
 from omnigate.model.facts import ChangeFailed, Message, ReactionChanged
 from omnigate.model.outbound import Button, ChangeAction, OutboundChange
+from omnigate.store.errands import Errand
 from omnigate.store.idempotency import Answers, IdempotencyKey
 from omnigate.store.messages import read_messages
 from omnigate.store.prepared import bulk_insert
@@ -120,6 +121,8 @@ def enqueue_changes(transaction: Transaction, items: Sequence[Changing]) -> list
                     item.conversation_id,
                     item.channel.priority,
                     message_id=item.message_id,
+                    first_part=first,
+                    last_part=first + len(item.steps) - 1,
                 )
             )
         accepted = ChangeAccepted(item.message_id, item.conversation_id, item.action)
@@ -151,13 +154,19 @@ def settle_changes(
     recorder: Recorder,
     threads: Mapping[str, Thread],
     items: Sequence[PartResult],
-) -> None:
-    """Store how changes went, record the events, and let what was asked for with a failed one fail."""
+) -> dict[tuple[str, int], Errand]:
+    """Store how changes went, record the events, and let what was asked for with a failed one fail.
+
+    Returns what is still to be done of the same change after each step, by message and part.
+    """
+    after: dict[tuple[str, int], Errand] = {}
     for item in items:
         if item.state == "queued":
             continue  # as with any part: it is only tried again
         keys: dict[str, Any] = {"message": item.message_id, "part": item.index}
         row = transaction.connection.execute(_CHANGE, keys).one()
+        last = item.index + from_json(row.body).get("steps_left", 0)  # erased: nothing is left
+        after[item.message_id, item.index] = Errand(item.message_id, item.index + 1, last)
         if row.state not in ("queued", "sending"):
             continue
         transaction.connection.execute(
@@ -167,7 +176,6 @@ def settle_changes(
         if item.state == "sent":
             _made(transaction, recorder, thread, row)
         else:
-            last = item.index + from_json(row.body)["steps_left"]
             transaction.connection.execute(_FAIL_REST, {**keys, "last": last, "why": item.error})
             failed = ChangeFailed(
                 message=item.message_id,
@@ -183,6 +191,7 @@ def settle_changes(
                 failed.model_dump_json(),
                 item.message_id,
             )
+    return after
 
 
 def _made(transaction: Transaction, recorder: Recorder, thread: Thread, row: Any) -> None:

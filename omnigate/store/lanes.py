@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import ScalarSelect
 
+from omnigate.store.errands import errand_of
 from omnigate.store.parts import PartJob, ended, start_next
 from omnigate.store.prepared import Keys, Lookup, Query
 from omnigate.store.schema import (
@@ -61,6 +62,8 @@ class Item:
     expires_at: int
     replay: bool
     message_id: str | None = None
+    first_part: int | None = None
+    last_part: int | None = None
     position: int | None = None
     event_id: str = ""
     event_type: str = ""
@@ -177,11 +180,11 @@ def _fill(transaction: Transaction, wanted: Claim, leases: dict[str, Lease]) -> 
     for row in _HEADS.run(connection, list(leases), values):
         leases[row.stream].items.append(_item(row))
     heads = [lease.items[0] for lease in leases.values() if lease.items]
-    if messages := {item.message_id: item for item in heads if item.message_id is not None}:
-        for message_id, why in ended(connection, list(messages)).items():
-            messages.pop(message_id).ended = why
-        for message_id, job in start_next(transaction, list(messages)).items():
-            messages[message_id].job = job
+    if errands := {errand_of(item): item for item in heads if item.message_id is not None}:
+        for errand, why in ended(connection, list(errands)).items():
+            errands.pop(errand).ended = why
+        for errand, job in start_next(transaction, list(errands)).items():
+            errands[errand].job = job
 
 
 def _item(row: Any) -> Item:
@@ -253,6 +256,8 @@ def _heads(keys: Keys) -> Select[Any]:
             outbox.c.expires_at,
             outbox.c.replay,
             outbox.c.message_id,
+            outbox.c.first_part,
+            outbox.c.last_part,
             outbox.c.position,
             event.c.id,
             event.c.type,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final, Literal
 
 import structlog
@@ -20,6 +21,7 @@ from sqlalchemy import Connection, bindparam, literal_column, select, update
 from omnigate.model.outbound import OutboundChange, OutboundPart
 from omnigate.store.attachments import read_attachments
 from omnigate.store.changes import change_of, settle_changes
+from omnigate.store.errands import Errand
 from omnigate.store.ledger import Ledger
 from omnigate.store.prepared import Bulk
 from omnigate.store.receipts import ANY_CONVERSATION, Receipts, take_early
@@ -53,35 +55,33 @@ class PartResult:
     action: str = SEND
 
 
-def start_next(transaction: Transaction, message_ids: Sequence[str]) -> dict[str, PartJob]:
-    """Mark the first unsent part of each message as being sent; messages without one are left out."""
-    jobs: dict[str, PartJob] = {}
+def start_next(transaction: Transaction, errands: Sequence[Errand]) -> dict[Errand, PartJob]:
+    """Mark the first part that each is still to see to as being sent; those without one are left out."""
+    jobs: dict[Errand, PartJob] = {}
     started = []
-    for some in chunks(list(message_ids)):
-        rows = transaction.connection.execute(_UNSENT, {"ids": some}).all()
-        totals = _totals(transaction.connection, some)
-        for row in rows:
-            if row.message_id not in jobs:
-                jobs[row.message_id] = _job(
-                    transaction.connection, row, totals.get(row.message_id, 0)
-                )
-                started.append(
-                    {
-                        "message": row.message_id,
-                        "part": row.number,
-                        "doubts_now": jobs[row.message_id].doubts,
-                    }
-                )
+    unsent: dict[str, list[Any]] = {}
+    totals: dict[str, int] = {}
+    for some in chunks(list(dict.fromkeys(errand.message_id for errand in errands))):
+        for row in transaction.connection.execute(_UNSENT, {"ids": some}):
+            unsent.setdefault(row.message_id, []).append(row)
+        totals |= _totals(transaction.connection, some)
+    for errand in errands:
+        for part in islice(filter(errand.is_about, unsent.get(errand.message_id, ())), 1):
+            job = _job(transaction.connection, part, totals.get(part.message_id, 0))
+            jobs[errand] = job
+            started.append(
+                {"message": part.message_id, "part": part.number, "doubts_now": job.doubts}
+            )
     if started:
         transaction.connection.execute(_START, started)
-        begun = [{"key": known} for known, job in jobs.items() if _is_first_send(job)]
+        begun = [{"key": job.part.message} for job in jobs.values() if _is_first_send(job)]
         if begun:
             transaction.connection.execute(_SET_SENDING, begun)
     return jobs
 
 
 def settle_part(transaction: Transaction, items: Sequence[PartResult]) -> list[PartJob | None]:
-    """Store how sending went and record the events; return the message's next part, started."""
+    """Store how sending went and record the events; return what follows of the same errand, started."""
     recorder, ledger = Recorder(transaction), Ledger(transaction)
     receipts = Receipts(transaction, recorder, ledger)
     threads = _threads(transaction, ledger, [item.message_id for item in items])
@@ -89,15 +89,22 @@ def settle_part(transaction: Transaction, items: Sequence[PartResult]) -> list[P
     items = _without_taken_names(transaction.connection, threads, items)
     early = _take_early(transaction.connection, threads, items)
     _REQUEUE.run(transaction.connection, [_requeued(item) for item in items if _is_requeued(item)])
-    settle_changes(transaction, recorder, threads, [item for item in items if item.action != SEND])
+    changes = [item for item in items if item.action != SEND]
+    errands = settle_changes(transaction, recorder, threads, changes)
     for item in items:
         if item.action == SEND and not _is_requeued(item):
             _apply(transaction, receipts, threads[item.message_id], item, early)
     ledger.flush()
     receipts.flush()
     recorder.flush()
-    following = start_next(transaction, [item.message_id for item in items if item.state == "sent"])
-    return [following.get(item.message_id) if item.state == "sent" else None for item in items]
+    going_on = [
+        errands[item.message_id, item.index] if item.action != SEND else Errand(item.message_id)
+        for item in items
+        if item.state == "sent"
+    ]
+    following = start_next(transaction, list(dict.fromkeys(going_on)))
+    after = iter(going_on)
+    return [following.get(next(after)) if item.state == "sent" else None for item in items]
 
 
 def _is_first_send(job: PartJob) -> bool:
@@ -112,12 +119,16 @@ def put_back(connection: Connection, jobs: Sequence[PartJob]) -> None:
     )
 
 
-def ended(connection: Connection, message_ids: Sequence[str]) -> dict[str, str]:
-    """Return those messages that failed or are unknown, with why: no part of them is sent any more."""
-    found: dict[str, str] = {}
-    for some in chunks(message_ids):
+def ended(connection: Connection, errands: Sequence[Errand]) -> dict[Errand, str]:
+    """Return the sends of messages that failed or are unknown, with why: no part of them goes out any more.
+
+    What was sent in part, or failed on its way from the platform, can be changed all the same.
+    """
+    found: dict[Errand, str] = {}
+    sends = [errand.message_id for errand in errands if errand.first_part is None]
+    for some in chunks(sends):
         for row in connection.execute(_ENDED, {"ids": some}):
-            found[row.id] = row.error or row.state
+            found[Errand(row.id)] = row.error or row.state
     return found
 
 

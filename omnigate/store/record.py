@@ -128,6 +128,9 @@ class Owed:
     message_id: str | None = None
     expires_at: int | None = None
     replay: bool = False
+    first_part: int | None = None
+    last_part: int | None = None
+    """Of a change to the message; see `omnigate.store.errands`."""
 
 
 def owe(transaction: Transaction, owed: Sequence[Owed]) -> None:
@@ -163,6 +166,8 @@ def owe(transaction: Transaction, owed: Sequence[Owed]) -> None:
                 "replay": item.replay,
                 "created_at": now,
                 "expires_at": item.expires_at or now + transaction.delivery_expiry_ms,
+                "first_part": item.first_part,
+                "last_part": item.last_part,
             }
         )
     _UPSERT_LANE.run(transaction.connection, [lanes[key] for key in sorted(lanes)])

@@ -13,10 +13,12 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, bindparam, literal_column, null, select, update
 
 from omnigate.store.dead import put_away
+from omnigate.store.emptying import NO_CONTENT
+from omnigate.store.errands import Errand, errand_of
 from omnigate.store.prepared import Bulk
 from omnigate.store.receipts import message_state
 from omnigate.store.record import Owed, owe
-from omnigate.store.schema import SEND, dead, destination, event_body, message, message_part
+from omnigate.store.schema import dead, destination, event_body, message, message_part
 from omnigate.store.selection import number_chunks
 from omnigate.store.streams import REPLAY_LANE, REPLAY_PRIORITY, stream_of
 from omnigate.store.transaction import Target, Transaction, chunks
@@ -53,16 +55,21 @@ def _replay(transaction: Transaction, wanted: DeadReplay) -> Replayed:
         for some in number_chunks(wanted.ids)
         for row in connection.execute(_TO_REPLAY, {"ids": some})
     ]
-    unsent = _unsent(connection, [row.message_id for row in rows if row.message_id is not None])
+    parts = _parts(connection, [row.message_id for row in rows if row.message_id is not None])
     owed: list[Owed] = []
     gone: list[Any] = []
-    requeued: set[str] = set()
+    requeued: dict[Errand, list[Any]] = {}
     for row in sorted(rows, key=lambda row: row.outbox_id):
-        if (why := _obstacle(row, wanted.served, unsent, requeued)) is not None:
+        errand = errand_of(row)
+        mine = [part for part in parts.get(row.message_id, ()) if errand.is_about(part)]
+        why = _obstacle(row, wanted.served, mine)
+        if why is None and errand in requeued:
+            why = "the message is queued again already"
+        if why is not None:
             answer.refused[row.outbox_id] = why
             continue
         if row.message_id is not None:
-            requeued.add(row.message_id)
+            requeued[errand] = mine
         owed.append(
             Owed(
                 Target(row.destination_id, ordered=True),
@@ -71,35 +78,34 @@ def _replay(transaction: Transaction, wanted: DeadReplay) -> Replayed:
                 position=row.position,
                 message_id=row.message_id,
                 replay=True,
+                first_part=row.first_part,
+                last_part=row.last_part,
             )
         )
         answer.done.append(row.outbox_id)
         gone.append(row)
-    _requeue(transaction, {known: unsent[known] for known in requeued})
+    _requeue(transaction, requeued)
     owe(transaction, owed)
     put_away(transaction, gone, "replayed", wanted.by)
     return answer
 
 
-def _obstacle(
-    row: Any, served: Collection[int], unsent: dict[str, list[Any]], requeued: Collection[str]
-) -> str | None:
+def _obstacle(row: Any, served: Collection[int], parts: Sequence[Any]) -> str | None:
     """Return why a dead letter cannot be offered again, or None."""
     if row.destination_id not in served:
         return f"there is no {row.direction} {row.name} in the configuration any more"
     if row.message_id is None:
         return None if row.has_body else "what it said was erased"
-    if row.message_id in requeued:
-        return "the message is queued again already"
-    parts = unsent.get(row.message_id)
-    if parts is None:
+    if not parts:
         return "the message was erased"
     if all(part.state in _ARRIVED for part in parts):
         return "the message was sent meanwhile"
+    if any(part.is_empty and part.state not in _ARRIVED for part in parts):
+        return "what it said is not kept any more"
     return None
 
 
-def _unsent(connection: Connection, message_ids: Sequence[str]) -> dict[str, list[Any]]:
+def _parts(connection: Connection, message_ids: Sequence[str]) -> dict[str, list[Any]]:
     """Return the parts of messages."""
     parts: dict[str, list[Any]] = {}
     for some in chunks(message_ids):
@@ -108,7 +114,7 @@ def _unsent(connection: Connection, message_ids: Sequence[str]) -> dict[str, lis
     return parts
 
 
-def _requeue(transaction: Transaction, messages: dict[str, list[Any]]) -> None:
+def _requeue(transaction: Transaction, errands: dict[Errand, list[Any]]) -> None:
     """Have the parts that did not arrive sent again, as if for the first time.
 
     States only rise by what platforms say; that the operator wants a message sent after all is another
@@ -117,27 +123,20 @@ def _requeue(transaction: Transaction, messages: dict[str, list[Any]]) -> None:
     _REQUEUE_PART.run(
         transaction.connection,
         [
-            {"message": known, "part": part.number}
-            for known, parts in messages.items()
+            {"message": errand.message_id, "part": part.number}
+            for errand, parts in errands.items()
             for part in parts
             if part.state not in _ARRIVED
         ],
     )
     sends = {
-        known: [
-            part.state if part.state in _ARRIVED else "queued"
-            for part in parts
-            if part.action == SEND
-        ]
-        for known, parts in messages.items()
+        errand.message_id: [part.state if part.state in _ARRIVED else "queued" for part in parts]
+        for errand, parts in errands.items()
+        if errand.first_part is None
     }
     _REQUEUE_MESSAGE.run(
         transaction.connection,
-        [
-            {"key": known, "now_in": message_state(states)}
-            for known, states in sends.items()
-            if "queued" in states
-        ],
+        [{"key": known, "now_in": message_state(states)} for known, states in sends.items()],
     )
 
 
@@ -156,7 +155,11 @@ _TO_REPLAY: Final = (
     .where(dead.c.outbox_id.in_(bindparam("ids", expanding=True)))
 )
 _PARTS: Final = select(
-    message_part.c.message_id, message_part.c.number, message_part.c.state, message_part.c.action
+    message_part.c.message_id,
+    message_part.c.number,
+    message_part.c.state,
+    message_part.c.action,
+    (message_part.c.body == NO_CONTENT).label("is_empty"),
 ).where(message_part.c.message_id.in_(bindparam("ids", expanding=True)))
 _REQUEUE_PART: Final = Bulk(
     update(message_part)

@@ -291,6 +291,8 @@ outbox = Table(
     Column("replay", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+    Column("first_part", Integer),
+    Column("last_part", Integer),
     Index(None, "destination_id", "stream", "id"),
     CheckConstraint("(position IS NULL) <> (message_id IS NULL)", name="one_item"),
     sqlite_autoincrement=True,
@@ -374,6 +376,8 @@ dead = Table(
     Column("attempts", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("died_at", BigInteger, nullable=False, index=True),
+    Column("first_part", Integer),
+    Column("last_part", Integer),
 )
 
 attachment = Table(

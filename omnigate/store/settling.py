@@ -270,6 +270,8 @@ def _dead_row(item: Settlement, attempts: int, now: int) -> dict[str, Any]:
         "reason": item.reason,
         "error": item.error,
         "died_at": now,
+        "first_part": item.item.first_part,
+        "last_part": item.item.last_part,
     }
 
 

@@ -13,8 +13,11 @@ from omnigate.model.address import Address
 from omnigate.model.facts import Message
 from omnigate.model.inbound import EchoMessage, Profile, Receipt
 from omnigate.model.outbound import OutboundChange
+from omnigate.store.abandon import Abandonment, abandon
+from omnigate.store.cancelling import Cancellation, cancel_messages
 from omnigate.store.changes import ChangeContent, Changing, enqueue_changes, read_changeable
 from omnigate.store.destinations import Name, register
+from omnigate.store.fade import fade_messages
 from omnigate.store.idempotency import IdempotencyKey, KeyReused
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.messages import read_messages
@@ -35,7 +38,7 @@ class Way:
         (health,) = desk.run(register, Name("channel", "app"))
         self.destination_id = int(health.destination_id)
 
-    def sent(self, parts: int = 1) -> str:
+    def queued(self, parts: int = 1) -> str:
         said = Message(
             id=ids.message_id(),
             direction="outbound",
@@ -52,13 +55,17 @@ class Way:
             external_id="c-1",
         )
         self.desk.run(enqueue, outgoing)
+        return said.id
+
+    def sent(self, parts: int = 1) -> str:
+        message = self.queued(parts)
         lease, item = self.take()
         for number in range(parts):
             self.desk.run(
-                settle_part, PartResult(said.id, number, "sent", f"{said.id[-4:]}-{number}")
+                settle_part, PartResult(message, number, "sent", f"{message[-4:]}-{number}")
             )
         self.end(lease, item)
-        return said.id
+        return message
 
     def change(self, message: str, action: Any, *steps: ChangeContent, key: Any = None) -> Any:
         found = self.read(read_changeable, message)
@@ -103,6 +110,11 @@ def way(desk: Any) -> Way:
 
 def edited(text: str, place: str = "x-0") -> ChangeContent:
     return ChangeContent(place, text=text, becomes={"text": text, "buttons": []})
+
+
+def taken_back(place: str = "x-0") -> ChangeContent:
+    said: dict[str, Any] = {"state": "deleted", "text": None, "attachments": [], "buttons": []}
+    return ChangeContent(place, becomes=said)
 
 
 def test_an_edit_waits_in_the_lane_of_its_conversation_and_names_the_platforms_message(
@@ -249,3 +261,103 @@ def test_sends_count_without_changes(way: Way) -> None:
     rows = way.desk.rows("SELECT number, action FROM message_part ORDER BY number")
     assert [tuple(row) for row in rows] == [(0, "send"), (1, "send"), (2, "edit")]
     assert isinstance(way.take()[1].job.part, OutboundChange)
+
+
+def test_what_was_asked_for_later_waits_for_its_turn(way: Way) -> None:
+    """Between an edit and a deletion of the same message the customer got another one."""
+    message = way.sent()
+    way.change(message, "edit", edited("after"))
+    later = way.queued()
+    way.change(message, "delete", taken_back())
+    lease, item = way.take()
+    assert way.settle(item.job.part, "sent") is None
+    way.end(lease, item)
+    lease, item = way.take()
+    assert item.message_id == later
+    way.desk.run(settle_part, PartResult(later, 0, "sent", "9"))
+    way.end(lease, item)
+    assert way.take()[1].job.part.action == "delete"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_change_that_was_cancelled_is_not_made_and_the_other_is(way: Way, first: bool) -> None:
+    message = way.sent()
+    way.change(message, "edit", edited("after"))
+    way.change(message, "delete", taken_back())
+    numbers = [row.id for row in way.desk.rows("SELECT id FROM outbox ORDER BY id")]
+    way.desk.run(abandon, Abandonment([numbers[0 if first else 1]], "cancelled"))
+    kind, data = way.events()[-1]
+    assert kind == "message.change_failed"
+    assert data["change"]["action"] == ("edit" if first else "delete")
+    _, item = way.take()
+    assert item.job.part.action == ("delete" if first else "edit")
+
+
+def test_of_all_changes_that_are_cancelled_none_is_made_later(way: Way) -> None:
+    message = way.sent()
+    way.change(message, "edit", edited("after"))
+    way.change(message, "delete", taken_back())
+    assert way.desk.run(cancel_messages, Cancellation(message)) == ["cancelled"]
+    assert [kind for kind, _ in way.events()[-2:]] == ["message.change_failed"] * 2
+    way.change(message, "edit", edited("now"))
+    assert way.take()[1].job.part.text == "now"
+
+
+def test_a_message_that_failed_on_its_way_can_be_changed_all_the_same(way: Way) -> None:
+    message = way.sent()
+    way.change(message, "delete", taken_back())
+    way.desk.put(
+        Receipt(
+            external_id="r-1",
+            conversation="c-1",
+            occurred_at=datetime.now(UTC),
+            message_id=f"{message[-4:]}-0",
+            state="failed",
+        )
+    )
+    assert way.message(message).state == "failed"
+    _, item = way.take()
+    assert not item.ended
+    way.settle(item.job.part, "failed", "gone")
+    assert way.events()[-1][0] == "message.change_failed"
+
+
+def test_a_dead_change_replayed_brings_back_no_other(way: Way) -> None:
+    message = way.sent()
+    way.change(message, "edit", edited("after"))
+    lease, item = way.take()
+    way.settle(item.job.part, "failed", "not now")
+    way.end(lease, item, "dead")
+    way.change(message, "delete", taken_back())
+    assert way.desk.run(cancel_messages, Cancellation(message)) == ["cancelled"]
+    (answer,) = way.desk.run(replay_dead, DeadReplay([item.id], {way.destination_id}))
+    assert answer.done == [item.id]
+    _, item = way.take()
+    assert item.job.part.action == "edit"
+    assert way.settle(item.job.part, "sent") is None
+    states = way.desk.rows("SELECT state FROM message_part ORDER BY number")
+    assert [row.state for row in states] == ["sent", "sent", "failed"]
+
+
+def test_a_change_offered_again_and_a_new_one_at_the_same_time_are_both_made_once(way: Way) -> None:
+    message = way.sent()
+    way.change(message, "edit", edited("first"))
+    lease, item = way.take()
+    way.settle(item.job.part, "failed", "not now")
+    way.end(lease, item, "dead")
+    way.change(message, "edit", edited("second"))
+    way.desk.run(replay_dead, DeadReplay([item.id], {way.destination_id}))
+    (claimed,) = way.desk.run(claim, Claim(way.destination_id, 5, 5, 1, 60_000))
+    texts = [lease.items[0].job.part.text for lease in claimed.leases]
+    assert sorted(texts) == ["first", "second"]
+
+
+def test_a_dead_change_is_not_replayed_once_its_text_is_gone(way: Way) -> None:
+    message = way.sent()
+    way.change(message, "edit", edited("after"))
+    lease, item = way.take()
+    way.settle(item.job.part, "failed", "not now")
+    way.end(lease, item, "dead")
+    way.desk.run(fade_messages, [message])
+    (answer,) = way.desk.run(replay_dead, DeadReplay([item.id], {way.destination_id}))
+    assert answer.refused == {item.id: "what it said is not kept any more"}
