@@ -1,4 +1,4 @@
-"""Which channels there are for a caller: a typo must not look like an empty list."""
+"""Which channels and conversations there are for a caller: a typo must not look like an empty list."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from omnigate.server.operations import Call
-from omnigate.server.unknown import nobody
-from omnigate.store.history import list_conversations
+from omnigate.server.unknown import missing, nobody
+from omnigate.store.history import list_conversations, read_conversation
 from omnigate.store.selection import destinations_called
 
 
@@ -31,6 +31,13 @@ async def require_channels(call: Call, names: Iterable[str | None]) -> None:
                 raise nobody(
                     "channel", name, {*stored, *services.channels(), *services.configured()}
                 )
+
+
+async def require_conversation(call: Call, identifier: str) -> None:
+    """Raise 404 for an identifier that no conversation has, or one that the caller may not see."""
+    found = await call.services.store.read(read_conversation, identifier)
+    if found is None or not call.caller.sees(found.channel):
+        raise missing("conversation", identifier)
 
 
 def _in_store(connection: Connection, name: str) -> set[str]:

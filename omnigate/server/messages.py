@@ -12,7 +12,7 @@ from omnigate.errors import Refused
 from omnigate.model.outbound import OutboundMessage, ToConversation
 from omnigate.server.auth import Caller
 from omnigate.server.idempotency import IDEMPOTENCY_HEADER, idempotency_key
-from omnigate.server.known import require_channels
+from omnigate.server.known import require_channels, require_conversation
 from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
 from omnigate.server.problems import Denied
@@ -104,6 +104,8 @@ async def listing(call: Call) -> web.StreamResponse:
     """Answer with a page of messages."""
     query: MessageQuery = call.query
     await require_channels(call, [query.channel])
+    if query.conversation is not None:
+        await require_conversation(call, query.conversation)
     return call.answer(await page(call, query, query.conversation))
 
 

@@ -80,3 +80,25 @@ async def test_what_is_wrong_with_a_place_or_type_of_the_log_is_said(world, quer
     status, problem = await world.operate("GET", f"/v1/events?{query}")
     assert status == 400
     assert said in problem["detail"]
+
+
+async def test_messages_of_a_conversation_that_is_not_there_are_no_empty_list(world):
+    await world.receive()
+    known, unknown = await world.conversation(), "cnv_06h046hr7dq1h146gp30khmchc"
+    assert (await world.operate("GET", f"/v1/messages?conversation={known}"))[0] == 200
+    status, problem = await world.operate("GET", f"/v1/messages?conversation={unknown}")
+    assert status == 404
+    assert unknown in problem["detail"]
+    assert "omnigate conversation list" in problem["detail"]
+
+
+async def test_a_conversation_on_a_hidden_channel_looks_like_none(world):
+    hidden = next(name for name in world.channels if name != "app")
+    await world.receive(channel=hidden, who="boris")
+    identifier = await world.conversation(hidden, "boris")
+    auth = await world.token("messages:read", channels=["app"])
+    status, problem = await world.call(
+        "GET", f"/v1/messages?conversation={identifier}", headers=auth
+    )
+    assert status == 404
+    assert hidden not in problem["detail"]
