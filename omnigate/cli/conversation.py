@@ -78,6 +78,7 @@ def show(
             ("handed to", flat.get("owner")),
             ("status", flat.get("status")),
             ("contact", flat["contact"]),
+            ("contact id", answer["contact"]["id"]),
             ("subject", flat.get("subject")),
             ("page", context.get("page")),
             ("last", flat["last"]),

@@ -155,7 +155,7 @@ def show(
             "EXTERNAL ID": "external_id",
             "ERROR": "error",
         }
-        terminal.say_table(columns, answer["parts"], "")
+        terminal.say_table(columns, answer["parts"], "", whole=True)
 
 
 def cancel(

@@ -20,7 +20,12 @@ _MOST_REFUSALS: Final = 20
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many there are.")]
 To = Annotated[
-    str | None, typer.Option("--to", metavar="NAME", help="Only for this backend or channel.")
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="NAME",
+        help="Only for this backend or channel; backend:NAME where both are called so.",
+    ),
 ]
 
 

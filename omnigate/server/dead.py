@@ -22,6 +22,7 @@ from omnigate.server.selecting import (
     check_destination,
     milliseconds,
     number_of,
+    require_one_destination,
     work_on,
 )
 from omnigate.store import dead as letters
@@ -33,7 +34,10 @@ _UNKNOWN: Final = "there is no such dead letter"
 
 
 class _Filter(Model):
-    to: Name | None = Field(None, description="Only for the backend or channel of this name.")
+    to: Name | None = Field(
+        None,
+        description="Only for the backend or channel of this name; ``backend:shop`` where both have it.",
+    )
     reason: Name | None = Field(None, description="Only with this reason.")
     since: Timestamp | None = Field(None, description="Only what died then or later.")
     until: Timestamp | None = Field(None, description="Only what died then or before.")
@@ -108,7 +112,7 @@ async def replay(call: Call) -> web.StreamResponse:
         done = await call.services.store.writer.do(replay_dead, wanted, weight=len(ids))
         return Done(len(done.done), done.refused)
 
-    await check_destination(call, asked.to)
+    await require_one_destination(call, asked.to)
     task = Task(letters.LETTERS, asked.as_stored(), offer, _UNKNOWN, "dead letters replayed")
     return await work_on(call, task)
 
@@ -121,7 +125,7 @@ async def drop(call: Call) -> web.StreamResponse:
         wanted = DeadDrop(ids, call.caller.id)
         return Done(await call.services.store.writer.do(letters.drop_dead, wanted, weight=len(ids)))
 
-    await check_destination(call, asked.to)
+    await require_one_destination(call, asked.to)
     task = Task(letters.LETTERS, asked.as_stored(), give_up, _UNKNOWN, "dead letters dropped")
     return await work_on(call, task)
 

@@ -37,6 +37,7 @@ from omnigate.server.selecting import (
     Task,
     check_destination,
     number_of,
+    require_one_destination,
     work_on,
 )
 from omnigate.store import queue
@@ -50,7 +51,10 @@ Subject = Annotated[str, Field(pattern=r"^(cnv|ctc)_[0-9a-v]{26}$")]
 
 
 class _Filter(Model):
-    to: Name | None = Field(None, description="Only for the backend or channel of this name.")
+    to: Name | None = Field(
+        None,
+        description="Only for the backend or channel of this name; ``backend:shop`` where both have it.",
+    )
     conversation: Subject | None = Field(
         None,
         description="Only of this conversation, its replays too: ``cnv_…``;"
@@ -138,6 +142,7 @@ async def drop(call: Call) -> web.StreamResponse:
             len(done.gone), dict.fromkeys(done.under_way, "it is being sent at this moment")
         )
 
+    await require_one_destination(call, asked.to)
     unknown = "nothing of this number is owed"
     wanted = await _checked(call, asked)
     return await work_on(call, Task(queue.ITEMS, wanted, give_up, unknown, "queue dropped"))

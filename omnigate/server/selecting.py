@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, model_validator
 from omnigate.model.text import Model
 from omnigate.server.operations import Call
 from omnigate.server.problems import Denied
+from omnigate.store.destinations import Direction
 from omnigate.store.record import milliseconds_of, time_text
 from omnigate.store.selection import CHUNK, Pick, destinations_called
 
@@ -175,9 +176,33 @@ def time_shown(moment: int | None) -> str | None:
 
 async def check_destination(call: Call, name: str | None) -> None:
     """Raise 404 for a name that nothing was ever owed under: a typo must not look like an empty list."""
-    if name is None or any(known.name == name for known in call.services.destinations()):
+    if name is not None:
+        await _directions(call, name)
+
+
+async def require_one_destination(call: Call, name: str | None) -> None:
+    """Raise 404 as `check_destination` does, and 422 for the name of a channel and a backend alike.
+
+    For what changes things: whoever says ``shop`` has one of them in mind.
+    """
+    if name is None:
         return
+    directions = await _directions(call, name)
+    if len(directions) > 1:
+        raise Denied(
+            422,
+            f"A backend and a channel are called {name!r}: say backend:{name} or channel:{name}.",
+            code="ambiguous",
+        )
+
+
+async def _directions(call: Call, name: str) -> set[Direction]:
+    direction, _, bare = name.rpartition(":")
+    configured = {(known.direction, known.name) for known in call.services.destinations()}
     owners = (await call.services.store.read(destinations_called, None)).values()
-    if all(owner.name != name for owner in owners):
-        names = ", ".join(sorted({owner.name for owner in owners})) or "none yet"
+    there = configured | {(owner.direction, owner.name) for owner in owners}
+    found = {known for known, called in there if called == bare and direction in ("", known)}
+    if not found:
+        names = ", ".join(sorted({called for _, called in there})) or "none yet"
         raise Denied(404, f"No backend or channel is called {name!r}; there are: {names}.")
+    return found

@@ -58,13 +58,17 @@ class Pick(Generic[FilterT]):
 
 
 def destinations_called(connection: Connection, name: str | None) -> dict[int, Owner]:
-    """Return the destinations of a name, of both directions, by number; all of them for None.
+    """Return the destinations of a name, by number; all of them for None.
 
-    Those that are no longer in the configuration are there too: they may still be owed something.
+    A channel and a backend may have the same name: ``channel:shop`` means the one, ``shop`` both. Those
+    that are no longer in the configuration are there too: they may still be owed something.
     """
     query = select(destination)
     if name is not None:
-        query = query.where(destination.c.name == name)
+        direction, _, bare = name.rpartition(":")
+        query = query.where(destination.c.name == bare)
+        if direction:
+            query = query.where(destination.c.direction == direction)
     return {
         row.id: Owner(row.id, row.direction, row.name, health_of(row))
         for row in connection.execute(query)

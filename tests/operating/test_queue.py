@@ -187,3 +187,53 @@ def test_what_is_sent_or_being_sent_cannot_be_cancelled(
     assert "came from the customer" in omnigate("message", "cancel", inbound).err
     assert "no such message" in omnigate("message", "cancel", "msg_" + "0" * 26).err
     assert omnigate.is_sound()
+
+
+def test_of_a_channel_and_a_backend_of_one_name_it_is_said_which_is_meant(
+    operator: Callable[..., Any], receiver: Any, answer: Any, until: Any
+) -> None:
+    receiver.crm.behave = lambda delivery: answer(503)
+    receiver.answers.behave = lambda delivery: answer(503)
+    omnigate = operator(
+        schedule="[3600]", more_backends={"app": f'url = "{receiver.url}/crm"\nevents = ["*"]\n'}
+    )
+    omnigate.daemon.say("one")
+    omnigate("message", "send", "yes", "--conversation", first_conversation(omnigate.daemon))
+
+    def directions(to: str) -> set[str]:
+        return {item["direction"] for item in omnigate.json("queue", "list", "--to", to)["items"]}
+
+    until(lambda: directions("app") == {"backend", "channel"}, "both are owed something")
+    assert directions("backend:app") == {"backend"}
+    for words in (["queue", "drop", "--yes"], ["dead", "drop", "--yes"], ["dead", "replay"]):
+        refused = omnigate(*words, "--to", "app")
+        assert refused.code == 1, words
+        assert "say backend:app or channel:app" in refused.err
+    assert directions("app") == {"backend", "channel"}, "nothing was dropped"
+    assert omnigate("queue", "drop", "--yes", "--to", "channel:app").code == 0
+    assert directions("app") == {"backend"}
+    assert omnigate("queue", "list", "--to", "channel:crm").code == 1, "a backend is no channel"
+    assert omnigate("queue", "list", "--to", "backend:crm").code == 0
+    assert omnigate.is_sound()
+
+
+def test_an_error_is_shown_whole_where_one_message_is_looked_at(
+    operator: Callable[..., Any], receiver: Any, until: Any
+) -> None:
+    omnigate = operator(schedule="[3600]")
+    path = omnigate.daemon.folder / "omnigate.toml"
+    path.write_text(
+        path.read_text().replace(f"{receiver.url}/answers", "http://127.0.0.1:1/answers")
+    )
+    assert omnigate("reload").code == 0
+    omnigate.daemon.say("one")
+    conversation = first_conversation(omnigate.daemon)
+    sent = omnigate.json("message", "send", "yes", "--conversation", conversation)["id"]
+    until(lambda: "refused" in omnigate("message", "show", sent).out, "it was tried")
+    assert (
+        "connection refused; is the receiver running there?"
+        in omnigate("message", "show", sent).out
+    )
+    shown = omnigate("conversation", "show", conversation).out
+    contact = omnigate.json("conversation", "show", conversation)["contact"]["id"]
+    assert contact in shown, "who is to be exported or erased can be named"
