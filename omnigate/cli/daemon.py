@@ -91,18 +91,22 @@ def reload(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
     if as_json:
         terminal.say_json(answer)
         return
-    changed = False
-    for what in ("added", "replaced", "removed"):
-        if answer[what]:
-            changed = True
-            terminal.say(f"{what}: {', '.join(answer[what])}")
-    if not changed:
-        terminal.say("No channel or backend has changed.")
+    changed = {what: answer[what] for what in ("added", "replaced", "removed") if answer[what]}
+    for what, members in changed.items():
+        terminal.say(f"{what}: {', '.join(members)}")
+    if answer["tables"]:
+        terminal.say(f"taken over: {_tables(answer['tables'])}")
+    if not changed and not answer["tables"]:
+        rest = " else" if answer["restart_needed"] else ""
+        terminal.say(f"Nothing{rest} has changed.")
     for warning in answer["warnings"]:
         terminal.note(f"warning: {terminal.clean(warning)}")
     if answer["restart_needed"]:
-        tables = ", ".join(f"[{name}]" for name in answer["restart_needed"])
-        terminal.note(f"Changes of {tables} hold only after a restart.")
+        terminal.note(f"Changes of {_tables(answer['restart_needed'])} hold only after a restart.")
+
+
+def _tables(names: list[str]) -> str:
+    return ", ".join(f"[[{name}]]" if name == "routes" else f"[{name}]" for name in names)
 
 
 def _count(number: int, noun: str) -> str:

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import typer
 
-from omnigate import config, plugins
 from omnigate.cli import terminal
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.reach import examined
@@ -19,8 +18,7 @@ def doctor(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
 
     Works before the first start too. Sends nothing to customers and changes nothing.
     """
-    loaded = config.load(config_path, plugins.load)
-    with examined(loaded) as client:
+    with examined(config_path) as client:
         answer = client.get("/admin/doctor")
     if as_json:
         terminal.say_json(answer)

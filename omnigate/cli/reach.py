@@ -101,12 +101,21 @@ def has_store(outline: Config) -> bool:
 
 
 @contextmanager
-def examined(loaded: Config) -> Iterator[Client]:
-    """Yield a client of the running daemon, or of what it would be made of when there is none."""
-    client = Client(loaded.settings.socket)
-    if client.reachable():
+def examined(path: Path | None) -> Iterator[Client]:
+    """Yield a client of the running daemon, or of what it would be made of when there is none.
+
+    The daemon is asked whatever is wrong with the configuration, or with secrets that only it has: to say
+    so is its part. Without one, `ConfigError` is raised with every mistake.
+    """
+    try:
+        _, client = _expected(path, noting=False)
+        is_running = client.reachable()
+    except ConfigError:
+        is_running = False  # what follows finds the same mistakes, and all others
+    if is_running:
         yield client
         return
+    loaded = config.load(path, plugins.load)
     note("The daemon is not running: this is how it would start.")
     with _offline(loaded, makes_plugins=True) as client:
         yield client

@@ -24,7 +24,7 @@ from omnigate.store.store import Store
 
 AT_START_ONLY: Final = ("server", "admin", "store", "media")
 """Tables that are built into what runs; a change of them waits for the next start."""
-
+_NOT_TABLES: Final = ("include", "channels", "backends")
 
 log = structlog.get_logger("gateway")
 
@@ -37,6 +37,8 @@ class Reloaded:
     replaced: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    """Other tables that changed and hold from now on, such as ``routes``."""
     restart_needed: list[str] = field(default_factory=list)
     """Tables whose changes hold only after a restart."""
     warnings: list[str] = field(default_factory=list)
@@ -72,6 +74,7 @@ class Reloader:
             systemd.notify_reloading()
             wanted = await asyncio.to_thread(configuration.load, self.config.path, plugins.load)
             waits = changed_at_start_only(self.config.settings, wanted.settings)
+            tables = changed_at_once(self.config.settings, wanted.settings)
             config = merged(self.config, wanted)
             changes = await self._roster.change(config)
             if config.settings.log != self.config.settings.log:
@@ -87,6 +90,7 @@ class Reloader:
             replaced=changes.replaced,
             removed=changes.removed,
             kept=changes.kept,
+            tables=tables,
             restart_needed=waits,
             warnings=[
                 *(str(warning) for warning in wanted.warnings),
@@ -100,6 +104,7 @@ class Reloader:
             replaced=done.replaced,
             removed=done.removed,
             kept=len(done.kept),
+            tables=done.tables,
         )
         if waits:
             log.warning("some changes hold only after a restart", tables=waits)
@@ -144,6 +149,16 @@ def retry_policy(retry: Retry) -> RetryPolicy:
 def changed_at_start_only(before: Settings, after: Settings) -> list[str]:
     """Return the tables that changed and cannot be taken over by a running daemon."""
     return [name for name in AT_START_ONLY if getattr(before, name) != getattr(after, name)]
+
+
+def changed_at_once(before: Settings, after: Settings) -> list[str]:
+    """Return the tables that changed and are taken over, but for channels and backends themselves."""
+    return [
+        name
+        for name in Settings.model_fields
+        if name not in _NOT_TABLES and name not in AT_START_ONLY
+        if getattr(before, name) != getattr(after, name)
+    ]
 
 
 def merged(running: Config, wanted: Config) -> Config:

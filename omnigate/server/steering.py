@@ -61,6 +61,8 @@ class ReloadedShown(BaseModel):
     replaced: list[str]
     removed: list[str]
     kept: list[str]
+    tables: list[str]
+    """Other tables that changed and hold from now on, such as ``routes``."""
     restart_needed: list[str]
     """Tables of the configuration whose changes hold only after a restart."""
     warnings: list[str]

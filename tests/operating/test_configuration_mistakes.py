@@ -165,3 +165,43 @@ def test_a_message_that_will_wait_says_why_and_what_to_do(
     assert "omnigate conversation list" in unknown.err
     nowhere = omnigate("message", "send", "x", "--channel", "ap", "--address", "user:1")
     assert "there is site" in nowhere.err
+
+
+def test_doctor_asks_the_daemon_that_runs_beside_a_broken_file(
+    operator: Callable[..., Any],
+) -> None:
+    omnigate = operator()
+    append(omnigate, BROKEN)
+    told = omnigate("doctor", "--json")
+    assert told.code == 1, told
+    found = {item["subject"]: item for item in json.loads(told.out)["findings"]}
+    assert found["configuration"]["state"] == "bad"
+    assert "omnigate reload would be refused" in found["configuration"]["message"]
+    assert found["channel app"]["state"] == "good", "the daemon itself is looked at"
+
+
+def test_doctor_without_a_daemon_names_every_mistake(
+    operator: Callable[..., Any],
+) -> None:
+    omnigate = operator()
+    assert omnigate("stop").code == 0
+    assert omnigate.daemon.process.wait(30) == 0
+    omnigate.daemon.process = None
+    append(omnigate, TYPO)
+    told = omnigate("doctor")
+    assert told.code == 2
+    assert told.err.startswith("The configuration has 2 problems:\n")
+
+
+def test_a_reload_tells_of_tables_that_hold_from_now_on(operator: Callable[..., Any]) -> None:
+    omnigate = operator()
+    assert omnigate("reload").out == "Nothing has changed.\n"
+    path = omnigate.daemon.folder / "omnigate.toml"
+    text = path.read_text().replace("[retry]\n", "[retry]\nexpiry_seconds = 3600\n")
+    path.write_text(text.replace("[[routes]]\n", '[[routes]]\nchannels = ["app"]\n'))
+    assert omnigate("reload").out == "taken over: [retry], [[routes]]\n"
+    assert omnigate.json("reload")["tables"] == []
+    path.write_text(path.read_text().replace("[server]\n", "[server]\nshutdown_seconds = 7\n"))
+    told = omnigate("reload")
+    assert told.out == "Nothing else has changed.\n"
+    assert "[server] hold only after a restart" in told.err
