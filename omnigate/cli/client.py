@@ -19,6 +19,8 @@ _CHUNK_BYTES: Final = 64 * 1024
 _LONGEST_PATH_BYTES: Final = 107
 """Source: unix(7), the size of ``sun_path`` less its final NUL."""
 
+_UNAVAILABLE: Final = 503
+
 Query = Mapping[str, str | int | None]
 
 
@@ -234,6 +236,8 @@ def _refusal(problem: dict[str, Any], status: int) -> Failed:
     code = str(problem.get("code") or "")
     if any(item.where for item in problems):
         return Failed(what, code=code, problems=problems)
+    if status == _UNAVAILABLE and not problems:
+        return Failed(what, "See why: omnigate doctor, and the daemon's log.", code=code)
     details = [f"{item.key}: {item.message}" if item.key else item.message for item in problems]
     return Failed(
         "The daemon does not accept this:" if details else what,

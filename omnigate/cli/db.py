@@ -13,6 +13,7 @@ from omnigate.cli import terminal
 from omnigate.cli.client import Client
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath
+from omnigate.cli.portions import amount
 from omnigate.cli.progress import progress
 from omnigate.cli.reach import has_store, require_store, running, store
 
@@ -89,7 +90,7 @@ def backup(
     if as_json:
         terminal.say_json({"database": str(target / DATABASE), "bytes": size, "files": copied})
         return
-    said = f" and {copied} new files" if files else ""
+    said = f" and {amount(copied, 'new file')}" if files else ""
     terminal.say(f"Copied {terminal.size(size)}{said} to {target}; the copy is sound.")
 
 

@@ -57,12 +57,18 @@ def _said(problem: Problem) -> str:
 def _disk(store: Path, min_free_bytes: int) -> Finding:
     directory = next(known for known in store.parents if known.is_dir())
     usage = shutil.disk_usage(directory)
-    free = f"{usage.free / 2**30:.1f} GiB free in {directory}"
+    free = f"{_room(usage.free)} free in {directory}"
     if usage.free < min_free_bytes:
         return Finding("disk", "bad", f"{free}: nothing is taken in", "make room")
     if usage.free < 4 * min_free_bytes or usage.free < usage.total * 0.05:
         return Finding("disk", "warning", free, "make room before intake stops")
     return Finding("disk", "good", free)
+
+
+def _room(count_bytes: int) -> str:
+    if count_bytes < 2**30:
+        return f"{count_bytes / 2**20:.0f} MiB"
+    return f"{count_bytes / 2**30:.1f} GiB"
 
 
 def _mode(store: Path) -> Finding:

@@ -146,7 +146,8 @@ def _of_ours(error: OmnigateError) -> web.Response:
     match error:
         case Overloaded():
             return unavailable(
-                "Too much is waiting; nothing was stored. Try again.", error.retry_after_seconds
+                "Nothing more is taken in just now; nothing was stored. Try again.",
+                error.retry_after_seconds,
             ).response()
         case StoreError():
             return unavailable("Nothing can be stored just now. Try again.", 5).response()

@@ -108,6 +108,12 @@ def test_an_answer_that_makes_no_sense_is_said(client, status, said):
         client.get(f"/v1/junk/{status}")
 
 
+def test_an_operator_is_told_where_it_says_why_nothing_can_be_done_just_now(client):
+    with pytest.raises(Failed) as refused:
+        client.get("/v1/junk/503")
+    assert "omnigate doctor" in refused.value.remedy
+
+
 def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(client):
     with pytest.raises(Failed, match="did not answer within"):
         client.get("/v1/silence")

@@ -97,10 +97,10 @@ def test_files_are_copied_once(daemon: Any, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     assert json.loads(daemon.omnigate("db", "backup", str(copy), "--json"))["files"] == 1
     upload(daemon, b"another file")
-    assert "and 1 new files" in daemon.omnigate("db", "backup", str(copy))
+    assert "and 1 new file to" in daemon.omnigate("db", "backup", str(copy))
     contents = {path.read_bytes() for path in (copy / "files").rglob("*") if path.is_file()}
     assert contents == {b"one file", b"another file"}
-    assert "new files" not in daemon.omnigate("db", "backup", str(copy), "--no-files")
+    assert "new file" not in daemon.omnigate("db", "backup", str(copy), "--no-files")
 
 
 def test_a_backup_works_without_a_daemon_and_says_what_stands_in_its_way(
