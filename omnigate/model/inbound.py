@@ -80,6 +80,8 @@ class MessageEdited(Inbound):
     text: Text | None = None
     html: Text | None = None
     attachments: list[AttachmentRef] = Field(default_factory=list)
+    location: Location | None = None
+    """Where it is now: a place that is shared live."""
 
 
 class MessageDeleted(Inbound):

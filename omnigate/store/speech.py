@@ -107,6 +107,8 @@ class Speech:
             news: dict[str, Any] = {"state": "edited", "text": item.text, "html": item.html}
             if attachments:
                 news["attachments"] = attachments
+            if item.location is not None:
+                news["location"] = item.location
         else:
             news = {"state": "deleted", "text": None, "html": None, "attachments": []}
         message = before.model_copy(update=news)

@@ -19,6 +19,8 @@ import omnigate
 CALL_SECONDS: Final = 20.0
 UPLOAD_SECONDS: Final = 55.0
 _CONNECT_SECONDS: Final = 5.0
+_SILENT_SECONDS: Final = 20.0
+"""So long a file may pause on its way; how long it takes in all depends on its size."""
 _LONGEST_ANSWER: Final = 16 * 1024 * 1024
 
 
@@ -71,7 +73,8 @@ class Api:
         """Open a file that ``getFile`` told the path of. Raises `ApiError` or `NoAnswer`."""
         token = self._token.get_secret_value()
         url = URL(f"{self._base}/file/bot{token}/").joinpath(*file_path.split("/"))
-        async with self._answer("GET", url) as answer:
+        timeout = ClientTimeout(total=None, connect=_CONNECT_SECONDS, sock_read=_SILENT_SECONDS)
+        async with self._answer("GET", url, timeout=timeout) as answer:
             if answer.status != 200:
                 raise ApiError(answer.status, f"the file server answered {answer.status}", {})
             yield answer
@@ -83,8 +86,9 @@ class Api:
             async with self._http().request(method, url, **options) as answer:
                 connected = True
                 yield answer
-        except TimeoutError:
-            raise NoAnswer(f"no answer from {self.host} in time", sent=True) from None
+        except TimeoutError as error:
+            sent = connected or not _is_connecting(error)
+            raise NoAnswer(f"no answer from {self.host} in time", sent=sent) from None
         except PermissionError as error:  # the egress guard
             raise NoAnswer(str(error), sent=False) from None
         except (ClientError, OSError) as error:

@@ -14,15 +14,14 @@ from omnigate_telegram import files
 from omnigate_telegram.api import Api, ApiError, NoAnswer, for_the_channel
 from omnigate_telegram.config import TelegramConfig
 from omnigate_telegram.limits import Pace
-from omnigate_telegram.places import SCHEME, Place
+from omnigate_telegram.places import SCHEME, Place, message_numbers
+from omnigate_telegram.pressing import Presses
 from omnigate_telegram.receiving import Patience, Poll, Webhook
 from omnigate_telegram.sending import Sender
 from omnigate_telegram.token import bot_id, derived
 from omnigate_telegram.updates import parse_update, update_of
 
 SECRET_HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105  # the header's name
-_UNANSWERED: Final = 1000
-"""Button presses that wait to be answered; a customer's spinner is not worth more."""
 
 
 class Telegram(omnigate.WebhookChannel):
@@ -52,7 +51,6 @@ class Telegram(omnigate.WebhookChannel):
     def __init__(self, config: Config, host: omnigate.ChannelHost) -> None:
         super().__init__(config, host)
         self._username: str | None = None
-        self._pressed: asyncio.Queue[str] = asyncio.Queue(_UNANSWERED)
 
     # ---- from the platform ------------------------------------------------------------------------
 
@@ -68,14 +66,12 @@ class Telegram(omnigate.WebhookChannel):
 
     def stored(self, request: omnigate.Request) -> None:
         """Have a pressed button answered, or it spins on."""
-        query = update_of(request.body).get("callback_query")
-        if isinstance(query, dict) and "id" in query and not self._pressed.full():
-            self._pressed.put_nowait(str(query["id"]))
+        self._presses.note(update_of(request.body).get("callback_query"))
 
     async def run(self) -> None:
         """Receive, and answer pressed buttons."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._answer_buttons())
+            tasks.create_task(self._presses.answer())
             tasks.create_task(self._receive())
 
     async def _receive(self) -> None:
@@ -107,14 +103,6 @@ class Telegram(omnigate.WebhookChannel):
         me = await self.api.call("getMe")
         self._username = me.get("username") if isinstance(me, dict) else None
 
-    async def _answer_buttons(self) -> None:
-        while True:
-            query = await self._pressed.get()
-            try:
-                await self.api.call("answerCallbackQuery", {"callback_query_id": query})
-            except (ApiError, NoAnswer) as error:
-                self.host.log.info("a pressed button was not answered", error=str(error))
-
     def fetch(self, attachment: omnigate.AttachmentRef) -> AsyncIterator[bytes]:
         """Return the bytes of a customer's file."""
         return files.fetch(self.api, str((attachment.ref or {})["file_id"]))
@@ -130,13 +118,24 @@ class Telegram(omnigate.WebhookChannel):
         await self._sender.change(change)
 
     async def signal(self, conversation: str, signal: omnigate.Signal) -> None:
-        """Show that an agent is typing; bots cannot show that something was read."""
+        """Show that an agent is typing and, in chats of a business account, up to where one has read."""
         place = Place.of(conversation)
         try:
-            if isinstance(signal, omnigate.AgentTyping) and signal.active:
+            if isinstance(signal, omnigate.AgentRead):
+                await self._show_read(place, signal.message_id)
+            elif signal.active:
                 await self.api.call("sendChatAction", {**place.arguments(), "action": "typing"})
         except (ApiError, NoAnswer) as error:
             self.host.log.debug("not shown", error=str(error))
+
+    async def _show_read(self, place: Place, message_id: str | None) -> None:
+        if place.business is None or message_id is None:
+            return  # the platform knows of no reading by bots, nor of all that there is
+        known = (await self.host.messages([message_id])).get(message_id)
+        if known is not None and known.external_ids:
+            number = message_numbers(known.external_ids[-1])[-1]
+            arguments = {**place.arguments(), "message_id": number}
+            await self.api.call("readBusinessMessage", arguments)
 
     def conversation_of(self, address: omnigate.Address) -> str:
         """Return the private chat with a user."""
@@ -190,7 +189,11 @@ class Telegram(omnigate.WebhookChannel):
 
     @cached_property
     def _sender(self) -> Sender:
-        return Sender(self.api, self.host, Pace(self.host))
+        return Sender(self.api, self.host, Pace())
+
+    @cached_property
+    def _presses(self) -> Presses:
+        return Presses(self.api, self.host)
 
     @cached_property
     def _secret_token(self) -> SecretStr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +15,16 @@ from omnigate_telegram.api import Api, ApiError, NoAnswer
 
 CHUNK_BYTES: Final = 64 * 1024
 PHOTO_BYTES: Final = 10 * 1024 * 1024
+PHOTO_SIDES: Final = 10_000
+PHOTO_RATIO: Final = 20
 _PHOTOS: Final = frozenset({"image/jpeg", "image/png", "image/webp"})
 _VOICES: Final = frozenset({"audio/ogg", "audio/mpeg", "audio/mp4", "audio/x-m4a", "audio/opus"})
+_NO_PHOTO: Final = (
+    "PHOTO_INVALID_DIMENSIONS",
+    "IMAGE_PROCESS_FAILED",
+    "PHOTO_EXT_INVALID",
+    "too big for a photo",
+)
 
 
 async def fetch(api: Api, file_id: str) -> AsyncIterator[bytes]:
@@ -68,7 +76,7 @@ async def _local(path: str) -> AsyncIterator[bytes]:
 def _told(error: ApiError) -> omnigate.OmnigateError:
     if error.code == 429:
         return omnigate.RetryLater(str(error), after_seconds=error.retry_after_seconds, status=429)
-    if error.code >= 500:
+    if error.code >= 500 or error.code == 401:  # a revoked token says nothing about the file
         return omnigate.NotReady(str(error))
     if "too big" in error.description:
         return omnigate.Refused(
@@ -78,12 +86,14 @@ def _told(error: ApiError) -> omnigate.OmnigateError:
     return omnigate.Refused("no_file", error.description)
 
 
-def method_of(file: omnigate.Attachment) -> tuple[str, str]:
-    """Return the method that sends a file as what it is, and the name of its argument."""
-    size = file.size_bytes or 0
+def method_of(file: omnigate.Attachment, *, has_words: bool = False) -> tuple[str, str]:
+    """Return the method that sends a file as what it is, and the name of its argument.
+
+    Nothing can be said beside a sticker: ``has_words`` makes it a picture.
+    """
     if file.kind == "image" and file.mime == "image/gif":
         return "sendAnimation", "animation"
-    if file.kind == "image" and file.mime in _PHOTOS and size <= PHOTO_BYTES:
+    if file.kind == "image" and file.mime in _PHOTOS and _fits_a_photo(file):
         return "sendPhoto", "photo"
     if file.kind == "video":
         return "sendVideo", "video"
@@ -92,8 +102,31 @@ def method_of(file: omnigate.Attachment) -> tuple[str, str]:
     if file.kind in ("audio", "voice"):
         return "sendAudio", "audio"
     if file.kind == "sticker" and file.mime == "image/webp":
-        return "sendSticker", "sticker"
+        return ("sendPhoto", "photo") if has_words else ("sendSticker", "sticker")
     return "sendDocument", "document"
+
+
+def album_kinds(files: Sequence[omnigate.Attachment]) -> list[str]:
+    """Return as what each file stands in an album: one that can only be a document makes all documents."""
+    names = [name for _, name in map(method_of, files)]
+    if set(names) <= {"photo", "video"} or set(names) == {"audio"}:
+        return names
+    return ["document"] * len(names)
+
+
+def is_no_photo(error: ApiError) -> bool:
+    """Tell whether the platform would take the file, but not as a photo."""
+    return any(words in error.description for words in _NO_PHOTO)
+
+
+def _fits_a_photo(file: omnigate.Attachment) -> bool:
+    """Tell what is known before the platform looks at the picture itself."""
+    if (file.size_bytes or 0) > PHOTO_BYTES:
+        return False
+    if not file.width or not file.height:
+        return True
+    longer, shorter = max(file.width, file.height), min(file.width, file.height)
+    return longer + shorter <= PHOTO_SIDES and longer <= PHOTO_RATIO * shorter
 
 
 def add_file(

@@ -171,7 +171,7 @@ class Poll:
         await self._host.put_updates(self._channel.parse, bodies, cursor=cursor)
         self._offset = offset
         for one in updates:
-            if isinstance(one, dict) and "callback_query" in one:
+            if isinstance(one, dict) and "callback_query" in one and "update_id" in one:
                 self._channel.stored(omnigate.Request.of(to_json(one)))
 
     def trouble_of(self, info: Mapping[str, Any]) -> str:

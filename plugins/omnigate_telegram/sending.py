@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 import omnigate
 from omnigate_telegram.api import UPLOAD_SECONDS, Api, ApiError, NoAnswer
-from omnigate_telegram.files import add_file, method_of
+from omnigate_telegram.files import add_file, album_kinds, is_no_photo, method_of
 from omnigate_telegram.keyboards import keyboard, left_over
 from omnigate_telegram.limits import Pace
 from omnigate_telegram.places import Place, message_numbers
@@ -29,8 +29,6 @@ _PASSED_ON: Final = frozenset(
 _GONE: Final = (
     "bot was blocked",
     "user is deactivated",
-    "bot was kicked",
-    "bot is not a member",
     "bot can't initiate conversation",
 )
 _ALREADY_SO: Final = ("message is not modified", "message to delete not found")
@@ -57,7 +55,7 @@ class Sender:
     async def change(self, change: omnigate.OutboundChange) -> None:
         """Edit, delete or react; what is so already is a success."""
         place = Place.of(change.conversation)
-        await self._pace.keep(place)
+        await self._pace.keep(place, is_message=False)
         await self._meant(change, place, lambda there: self._change(change, there))
 
     async def _send(self, part: omnigate.OutboundPart, place: Place) -> Any:
@@ -82,43 +80,58 @@ class Sender:
     async def _send_file(
         self, file: omnigate.Attachment, text: str | None, arguments: dict[str, Any]
     ) -> Any:
-        method, name = method_of(file)
+        method, name = method_of(file, has_words=bool(text))
         if text:
             arguments["caption"] = text
-        form = _form(arguments)
-        add_file(form, name, file, self._host)
-        return await self._api.call(method, upload=form, seconds=UPLOAD_SECONDS)
+        try:
+            return await self._upload(method, arguments, {name: file})
+        except ApiError as error:
+            if name != "photo" or not is_no_photo(error):
+                raise
+        return await self._upload("sendDocument", arguments, {"document": file})
 
     async def _send_album(
         self, part: omnigate.OutboundPart, text: str | None, arguments: dict[str, Any]
     ) -> Any:
-        media = []
-        for number, file in enumerate(part.attachments):
-            item: dict[str, Any] = {
-                "type": _album_kind(file),
-                "media": f"attach://file{number}",
-            }
-            caption = text if number == 0 else file.caption
-            if caption:
-                item["caption"] = caption
-            media.append(item)
         arguments.pop("reply_markup", None)  # an album has none; the host puts buttons elsewhere
-        form = _form({**arguments, "media": media})
-        for number, file in enumerate(part.attachments):
-            add_file(form, f"file{number}", file, self._host)
-        return await self._api.call("sendMediaGroup", upload=form, seconds=UPLOAD_SECONDS)
+        files = {f"file{number}": file for number, file in enumerate(part.attachments)}
+        kinds = album_kinds(part.attachments)
+        try:
+            media = _album(part.attachments, kinds, text)
+            return await self._upload("sendMediaGroup", {**arguments, "media": media}, files)
+        except ApiError as error:
+            if "photo" not in kinds or not is_no_photo(error):
+                raise
+        media = _album(part.attachments, ["document"] * len(kinds), text)
+        return await self._upload("sendMediaGroup", {**arguments, "media": media}, files)
+
+    async def _upload(
+        self, method: str, arguments: Mapping[str, Any], files: Mapping[str, omnigate.Attachment]
+    ) -> Any:
+        form = _form(arguments)
+        for name, file in files.items():
+            add_file(form, name, file, self._host)
+        return await self._api.call(method, upload=form, seconds=UPLOAD_SECONDS)
 
     async def _change(self, change: omnigate.OutboundChange, place: Place) -> None:
         where = {
             key: value for key, value in place.arguments().items() if key != "message_thread_id"
         }
         numbers = message_numbers(change.external_id)
+        if change.action == "delete" and place.business is not None:
+            known = {"business_connection_id": place.business, "message_ids": numbers}
+            await self._unless_so("deleteBusinessMessages", known)
+            return
         if change.action == "delete":
             for number in numbers:
                 await self._unless_so("deleteMessage", {**where, "message_id": number})
             return
         where["message_id"] = numbers[0]
         if change.action == "react":
+            if place.business is not None:
+                raise omnigate.Refused(
+                    "not_supported", "bots cannot react in the chats of a business account"
+                )
             reaction = [{"type": "emoji", "emoji": emoji} for emoji in change.emoji[:1]]
             await self._unless_so("setMessageReaction", {**where, "reaction": reaction})
             return
@@ -180,10 +193,14 @@ class Sender:
     ) -> omnigate.OmnigateError:
         if error.code == 429:
             return self._pace.too_many(place, error.retry_after_seconds or 1.0)
+        if error.code == 404 and "method" in error.description:  # a Bot API server of long ago
+            return omnigate.Refused("not_supported", error.description)
         if error.code in (401, 404):
             return omnigate.CredentialsRejected(error.description or "unknown token")
         if error.code >= 500:
             return omnigate.DestinationUnavailable(str(error), status=error.code)
+        if error.code == 403 and place.is_group:  # the bot is out; nobody in there has blocked it
+            return omnigate.Refused("not_a_member", error.description)
         if error.code == 403 and any(words in error.description for words in _GONE):
             await self._host.put(
                 omnigate.ContactBlocked(
@@ -218,9 +235,17 @@ def _located(point: omnigate.Location, arguments: dict[str, Any]) -> tuple[str, 
     return "sendLocation", arguments
 
 
-def _album_kind(file: omnigate.Attachment) -> str:
-    method, name = method_of(file)
-    return name if method in ("sendPhoto", "sendVideo", "sendAudio") else "document"
+def _album(
+    files: Sequence[omnigate.Attachment], kinds: Sequence[str], text: str | None
+) -> list[dict[str, Any]]:
+    """Return the items of an album; what is said with it stands under the first."""
+    items = []
+    for number, (file, kind) in enumerate(zip(files, kinds, strict=True)):
+        item = {"type": kind, "media": f"attach://file{number}"}
+        if caption := text if number == 0 else file.caption:
+            item["caption"] = caption
+        items.append(item)
+    return items
 
 
 def _form(arguments: Mapping[str, Any]) -> FormData:

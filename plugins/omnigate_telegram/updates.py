@@ -116,7 +116,7 @@ def _message(update: _Update) -> Items:
 
 def _by_the_business(update: _Update, said: Said, place: Place, content: Content) -> Items:
     """Return what the owner of a connected account wrote themselves; what we sent for them is known."""
-    if said.sender_business_bot is not None and said.sender_business_bot.id == update.bot_id:
+    if _is_ours(said, update):
         return []
     return [
         omnigate.EchoMessage(
@@ -134,8 +134,15 @@ def _by_the_business(update: _Update, said: Said, place: Place, content: Content
     ]
 
 
+def _is_ours(said: Said, update: _Update) -> bool:
+    """Tell whether we wrote it ourselves, in the name of a business account."""
+    return said.sender_business_bot is not None and said.sender_business_bot.id == update.bot_id
+
+
 def _edited(update: _Update) -> Items:
     said = Said.model_validate(update.given)
+    if _is_ours(said, update):
+        return []
     place = _place(said)
     content = content_of(update.given, said.sender.id if said.sender else None)
     return [
@@ -146,6 +153,7 @@ def _edited(update: _Update) -> Items:
             message_id=place.message(said.message_id),
             text=content.text,
             attachments=content.attachments,
+            location=content.location,
         )
     ]
 

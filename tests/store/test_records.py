@@ -137,6 +137,19 @@ def test_a_message_may_come_with_its_edits_and_its_deletion_in_one_batch(
     assert [(one.state, one.text) for one in shown] == [("deleted", None), ("edited", "The first")]
 
 
+def test_a_place_that_is_shared_live_is_where_it_was_last_seen(desk: Any, said: Any) -> None:
+    here, there = (Location(latitude=latitude, longitude=37.6) for latitude in (55.7, 55.8))
+    desk.put(
+        said("m-1", text=None, location=here),
+        said("e-1", item=inbound.MessageEdited, message_id="m-1", location=there),
+        said("m-2", location=here),
+        said("e-2", item=inbound.MessageEdited, message_id="m-2", text="changed"),
+    )
+    told = [one["data"]["message"] for one in envelopes(desk) if one["type"] == "message.edited"]
+    assert [one["location"]["latitude"] for one in told] == [55.8, 55.7]
+    assert [one["text"] for one in told] == [None, "changed"]
+
+
 def test_a_batch_is_stored_whole_or_not_at_all(desk: Any, said: Any) -> None:
     class Strange(inbound.Inbound):
         pass

@@ -74,14 +74,18 @@ def find_place(world: World, bot: Bot, arguments: Arguments) -> Place:
     return Place(chat, reply_to, quote, _thread(arguments, chat))
 
 
-def find_message(world: World, bot: Bot, arguments: Arguments, what: str) -> Message:
+def find_message(
+    world: World, bot: Bot, arguments: Arguments, what: str, *, in_business: bool = True
+) -> Message:
     """Return the message that a call names; ``what`` is how the refusal calls it.
+
+    ``in_business``: the method knows ``business_connection_id``; those that do not pass over it.
 
     Raises:
         Refused: the chat cannot be used, or there is no such message
     """
     connection_id = arguments.text("business_connection_id")
-    if connection_id:
+    if connection_id and in_business:
         chat = _business_chat(bot, connection_id, arguments.text("chat_id"))
     else:
         chat = find_chat(world, bot, arguments.text("chat_id"))

@@ -317,6 +317,10 @@ async def test_business_account(client: aiogram.Bot, bot: Bot, telegram: Telegra
     assert told.is_enabled
     assert sent.business_connection_id == connection.id
     assert customer.chat(connection).texts == ["Есть"]
+    with pytest.raises(TelegramBadRequest, match="chat not found"):  # no way for these chats
+        await client.delete_message(customer.id, sent.message_id)
+    assert await client.delete_business_messages(connection.id, [sent.message_id])
+    assert customer.chat(connection).texts == []
     assert [update.event_type for update in updates] == [
         "business_connection",
         "business_message",

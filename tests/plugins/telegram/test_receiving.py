@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
+from omnigate_telegram import pressing
+from omnigate_telegram.receiving import Webhook
+from pydantic import SecretStr
 
 import omnigate
 from omnigate.emulators.telegram import TelegramEmulator
+from omnigate.emulators.telegram.world import Call
 from omnigate.testing import MemoryStore
 
 from .conftest import Shop, open_shop, texts
@@ -158,8 +165,6 @@ async def test_an_address_that_telegram_would_refuse_is_explained(address: str, 
         config = shop.channel.config.model_copy(update={"api_url": "https://api.telegram.org"})
         shop.host.public_url = lambda path="": address  # type: ignore[method-assign]
         channel = type(shop.channel)(config, shop.host)
-        from omnigate_telegram.receiving import Webhook
-
         webhook = Webhook(channel.api, config, shop.host, channel._secret_token)
         assert words in webhook.trouble_of({})
         with pytest.raises(omnigate.NotReady, match="Telegram delivers"):
@@ -194,10 +199,14 @@ async def test_the_cursor_of_long_ago_is_not_told_to_the_platform(
 
 
 async def test_a_bot_that_begins_to_count_anew_after_a_week_is_read_on(shop: Shop) -> None:
+    def polls() -> list[Call]:
+        return shop.bot.made("getUpdates")
+
     await shop.anna.writes(shop.bot, "before")
     await shop.said()
     if shop.channel.config.mode == "poll":  # nothing came for a while: all is confirmed
-        await shop.until(lambda: "offset" not in shop.bot.made("getUpdates")[-1].arguments)
+        await shop.until(lambda: any("offset" in call.arguments for call in polls()))
+        await shop.until(lambda: "offset" not in polls()[-1].arguments)
     shop.bot.updates.renumber()
     await shop.anna.writes(shop.bot, "after")
     assert (await shop.said(1)).text == "after"
@@ -214,3 +223,56 @@ async def test_a_pressed_button_stops_spinning(shop: Shop) -> None:
     pressed = await shop.item(omnigate.ButtonPressed)
     assert (pressed.payload, pressed.label) == ("yes", "Да")
     assert pressed.message_id == f"{shop.anna.id}:{asked.id}"
+
+
+async def test_a_pressed_button_stops_spinning_after_a_short_outage_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pressing, "_FIRST_PAUSE_SECONDS", 0.01)
+    async with open_shop() as shop:
+        await shop.anna.starts(shop.bot)
+        await shop.said()
+        yes = omnigate.Button(label="Да", value="yes")
+        await shop.channel.send(shop.part("Подходит?", buttons=[[yes]]))
+        asked = await shop.anna.chat(shop.bot).wait_for_text("Подходит?")
+        shop.telegram.faults.add(method="answerCallbackQuery", status=502, times=2)
+        shop.telegram.faults.add(method="answerCallbackQuery", cut="before")
+        await shop.anna.sees_answer(await shop.anna.presses(asked, "Да"))
+        assert len(shop.bot.made("answerCallbackQuery")) == 4
+
+
+async def test_a_press_that_is_too_old_is_let_go_and_the_next_one_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pressing, "GOOD_FOR_SECONDS", 0.3)
+    async with open_shop(running=False) as shop:
+        presses = pressing.Presses(shop.channel.api, shop.host)
+        shop.telegram.faults.add(method="answerCallbackQuery", status=502)
+        presses.note({"id": "1"})
+        presses.note({"id": "2"})
+        presses.note({"no": "id"})
+        work = asyncio.create_task(presses.answer())
+        await shop.until(lambda: len(shop.host.log_lines) == 2, "both are told of")
+        work.cancel()
+        asked = [
+            call.arguments["callback_query_id"] for call in shop.bot.made("answerCallbackQuery")
+        ]
+        assert asked == ["1", "2"]
+
+
+async def test_an_update_without_a_number_does_not_end_the_channel(shop: Shop) -> None:
+    if shop.channel.config.mode == "webhook":
+        return
+    shop.telegram.faults.add(
+        method="getUpdates", body=b'{"ok":true,"result":[{"callback_query":{"id":"1"}}]}'
+    )
+    await shop.anna.starts(shop.bot)
+    assert (await shop.said()).text == "/start"
+
+
+async def test_a_webhook_that_failed_and_has_delivered_since_is_up(shop: Shop) -> None:
+    webhook = Webhook(shop.channel.api, shop.channel.config, shop.host, SecretStr("x"))
+    info = {"url": webhook.url, "last_error_date": time.time(), "last_error_message": "oops"}
+    assert "oops" in webhook.trouble_of({**info, "pending_update_count": 3})
+    assert webhook.trouble_of({**info, "pending_update_count": 0}) == ""
+    assert "another address" in webhook.trouble_of({**info, "url": "nonsense"})

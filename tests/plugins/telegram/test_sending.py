@@ -219,3 +219,62 @@ async def test_what_only_telegram_knows_can_be_asked_for(desk: Shop) -> None:
     assert seen.entities[0]["type"] == "bold"
     with pytest.raises(omnigate.Refused, match="chat_id"):
         await desk.channel.send(desk.part(extensions={"telegram": {"chat_id": 1}}))
+
+
+async def test_a_group_that_threw_the_bot_out_has_not_blocked_anybody(desk: Shop) -> None:
+    group = desk.telegram.group()
+    await group.adds(desk.bot)
+    await group.removes(desk.bot)
+    with pytest.raises(omnigate.Refused) as refused:
+        await desk.channel.send(desk.part(conversation=str(group.id)))
+    assert refused.value.code == "not_a_member"
+    assert not [one for one in desk.items if isinstance(one, omnigate.ContactBlocked)]
+
+
+async def test_a_server_of_long_ago_that_lacks_a_method_does_not_stop_the_channel(
+    desk: Shop,
+) -> None:
+    desk.telegram.faults.add(
+        method="setMessageReaction", error=404, description="Not Found: method not found"
+    )
+    with pytest.raises(omnigate.Refused, match="method not found"):
+        await desk.channel.change(desk.change("react", f"{desk.anna.id}:1", emoji=["👍"]))
+
+
+async def test_in_a_business_chat_everything_goes_by_the_account(shop: Shop) -> None:
+    owner = shop.telegram.person("Хозяин")
+    await owner.starts(shop.bot)
+    connection = await owner.connects(shop.bot)
+    asked = await shop.anna.writes(connection, "Вы открыты?")
+    said = await shop.until(
+        lambda: next((one for one in shop.items if getattr(one, "text", "") == "Вы открыты?"), None)
+    )
+    assert said is not None
+    place = said.conversation
+    sent = await shop.channel.send(shop.part("Да", conversation=place))
+    chat = shop.anna.chat(connection)
+    await shop.channel.change(shop.change("edit", sent.external_id, text="Нет", conversation=place))
+    await chat.wait_for_text("Нет")
+    await shop.channel.signal(place, omnigate.AgentTyping())
+    await chat.wait_for(lambda view: view.actions == ["typing"])
+    (call,) = shop.bot.made("sendChatAction")
+    assert call.arguments["business_connection_id"] == connection.id
+    (known,) = [one.message_id for one in await shop.host.put(said)]
+    assert known is not None
+    await shop.channel.signal(place, omnigate.AgentRead(message_id=known))
+    (read,) = shop.bot.made("readBusinessMessage")
+    assert (read.status, int(read.arguments["message_id"])) == (200, asked.id)
+    with pytest.raises(omnigate.Refused, match="cannot react"):
+        await shop.channel.change(
+            shop.change("react", f"{place}:{asked.id}", emoji=["👍"], conversation=place)
+        )
+    for _ in range(2):  # what is gone already is gone
+        await shop.channel.change(shop.change("delete", sent.external_id, conversation=place))
+    await chat.wait_for(lambda view: not view.received)
+    assert not [one for one in shop.items if isinstance(one, omnigate.MessageEdited)]
+
+
+async def test_reading_elsewhere_is_nobodys_business(desk: Shop) -> None:
+    calls = len(desk.bot.calls)
+    await desk.channel.signal(str(desk.anna.id), omnigate.AgentRead(message_id="msg_x"))
+    assert len(desk.bot.calls) == calls

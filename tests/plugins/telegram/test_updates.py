@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 import omnigate
+from omnigate.emulators.telegram.delivery import change
+from omnigate.emulators.telegram.samples import png
 
 from .conftest import Shop, open_shop
 
@@ -112,6 +114,27 @@ async def test_an_edit_names_the_message_it_changes(shop: Shop) -> None:
     await shop.anna.edits(message, "после")
     edited = await shop.item(omnigate.MessageEdited)
     assert (edited.message_id, edited.text) == (f"{shop.anna.id}:{message.id}", "после")
+
+
+async def test_a_place_that_is_shared_live_moves(shop: Shop) -> None:
+    message = await shop.anna.shares_location(shop.bot, 55.75, 37.62, live_period=900)
+    said = await shop.said()
+    assert said.extensions["live_location"]["live_period"] == 900
+    moved = {**message.body["location"], "latitude": 55.76}
+    change(shop.telegram.world, message, {**message.body, "location": moved}, None)
+    edited = await shop.item(omnigate.MessageEdited)
+    assert edited.location is not None
+    assert (edited.location.latitude, edited.text) == (55.76, None)
+
+
+async def test_another_caption_and_another_picture_are_edits(shop: Shop) -> None:
+    message = await shop.anna.sends(shop.bot, "photo", caption="до")
+    other = shop.anna.medium("photo", png(40, 30), caption="после")
+    change(shop.telegram.world, message, other, None)
+    edited = await shop.item(omnigate.MessageEdited)
+    (file,) = edited.attachments
+    fetched = b"".join([chunk async for chunk in shop.channel.fetch(file)])
+    assert (edited.text, fetched) == ("после", png(40, 30))
 
 
 async def test_blocking_and_coming_back(shop: Shop) -> None:

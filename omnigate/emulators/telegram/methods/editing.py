@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from omnigate.emulators.telegram import contents
-from omnigate.emulators.telegram.access import find_chat, find_message
+from omnigate.emulators.telegram.access import find_chat, find_connection, find_message
 from omnigate.emulators.telegram.delivery import change, remove
 from omnigate.emulators.telegram.errors import NOT_MODIFIED, Refused, bad_request
 from omnigate.emulators.telegram.fields import text_field
@@ -108,13 +108,42 @@ async def delete_message(query: Query) -> Any:
         raise bad_request("Chat identifier is not specified")
     if not query.arguments.message_id():
         raise bad_request("Message identifier is not specified")
-    message = find_message(query.world, query.bot, query.arguments, "message to delete")
+    message = find_message(
+        query.world, query.bot, query.arguments, "message to delete", in_business=False
+    )
     _delete(query, message)
     return True
 
 
 async def delete_messages(query: Query) -> Any:
     """Delete up to a hundred messages; those that are not there are passed over."""
+    ids = _ids(query)
+    chat = find_chat(query.world, query.bot, query.arguments.text("chat_id"))
+    for message_id in ids:
+        message = chat.messages.get(message_id)
+        if message is not None and not message.deleted:
+            _delete(query, message)
+    return True
+
+
+async def delete_business_messages(query: Query) -> Any:
+    """Delete messages in the name of a business account: its own, from one chat."""
+    connection = find_connection(query.bot, query.arguments.text("business_connection_id"))
+    ids = _ids(query)
+    chats = [
+        chat
+        for (number, _), chat in query.bot.business_chats.items()
+        if number == connection.id and all(one in chat.messages for one in ids)
+    ]
+    if not chats:
+        raise bad_request("message to delete not found")  # words unverified
+    for message_id in ids:
+        if not chats[0].messages[message_id].deleted:
+            remove(query.world, chats[0].messages[message_id])
+    return True
+
+
+def _ids(query: Query) -> list[int]:
     ids = query.arguments.json("message_ids", "message_ids")
     if ids is None or ids == []:
         raise bad_request("Message identifiers are not specified")
@@ -122,12 +151,7 @@ async def delete_messages(query: Query) -> Any:
         raise bad_request("Expected an Array of message identifiers")
     if len(ids) > 100:
         raise bad_request("Too many message identifiers specified")
-    chat = find_chat(query.world, query.bot, query.arguments.text("chat_id"))
-    for message_id in [_as_id(given) for given in ids]:
-        message = chat.messages.get(message_id)
-        if message is not None and not message.deleted:
-            _delete(query, message)
-    return True
+    return [_as_id(given) for given in ids]
 
 
 def _as_id(given: Any) -> int:
@@ -154,7 +178,9 @@ def _delete(query: Query, message: Message) -> None:
 
 async def set_message_reaction(query: Query) -> Any:
     """Set the bot's one reaction to a message, or none."""
-    message = find_message(query.world, query.bot, query.arguments, "message to react")
+    message = find_message(
+        query.world, query.bot, query.arguments, "message to react", in_business=False
+    )
     given = query.arguments.json("reaction", "reaction types") or []
     if not isinstance(given, list):
         raise bad_request("Expected an Array of ReactionType")
@@ -209,6 +235,7 @@ METHODS: dict[str, Method] = {
     "editMessageReplyMarkup": edit_message_reply_markup,
     "deleteMessage": delete_message,
     "deleteMessages": delete_messages,
+    "deleteBusinessMessages": delete_business_messages,
     "setMessageReaction": set_message_reaction,
     "pinChatMessage": pin_chat_message,
     "unpinChatMessage": unpin_chat_message,
