@@ -25,6 +25,11 @@ def write(transaction: Transaction, people: Sequence[Person], threads: Sequence[
     _write_threads(transaction, threads)
 
 
+def rename(transaction: Transaction, thread: Thread) -> None:
+    """Write what a conversation is called now, at once: its old name may be another's before the end."""
+    _RENAME.run(transaction.connection, [{"key": thread.id, "external_id": thread.external_id}])
+
+
 def _write_people(transaction: Transaction, people: Sequence[Person]) -> None:
     connection, now = transaction.connection, transaction.now
     if new := [_contact_row(person, now) for person in people if person.new]:
@@ -104,7 +109,6 @@ def _address_row(person: Person, identity: Identity, now: int) -> dict[str, Any]
 def _thread_change(thread: Thread, now: int) -> dict[str, Any]:
     return {
         "key": thread.id,
-        "external_id": thread.external_id,
         "contact_id": thread.person.id,
         "subject": thread.subject,
         "status": thread.status,
@@ -121,6 +125,7 @@ def _thread_row(thread: Thread, now: int) -> dict[str, Any]:
     row.update(
         channel=thread.channel.name,
         kind=thread.channel.kind,
+        external_id=thread.external_id,
         address=thread.address,
         created_at=now,
     )
@@ -140,6 +145,11 @@ _UPDATE_ADDRESS: Final = Bulk(
     .where(address_table.c.address == bindparam("key"))
     .values({name: bindparam(name) for name in ("contact_id", "username", "verified_at")})
 )
+_RENAME: Final = Bulk(
+    update(conversation_table)
+    .where(conversation_table.c.id == bindparam("key"))
+    .values(external_id=bindparam("external_id"))
+)
 _COUNT_ON: Final = Bulk(
     update(conversation_table)
     .where(conversation_table.c.id == bindparam("key"))
@@ -152,7 +162,6 @@ _UPDATE_CONVERSATION: Final = Bulk(
         {
             name: bindparam(name)
             for name in (
-                "external_id",
                 "contact_id",
                 "subject",
                 "status",

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 
 from omnigate import ids
 from omnigate.model.inbound import Profile
-from omnigate.store.entries import write
+from omnigate.store.entries import rename, write
 from omnigate.store.prepared import Lookup, Row
 from omnigate.store.schema import address as address_table
 from omnigate.store.schema import contact as contact_table
@@ -83,6 +83,8 @@ class Ledger:
         thread.external_id = external_id
         thread.changed = True
         self.by_key[thread.channel.name, external_id] = thread
+        if not thread.new:
+            rename(self._transaction, thread)
         self._recent.forget()
 
     def know(self, profiles: Iterable[Profile]) -> None:

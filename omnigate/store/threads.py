@@ -139,14 +139,7 @@ class Thread:
 
     def written(self) -> bool:
         """Note what is written but for the number; tell whether anything else had changed."""
-        state = (
-            self.external_id,
-            self.person.id,
-            self.subject,
-            self.status,
-            self.owner,
-            self.context,
-        )
+        state = (self.person.id, self.subject, self.status, self.owner, self.context)
         before, self._written = self._written, state
         return before != state
 

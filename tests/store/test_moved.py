@@ -50,3 +50,17 @@ def test_the_move_is_understood_when_it_is_told_from_both_sides(desk: Any, said:
     desk.put(moved(said, "3"))
     desk.put(said("4", "c-2"))
     assert [name for _, name in conversations(desk)] == ["c-2"]
+
+
+def test_who_still_writes_under_the_old_id_begins_another_conversation_with_it(
+    desk: Any, said: Any
+) -> None:
+    desk.put(said("1"))
+    desk.put(moved(said, "2"), said("3"))
+    assert [name for _, name in conversations(desk)] == ["c-2", "c-1"]
+
+
+def test_ids_can_go_round_within_one_hand_over(desk: Any, said: Any) -> None:
+    desk.put(said("1", "c-1"), said("2", "c-2"))
+    desk.put(moved(said, "3", "c-2", "c-3"), moved(said, "4", "c-1", "c-2"), said("5", "c-1"))
+    assert [name for _, name in conversations(desk)] == ["c-2", "c-3", "c-1"]
