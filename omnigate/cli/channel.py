@@ -123,7 +123,7 @@ def drain(
 
 
 def setup(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Arrange on the platform what the channel needs there, such as its webhook.
+    """Set up on the platform what the channel needs there.
 
     Safe to repeat.
     """
