@@ -7,10 +7,12 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.demo.pictures import png
 
@@ -28,7 +30,7 @@ def demo(start_shared_demo):
 class Scene:
     """One browser window with a phone in it, and everything it complained of or asked for."""
 
-    def __init__(self, page, kind):
+    def __init__(self, page: Page, kind: str) -> None:
         self.page = page
         self.kind = kind
         self.phone = page.frame_locator(f"#panel-{kind} iframe")
@@ -78,7 +80,7 @@ def scene(window, demo):
     assert outside(demo, window.page.asked) == []
 
 
-def outside(demo, urls):
+def outside(demo: Any, urls: list[str]) -> list[str]:
     """Return what was asked of anybody but the demo and its daemon."""
     own = (demo.address, demo.daemon, "data:", "blob:", demo.daemon.replace("http", "ws", 1))
     return [url for url in urls if not url.startswith(own)]
@@ -127,17 +129,27 @@ def test_the_keyboard_in_place_of_the_letters_shares_what_was_asked_for(demo, br
         scene.page.get_by_role("button", name="Ask for the number").click()
         scene.page.locator("#send").click()
         keys = scene.phone.locator("#keys button")
-        expect(keys).to_have_text(["Share my number", "Show where I am", "No, thanks"])
+        expect(keys).to_have_text(["Share my number", "No, thanks"])
         keys.first.click()
         expect(scene.talk.locator(".said").last).to_contain_text("Anna Sokolova +7900")
         expect(scene.phone.locator("#keys")).to_be_hidden()
 
 
-def test_a_place_is_shared_and_shown(scene):
-    scene.phone.locator("#attach summary").click()
-    scene.phone.locator("#location").click()
-    expect(scene.talk.locator(".said").last).to_contain_text("59.9398, 30.3146")
-    expect(scene.phone.locator(".mine .place").last).to_contain_text("59.9398, 30.3146")
+def test_a_place_is_asked_for_shared_and_shown(scene):
+    scene.page.get_by_role("button", name="Ask for the place").click()
+    scene.page.locator("#send").click()
+    expect(scene.phone.get_by_text("Where shall we bring it?")).to_have_count(1)
+    kind_of_keyboard = {"telegram": "#keys", "vk": ".said:last-child .inline"}[scene.kind]
+    scene.phone.locator(f"{kind_of_keyboard} button").first.click()
+    expect(scene.talk.locator(".said").last).to_contain_text("55.7512, 37.6184")
+    expect(scene.phone.locator(".mine .place").last).to_contain_text("55.7512, 37.6184")
+
+
+def test_the_desk_offers_only_what_the_platform_has(scene):
+    number = scene.page.get_by_role("button", name="Ask for the number")
+    place = scene.page.get_by_role("button", name="Ask for the place")
+    expect(number).to_be_enabled(enabled=scene.kind == "telegram")
+    expect(place).to_be_enabled()
 
 
 def test_pictures_go_both_ways(scene, tmp_path):
@@ -228,7 +240,7 @@ def test_what_waits_behind_another_tab_is_marked_until_it_is_seen(scene):
 
 def test_a_company_that_is_not_running_is_not_heard_on_the_phone(demo, scene):
     """The twin: nothing goes to a phone but through the channel."""
-    command = [Path(sys.executable).with_name("omnigate"), "channel"]
+    command = [str(Path(sys.executable).with_name("omnigate")), "channel"]
     config = ["--config", str(demo.config)]
     subprocess.run([*command, "pause", scene.kind, *config], check=True, timeout=60)
     try:
@@ -281,7 +293,7 @@ def test_every_page_is_accessible_and_fits_a_narrow_window(demo, browser, scheme
     context.close()
 
 
-def violations(page):
+def violations(page: Page) -> list[tuple[str, str]]:
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {iframes: false})")
     return [(item["id"], item["nodes"][0]["html"]) for item in found["violations"]]
@@ -299,7 +311,7 @@ def test_a_phone_without_names_on_its_buttons_would_be_noticed(demo, browser):
     context.close()
 
 
-def answered(url, data=None, **headers):
+def answered(url: str, data: bytes | None = None, **headers: str) -> tuple[int, Message, bytes]:
     request = urllib.request.Request(url, data=data, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:

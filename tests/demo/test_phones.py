@@ -3,11 +3,12 @@
 import subprocess
 import sys
 import tomllib
+from typing import Any
 
 import pytest
 
-from omnigate.demo.phones import PLATFORMS, CannotDo, UnknownPlatform, chosen, opened
-from omnigate.demo.phones.phone import Action, picture_type
+from omnigate.demo.phones import PLATFORMS, CannotDo, Phone, UnknownPlatform, chosen, opened
+from omnigate.demo.phones.phone import Action, Screen, picture_type
 from tests.demo.pictures import png
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +25,7 @@ async def phone(request):
         yield phone
 
 
-async def touch(phone, do, **more):
+async def touch(phone: Phone, do: Any, **more: Any) -> Screen:
     await phone.act(Action(do=do, **more))
     return phone.screen()
 
@@ -113,17 +114,18 @@ async def test_pictures_are_sent_as_pictures_and_other_files_by_their_names(phon
 async def test_where_one_is_can_be_told(phone):
     place = (await touch(phone, "location")).messages[-1].place
     assert place is not None
-    assert (round(place.latitude), round(place.longitude)) == (60, 30)
+    assert (round(place.latitude), round(place.longitude)) == (56, 38)
 
 
 async def test_what_is_not_there_any_more_cannot_be_touched(phone):
     screen = await touch(phone, "write", text="Hello")
-    for do, more in [
+    touches: list[tuple[str, dict[str, Any]]] = [
         ("edit", {"message": 987654, "text": "x"}),
         ("react", {"message": 987654, "text": "👍"}),
         ("press", {"message": screen.messages[-1].id}),
         ("tap", {}),
-    ]:
+    ]
+    for do, more in touches:
         with pytest.raises(CannotDo, match="not there any more"):
             await touch(phone, do, **more)
 

@@ -19,6 +19,8 @@ _PICTURES: Final = {
     b"GIF8": "image/gif",
 }
 OPAQUE: Final = "application/octet-stream"
+HERE: Final = (55.751244, 37.618423)
+"""Where customers are: latitude and longitude in degrees."""
 
 KeyDoes = Literal["press", "text", "contact", "location", "link"]
 Does = Literal[

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from omnigate.demo.phones.phone import (
+    HERE,
     Action,
     Bubble,
     CannotDo,
@@ -127,7 +128,7 @@ class TelegramPhone(Phone):
                 bot, action.text, reply_to=self._seen(action) if action.message else None
             ),
             "contact": lambda action: anna.shares_contact(bot),
-            "location": lambda action: anna.shares_location(bot, 59.9398, 30.3146),
+            "location": lambda action: anna.shares_location(bot, *HERE),
             "edit": lambda action: anna.edits(self._seen(action), action.text),
             "delete": lambda action: anna.deletes(self._seen(action)),
             "react": lambda action: anna.reacts(self._seen(action), action.text),

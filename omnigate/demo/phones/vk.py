@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from omnigate.demo.phones.phone import (
+    HERE,
     Action,
     Bubble,
     CannotDo,
@@ -132,7 +133,7 @@ class VkPhone(Phone):
             "write": lambda action: ivan.writes(
                 community, action.text, reply_to=self._message(action) if action.message else None
             ),
-            "location": lambda action: ivan.shares_location(community, 59.9398, 30.3146),
+            "location": lambda action: ivan.shares_location(community, *HERE),
             "edit": lambda action: ivan.edits(community, self._own(action), action.text),
             "react": lambda action: ivan.reacts(
                 community, self._message(action), _number(action.text)
@@ -158,7 +159,7 @@ class VkPhone(Phone):
         button = (keyboard or {})["buttons"][action.row][action.column]["action"]
         payload = button.get("payload")
         if key.does == "location":
-            await self._ivan.shares_location(self._community, 59.9398, 30.3146, payload=payload)
+            await self._ivan.shares_location(self._community, *HERE, payload=payload)
         elif key.does == "text":
             await self._ivan.writes(self._community, key.label, payload=payload)
         else:

@@ -18,12 +18,13 @@ import { said, told } from "./said.js";
  * @property {Map<string, {customer: string[], company: string[]}>} reactions by message
  */
 
-/** @type {{words: string, label?: string, buttons?: Button[][]}[]} */
+/** @type {{words: string, label?: string, needs?: string, buttons?: Button[][]}[]} what a platform needs to have for it, too */
 const QUICK = [{ words: "Hello! How can I help?" }, { words: "Yes, it is in stock." }, { words: "Shall we put one aside for you?" }];
 /** @type {typeof QUICK} */
 const QUICK_ON_PHONES = [
   { label: "▦ Offer sizes", words: "Which size do you ride?", buttons: [[{ label: "S" }, { label: "M" }, { label: "L" }], [{ label: "Measure me", value: "measure" }]] },
-  { label: "☎ Ask for the number", words: "May we call you back?", buttons: [[{ label: "Share my number", kind: "contact" }], [{ label: "Show where I am", kind: "location" }], [{ label: "No, thanks" }]] },
+  { label: "☎ Ask for the number", words: "May we call you back?", needs: "contact", buttons: [[{ label: "Share my number", kind: "contact" }], [{ label: "No, thanks" }]] },
+  { label: "◎ Ask for the place", words: "Where shall we bring it?", needs: "location", buttons: [[{ label: "Show where I am", kind: "location" }], [{ label: "No, thanks" }]] },
 ];
 const RANK = ["queued", "sending", "sent", "delivered", "read"];
 const TYPING_EVERY_MS = 3000;
@@ -56,8 +57,8 @@ let facts = { daemon: "", token_file: "", phones: [] };
 /** @param {import("./types").Facts} known */
 export function begin(known) {
   facts = known;
-  for (const { words, label, buttons } of facts.phones.length ? [...QUICK, ...QUICK_ON_PHONES] : QUICK) {
-    const button = element("button", { type: "button", disabled: true }, label ?? words);
+  for (const { words, label, needs, buttons } of facts.phones.length ? [...QUICK, ...QUICK_ON_PHONES] : QUICK) {
+    const button = element("button", { type: "button", disabled: true, "data-needs": needs ?? false }, label ?? words);
     button.addEventListener("click", () => {
       text.value = words;
       takeAlong(buttons ? { about: `with buttons: ${labelsOf(buttons)}`, buttons } : null);
@@ -154,8 +155,10 @@ function conversationOf(id, kind) {
 /** @param {Conversation} conversation */
 function pick(conversation) {
   current = conversation;
-  for (const item of [text, send, attach, ...quick.querySelectorAll("button")]) {
-    /** @type {HTMLButtonElement | HTMLTextAreaElement} */ (item).disabled = false;
+  for (const item of [text, send, attach]) item.disabled = false;
+  for (const button of quick.querySelectorAll("button")) {
+    const { needs } = button.dataset;
+    button.disabled = needs !== undefined && !phoneOf(conversation)?.can.includes(needs);
   }
   text.placeholder = "Write an answer … Enter sends";
   takeAlong(null);
@@ -179,6 +182,11 @@ function draw() {
     const { customer = [], company = [] } = known.reactions.get(line.message.id) ?? {};
     return said(line.message, [...customer, ...company], actsOf(known, line.message));
   }));
+  toTheEnd();
+  for (const picture of talk.querySelectorAll("img")) picture.addEventListener("load", toTheEnd, { once: true });
+}
+
+function toTheEnd() {
   talk.scrollTop = talk.scrollHeight;
 }
 

@@ -66,7 +66,7 @@ function look(event) {
   const page = event.data.page?.title ?? event.conversation?.context.title;
   const name = event.contact?.display_name ?? "Visitor";
   if (page) where.textContent = `${name} looks at “${page}”`;
-  else where.textContent ||= `${name} is here`;
+  else where.textContent = `${name} is here`;
 }
 
 /** @param {string} text */

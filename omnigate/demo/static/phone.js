@@ -92,8 +92,13 @@ function listen() {
     grow();
     typing();
   });
+  let before = 0;
   chat.addEventListener("scroll", () => {
-    follows = chat.scrollHeight - chat.scrollTop - chat.clientHeight < NEAR_THE_END_PX;
+    const { scrollTop, scrollHeight, clientHeight } = chat;
+    // Only who scrolls up leaves the end; a picture that grows the list does not.
+    if (scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX) follows = true;
+    else if (scrollTop < before) follows = false;
+    before = scrollTop;
   });
   // Also when the phone comes into view, or a keyboard takes its place.
   new ResizeObserver(settle).observe(chat);
