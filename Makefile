@@ -135,6 +135,10 @@ proof-soak: $(DEV_STAMP)  ## Constant load for MINUTES (10) at RATE (200) a seco
 bench-claims: $(DEV_STAMP)  ## What a claim costs with 10 thousand, 1 and 10 million messages (13 GB, minutes)
 	@$(BIN)/python bench/claims.py $(BENCH)
 
+.PHONY: bench-parsing
+bench-parsing: $(DEV_STAMP)  ## Updates per second and core that each platform's channel parses
+	@$(BIN)/python bench/parsing.py $(BENCH)
+
 .PHONY: clean
 clean:  ## Remove everything that make has made
 	@rm -rf $(VENV) node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .schemathesis
