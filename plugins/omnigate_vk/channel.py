@@ -57,7 +57,7 @@ class Vk(omnigate.WebhookChannel):
             marks=Marks(host.secret("mark")),
             sent=SentMessages(),
         )
-        self._read: tuple[bytes, Raw] = (b"", {})
+        self._read: tuple[bytes | None, Raw] = (None, {})
 
     # ---- from the platform ------------------------------------------------------------------------
 

@@ -279,7 +279,7 @@ async def test_from_callback_to_poll_and_back_nothing_is_lost(front: Front) -> N
             front.target = None
             await anna.writes(community, f"{number} between")
     expected = [f"{n} {word}" for n in range(len(modes)) for word in ("there", "between")]
-    assert sorted(filter(None, texts(store.items))) == sorted(expected)[:-2] + ["5 there"]
+    assert sorted(filter(None, texts(store.items))) == [*sorted(expected)[:-2], "5 there"]
 
 
 async def test_a_revoked_token_stops_the_channel() -> None:
