@@ -8,14 +8,14 @@ is not known yet is kept until the part that bears the id is settled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Text, bindparam, delete, func, select, update
 
 from omnigate.model.event import EventType
-from omnigate.model.facts import Message
+from omnigate.model.facts import Message, Part
 from omnigate.model.inbound import Receipt
 from omnigate.store.dialect import upsert
 from omnigate.store.ledger import Ledger
@@ -181,17 +181,7 @@ class Receipts:
             for change in self._part_changes
             if change["message"] == message_id
         }
-        parts = [
-            part.model_copy(
-                update={
-                    "state": self._states[message_id][part.index],
-                    "external_id": changed.get(part.index, {}).get("external_id")
-                    or part.external_id,
-                    "error": changed.get(part.index, {}).get("error") or part.error,
-                }
-            )
-            for part in said.parts
-        ]
+        parts = [_after(part, changed.get(part.index)) for part in said.parts]
         said = said.model_copy(
             update={
                 "state": state,
@@ -224,6 +214,19 @@ def take_early(connection: Connection, channel: str, external_ids: Sequence[str]
             connection.execute(_FORGET_EARLY, keys)
             found += rows
     return sorted(found, key=lambda row: (RANK[row.state], row.occurred_at))
+
+
+def _after(part: Part, change: Mapping[str, Any] | None) -> Part:
+    """Return a part as it is after its latest change: why an earlier try failed is over then."""
+    if change is None:
+        return part
+    return part.model_copy(
+        update={
+            "state": change["state"],
+            "external_id": change["external_id"] or part.external_id,
+            "error": change["error"],
+        }
+    )
 
 
 def _early_row(channel: str, item: Receipt, now: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,3 +88,19 @@ def test_an_id_that_a_platform_gives_twice_stays_with_the_part_that_had_it_first
     desk.run(settle_part, PartResult(first, 0, "sent", "1"))
     assert states(desk, first) == [("sent", "1")]
     assert states(desk, second) == states(desk, third) == [("sent", None)]
+
+
+def test_a_part_that_was_sent_after_all_bears_no_error_of_an_earlier_try(
+    desk: Any, app: int
+) -> None:
+    message = queue(desk, app, "anna")
+    take(desk, app)
+    desk.run(settle_part, PartResult(message, 0, "queued", error="answered 500"))
+    desk.run(void_leases, None)
+    take(desk, app)
+    desk.run(settle_part, PartResult(message, 0, "sent", "1"))
+    (row,) = desk.rows(
+        "SELECT body FROM event JOIN event_body USING (position) WHERE type = 'message.sent'"
+    )
+    (part,) = json.loads(row.body)["data"]["message"]["parts"]
+    assert part == {"index": 0, "state": "sent", "external_id": "1", "error": None}
