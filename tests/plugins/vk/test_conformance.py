@@ -79,7 +79,16 @@ class TestVk(WebhookChannelConformance):
         """``ok``, or it would come again and again."""
         envelope = {"event_id": "x", "group_id": GROUP, "secret": SECRET}
         async with self._served() as (host, post):
-            for junk in (None, [], 7, "text", {}, {"message": None}, {"message": {"id": 1}}):
+            objects: list[Any] = [
+                None,
+                [],
+                7,
+                "text",
+                {},
+                {"message": None},
+                {"message": {"id": 1}},
+            ]
+            for junk in objects:
                 for kind in ("message_new", "message_event", "message_read", "nobody_knows"):
                     body = json.dumps({**envelope, "type": kind, "object": junk}).encode()
                     assert await post(Sample(body, 0)) == (200, b"ok")

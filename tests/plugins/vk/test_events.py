@@ -279,7 +279,7 @@ async def test_what_we_sent_before_a_restart_is_no_echo_and_what_others_forge_is
         vk=shop.vk, community=shop.community, store=shop.host.store, running=False
     ) as again:
         event = {"type": "message_reply", "event_id": "a", "group_id": shop.community.id}
-        body = {**event, "object": ours.to_json()}
+        body: dict[str, Any] = {**event, "object": ours.to_json()}
         parse = again.channel.parse
         assert parse(omnigate.Request.of(json.dumps(body).encode())) == []
         forged = json.loads(str(ours.payload))

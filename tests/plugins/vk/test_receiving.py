@@ -236,7 +236,7 @@ async def test_a_server_entered_by_hand_is_left_alone_and_confirmed_with_the_str
     async with VkEmulator(speed=20) as vk:
         community = vk.add_community()
         community.callback.code = "c0ffee00"
-        by_hand = {"confirmation": "c0ffee00", "secret": "byhand"}
+        by_hand: dict[str, Any] = {"confirmation": "c0ffee00", "secret": "byhand"}
         async with open_shop("callback", vk=vk, community=community, **by_hand) as shop:
             assert not community.callback.servers
             assert not vk.calls_of("groups.addCallbackServer")

@@ -165,7 +165,7 @@ async def test_the_token_is_never_in_an_address(desk: Shop) -> None:
         seen.append(str(url))
         return await request(method, url, **options)
 
-    session._request = listen  # type: ignore[method-assign]
+    session._request = listen  # type: ignore[assignment,method-assign]
     await desk.channel.send(desk.part())
     await desk.channel.check()
     assert seen

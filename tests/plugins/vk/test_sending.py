@@ -249,7 +249,7 @@ def event_of(desk: Shop) -> bytes:
 async def test_what_was_not_answered_is_sent_again_and_shown_once(desk: Shop) -> None:
     part = desk.part("Сто")
     for fault in ({"cut": "after"}, {"body": b'{"resp'}, {"body": b"[]"}):
-        desk.vk.faults.add(method="messages.send", **fault)  # type: ignore[arg-type]
+        desk.vk.faults.add(method="messages.send", **fault)
         with pytest.raises(omnigate.Uncertain):
             await desk.channel.send(part)
     again = part.model_copy(update={"attempt": 4, "possible_duplicate": True})
