@@ -347,4 +347,5 @@ def test_links_lead_somewhere():
             if anchor:
                 headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
                 assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
-    assert (ROOT / "docs" / "demo.png").stat().st_size < 300 * 1024
+    for picture in ("demo.png", "demo-phones.png"):
+        assert (ROOT / "docs" / picture).stat().st_size < 300 * 1024

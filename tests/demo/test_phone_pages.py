@@ -104,7 +104,7 @@ def test_a_customer_writes_the_agent_answers_and_the_phone_shows_it(scene):
 
 
 def test_pressed_buttons_reach_the_desk(scene):
-    scene.page.get_by_role("button", name="Offer sizes").click()
+    scene.page.get_by_role("button", name="Sizes").click()
     expect(scene.page.locator("#extra")).to_contain_text("S · M · L · Measure me")
     scene.page.locator("#send").click()
     rows = scene.phone.locator(".said:not(.mine)").last.locator(".inline .keyrow")
@@ -126,7 +126,7 @@ def test_the_keyboard_in_place_of_the_letters_shares_what_was_asked_for(demo, br
         if start.is_visible():
             start.click()
         scene.page.locator("#who button", has_text="Telegram").click()
-        scene.page.get_by_role("button", name="Ask for the number").click()
+        scene.page.get_by_role("button", name="Number").click()
         scene.page.locator("#send").click()
         keys = scene.phone.locator("#keys button")
         expect(keys).to_have_text(["Share my number", "No, thanks"])
@@ -136,7 +136,7 @@ def test_the_keyboard_in_place_of_the_letters_shares_what_was_asked_for(demo, br
 
 
 def test_a_place_is_asked_for_shared_and_shown(scene):
-    scene.page.get_by_role("button", name="Ask for the place").click()
+    scene.page.get_by_role("button", name="Place").click()
     scene.page.locator("#send").click()
     expect(scene.phone.get_by_text("Where shall we bring it?")).to_have_count(1)
     kind_of_keyboard = {"telegram": "#keys", "vk": ".said:last-child .inline"}[scene.kind]
@@ -146,8 +146,8 @@ def test_a_place_is_asked_for_shared_and_shown(scene):
 
 
 def test_the_desk_offers_only_what_the_platform_has(scene):
-    number = scene.page.get_by_role("button", name="Ask for the number")
-    place = scene.page.get_by_role("button", name="Ask for the place")
+    number = scene.page.get_by_role("button", name="Number")
+    place = scene.page.get_by_role("button", name="Place")
     expect(number).to_be_enabled(enabled=scene.kind == "telegram")
     expect(place).to_be_enabled()
 

@@ -22,9 +22,9 @@ import { said, told } from "./said.js";
 const QUICK = [{ words: "Hello! How can I help?" }, { words: "Yes, it is in stock." }, { words: "Shall we put one aside for you?" }];
 /** @type {typeof QUICK} */
 const QUICK_ON_PHONES = [
-  { label: "▦ Offer sizes", words: "Which size do you ride?", buttons: [[{ label: "S" }, { label: "M" }, { label: "L" }], [{ label: "Measure me", value: "measure" }]] },
-  { label: "☎ Ask for the number", words: "May we call you back?", needs: "contact", buttons: [[{ label: "Share my number", kind: "contact" }], [{ label: "No, thanks" }]] },
-  { label: "◎ Ask for the place", words: "Where shall we bring it?", needs: "location", buttons: [[{ label: "Show where I am", kind: "location" }], [{ label: "No, thanks" }]] },
+  { label: "▦ Sizes", words: "Which size do you ride?", buttons: [[{ label: "S" }, { label: "M" }, { label: "L" }], [{ label: "Measure me", value: "measure" }]] },
+  { label: "☎ Number", words: "May we call you back?", needs: "contact", buttons: [[{ label: "Share my number", kind: "contact" }], [{ label: "No, thanks" }]] },
+  { label: "◎ Place", words: "Where shall we bring it?", needs: "location", buttons: [[{ label: "Show where I am", kind: "location" }], [{ label: "No, thanks" }]] },
 ];
 const RANK = ["queued", "sending", "sent", "delivered", "read"];
 const TYPING_EVERY_MS = 3000;
