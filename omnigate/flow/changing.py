@@ -57,8 +57,8 @@ class Changes:
     ) -> ChangeAccepted:
         """Queue another text and other buttons for a message that was sent; its files stay.
 
-        Raises `Refused` with the code ``not_found``, ``no_channel``, ``not_supported``, ``not_sent``
-        or ``does_not_fit``; `KeyReused`; `Overloaded`; `StoreError`. `delete` and `react` likewise.
+        Raises `Refused` with the code ``not_found``, ``no_channel``, ``not_supported``, ``not_sent``,
+        ``gone`` or ``does_not_fit``; `KeyReused`; `Overloaded`; `StoreError`. `delete` and `react` likewise.
         """
 
         def steps(found: Changeable, outlet: Outlet) -> list[ChangeContent]:
@@ -135,6 +135,8 @@ class Changes:
 
     def _edited(self, found: Changeable, outlet: Outlet, edit: Edit) -> list[ChangeContent]:
         said = found.said
+        if found.is_faded:
+            raise Refused("gone", "the message is so old that what it said is not kept any more")
         if not (edit.text and edit.text.strip()) and not said.attachments:
             raise Refused("does_not_fit", "a message needs text or attachments; delete it instead")
         content = Content.model_construct(

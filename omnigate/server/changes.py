@@ -57,7 +57,7 @@ OPERATIONS: Final = (
         body=Edit,
         answers=ChangeQueued,
         status=202,
-        errors=(404,),
+        errors=(404, 410),
         headers=(IDEMPOTENCY_HEADER,),
     ),
     Operation(

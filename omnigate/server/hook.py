@@ -62,12 +62,20 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
         if items:
             await services.inbox.put(runner.key, items)
         if reason is None:
-            with contained:
-                channel.stored(given)
+            _tell(channel, given)
         with contained:
             return _answer(channel.reply(given))
 
     return handle
+
+
+def _tell(channel: WebhookChannel, given: Request) -> None:
+    """Have the channel hear that a request is on disk; what it makes of that changes no answer."""
+    try:
+        with contained:
+            channel.stored(given)
+    except Exception as error:
+        log.error("stored failed", channel=channel.host.name, exc_info=error)
 
 
 def _described(given: Request) -> str:

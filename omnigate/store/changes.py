@@ -18,6 +18,7 @@ from omnigate.model.event import EventType
 from omnigate.model.facts import ChangeFailed, Message, ReactionChanged
 from omnigate.model.outbound import Button, ChangeAction, OutboundChange
 from omnigate.store.errands import Errand
+from omnigate.store.fade import is_faded
 from omnigate.store.idempotency import Answers, IdempotencyKey
 from omnigate.store.messages import read_messages
 from omnigate.store.prepared import bulk_insert
@@ -75,6 +76,8 @@ class Changeable(NamedTuple):
     external_id: str | None
     sent_as: Sequence[str | None]
     """What the platform calls its parts, in order."""
+    is_faded: bool = False
+    """What it said is gone: nobody would take out what an edit brings."""
 
 
 def read_changeable(connection: Connection, message_id: str) -> Changeable | None:
@@ -84,7 +87,14 @@ def read_changeable(connection: Connection, message_id: str) -> Changeable | Non
         return None
     said = read_messages(connection, [message_id])[message_id]
     sent_as = connection.scalars(_SENT_AS, {"id": message_id}).all()
-    return Changeable(said, row.channel, row.conversation_id, row.external_id, sent_as)
+    return Changeable(
+        said,
+        row.channel,
+        row.conversation_id,
+        row.external_id,
+        sent_as,
+        is_faded(connection, message_id),
+    )
 
 
 def enqueue_changes(transaction: Transaction, items: Sequence[Changing]) -> list[ChangeAccepted]:

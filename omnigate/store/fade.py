@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from omnigate.store.blank import blank_message
 from omnigate.store.dialect import upsert
@@ -19,6 +19,7 @@ from omnigate.store.emptying import NO_CONTENT
 from omnigate.store.erase import WRITE_BLANKED, Blanked
 from omnigate.store.prepared import Bulk
 from omnigate.store.schema import (
+    SEND,
     event,
     event_body,
     installation,
@@ -89,6 +90,11 @@ def _may_fade(row: Any, bound: Bound) -> bool:
     return row.created_at < bound.recorded_before and not is_owed
 
 
+def is_faded(connection: Connection, message_id: str) -> bool:
+    """Tell whether what a message said is gone: nobody looks at it again, so nothing may be added."""
+    return message_id <= (_noted(connection, _MESSAGES) or b"").decode()
+
+
 def fade_events(transaction: Transaction, items: Sequence[FadedEvents]) -> list[int]:
     """Replace the texts of events and note how far that has come; return how many."""
     counts = []
@@ -147,6 +153,10 @@ _FADE_CONTENT: Final = Bulk(
 )
 _FADE_PARTS: Final = (
     update(message_part)
-    .where(message_part.c.message_id.in_(bindparam("ids", expanding=True)))
+    .where(
+        message_part.c.message_id.in_(bindparam("ids", expanding=True)),
+        # A change that was asked for since the bound was read is still to be made.
+        or_(message_part.c.action == SEND, message_part.c.state.not_in(["queued", "sending"])),
+    )
     .values(body=NO_CONTENT)
 )

@@ -111,6 +111,10 @@ class Hooked(omnigate.WebhookChannel):
             )
         ]
 
+    def stored(self, request):
+        if b"forget" in request.body:
+            raise RuntimeError("forgotten")
+
     def reply(self, request):
         return omnigate.Response(body=b"ok")
 
@@ -147,6 +151,14 @@ async def test_a_handshake_is_answered_and_nothing_else_becomes_of_it(world):
     assert (await world.ask("POST", path, data=hello))[0] == 401
     listed = await world.store.read(quarantined.list_quarantined, quarantined.QuarantineFilter())
     assert not listed
+
+
+async def test_what_is_on_disk_is_answered_as_such_whatever_the_plugin_makes_of_it(world):
+    """Or the platform would send it again for ever."""
+    said = {"id": "1", "text": "forget"}
+    path, right = "/channels/hooked/hook", {"X-Token": "right"}
+    status, body, _ = await world.ask("POST", path, data=json.dumps(said).encode(), headers=right)
+    assert (status, body) == (200, b"ok")
 
 
 async def test_routes_with_parameters_get_their_match(world):

@@ -361,3 +361,18 @@ def test_a_dead_change_is_not_replayed_once_its_text_is_gone(way: Way) -> None:
     way.desk.run(fade_messages, [message])
     (answer,) = way.desk.run(replay_dead, DeadReplay([item.id], {way.destination_id}))
     assert answer.refused == {item.id: "what it said is not kept any more"}
+
+
+def test_a_change_asked_for_while_old_texts_go_is_made(way: Way) -> None:
+    """What is owed keeps its text; this was not owed yet when that was looked at."""
+    message = way.sent()
+    way.change(message, "edit", edited("after"))
+    way.desk.run(fade_messages, [message])
+    assert way.take()[1].job.part.text == "after"
+
+
+def test_a_message_whose_text_is_gone_is_known_as_such(way: Way) -> None:
+    message = way.sent()
+    assert not way.read(read_changeable, message).is_faded
+    way.desk.run(fade_messages, [message])
+    assert way.read(read_changeable, message).is_faded
