@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import threading
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from omnigate.cli.client import Client
 from omnigate.emulators.telegram import Bot, TelegramEmulator
 
 T = TypeVar("T")
@@ -57,3 +59,17 @@ def rows(daemon: Any, query: str) -> list[tuple[Any, ...]]:
         return store.execute(query).fetchall()
     finally:
         store.close()
+
+
+def hides(daemon: Any, *secrets: str) -> None:
+    """Check that nothing that a daemon wrote, nor what it tells of itself and of messages, has a secret."""
+    for path in daemon.folder.rglob("*"):
+        if path.is_file() and path.name != "omnigate.toml":
+            content = path.read_bytes()
+            for secret in secrets:
+                assert secret.encode() not in content, path.name
+    operator = Client(daemon.folder / "omnigate.sock")
+    traces = [f"/admin/messages/{one}/trace" for (one,) in rows(daemon, "SELECT id FROM message")]
+    for path in ("/admin/status", "/admin/doctor", "/admin/channels/bot", *traces):
+        told = json.dumps(operator.get(path))
+        assert not any(secret in told for secret in secrets), path

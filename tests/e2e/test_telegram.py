@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from omnigate.cli.client import Client
 from omnigate.emulators.telegram import Bot
-from tests.e2e.bots import Platform, give, rows
+from tests.e2e.bots import Platform, give, hides, rows
 
 MODES = ("poll", "webhook")
 
@@ -22,20 +21,6 @@ def admit(daemon: Any) -> None:
     scopes = ("messages:send", "messages:read", "events:read", "media")
     asked = [word for scope in scopes for word in ("--scope", scope)]
     daemon._api_token = daemon.omnigate("token", "create", "crm", *asked)
-
-
-def hides(daemon: Any, *secrets: str) -> None:
-    """Check that nothing that the daemon wrote, nor what it tells of every message, has a secret."""
-    for path in daemon.folder.rglob("*"):
-        if path.is_file() and path.name != "omnigate.toml":
-            content = path.read_bytes()
-            for secret in secrets:
-                assert secret.encode() not in content, path.name
-    operator = Client(daemon.folder / "omnigate.sock")
-    traces = [f"/admin/messages/{one}/trace" for (one,) in rows(daemon, "SELECT id FROM message")]
-    for path in ("/admin/status", "/admin/doctor", "/admin/channels/bot", *traces):
-        told = json.dumps(operator.get(path))
-        assert not any(secret in told for secret in secrets), path
 
 
 def upload(daemon: Any, content: bytes, name: str, mime: str) -> str:

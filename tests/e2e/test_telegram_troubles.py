@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from omnigate.cli.client import Client
 from omnigate.emulators.telegram import Bot
-from tests.e2e.bots import Platform, give, rows
+from tests.e2e.bots import Platform, give, hides, rows
 from tests.e2e.test_adding import Person
 
 IMPATIENT = "from omnigate.flow import carriers\ncarriers.RESEND_AFTER_SECONDS = 0.5"
@@ -32,6 +33,18 @@ updates.content_of = fail
 """An older daemon, which does not know yet what this message is."""
 
 
+TALKATIVE = """
+import sys
+from omnigate_telegram import Telegram
+introduce = Telegram._introduce
+async def told(self):
+    print("talkative:", self.config.token.get_secret_value(), file=sys.stderr, flush=True)
+    await introduce(self)
+Telegram._introduce = told
+"""
+"""Goes round the log, which would strike the token out."""
+
+
 def cli(daemon: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "omnigate", *arguments],
@@ -41,6 +54,17 @@ def cli(daemon: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+def posted(daemon: Any, body: bytes, secret: str) -> int:
+    """Post to the bot's webhook; return the status."""
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=10)
+    try:
+        headers = {"X-Telegram-Bot-Api-Secret-Token": secret}
+        connection.request("POST", "/channels/bot/hook", body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def talk(daemon: Any, receiver: Any, platform: Platform, bot: Bot, until: Any) -> Any:
@@ -79,6 +103,7 @@ def test_a_flood_is_waited_out_as_long_as_the_platform_asks(
     trace = Client(daemon.folder / "omnigate.sock").get(f"/admin/messages/{sent['id']}/trace")
     assert "wants 2 s of silence" in json.dumps(trace)
     until(lambda: receiver.crm.of("message.sent"), "it is told as sent")
+    hides(daemon, bot.token)
 
 
 def test_a_lost_answer_sends_once_more_and_says_so(
@@ -93,6 +118,31 @@ def test_a_lost_answer_sends_once_more_and_says_so(
     told = cli(daemon, "message", "trace", sent["id"])
     assert "may have been sent" in told.stdout
     assert anna.chat(bot).texts == ["дважды?"] * 2
+    hides(daemon, bot.token)
+
+
+def test_failures_of_every_sort_tell_no_secret_and_a_talkative_daemon_is_found_out(
+    polling: Any, receiver: Any, platform: Platform, bot: Bot, until: Any
+) -> None:
+    daemon = polling.start()
+    anna, to = talk(daemon, receiver, platform, bot, until)
+    faults = platform.telegram.faults
+    faults.add(method="getUpdates", status=502)
+    faults.add(method="getFile", cut="before", times=2)
+    faults.add(method="sendMessage", error=400, description="Bad Request: chat not found")
+    platform.do(anna.sends(bot, "document", b"x" * 1000))
+    daemon.send(to, "никуда")
+    until(lambda: receiver.crm.of("message.failed"), "it is told as failed")
+    platform.telegram.revoke(bot)
+    until(
+        lambda: "CredentialsRejected" in daemon.log() or "Unauthorized" in daemon.log(), "it stops"
+    )
+    hides(daemon, bot.token)
+    daemon.stop()
+    daemon.start(TALKATIVE)
+    until(lambda: "talkative" in daemon.log(), "it has said too much")
+    with pytest.raises(AssertionError):
+        hides(daemon, bot.token)
 
 
 def test_whoever_blocks_the_bot_is_told_of_and_may_come_back(
@@ -232,6 +282,10 @@ class TestOperating:
         give(daemon, platform, bot, "webhook")
         daemon.start()
         until(lambda: bot.made("setWebhook"), "the webhook is set")
+        refused = {"huge": (b" " * 2 * 1024 * 1024, 413), "forged": (b"{}", 401)}
+        for body, status in refused.values():
+            secret = bot.made("setWebhook")[0].arguments["secret_token"]
+            assert posted(daemon, body, secret if status == 413 else "guess") == status
         sender = platform.telegram.receiver(bot)
         platform.telegram.faults.add(method="webhook", cut="after", times=1000)
         anna = platform.telegram.person("Анна")
