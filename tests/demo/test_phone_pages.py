@@ -284,6 +284,7 @@ def test_every_page_is_accessible_and_fits_a_narrow_window(demo, browser, scheme
         composer.press("Enter")
         expect(page.locator(".mine").last).to_contain_text("narrow phone")
         page.locator("#more summary").click()
+        expect(page.get_by_role("button", name="Open")).to_be_in_viewport(ratio=1)
     else:
         expect(page.locator("#live")).to_have_text("live")
         expect(page.locator("#tabs button")).to_have_count(1 + len(KINDS))
