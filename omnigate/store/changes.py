@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, bindparam, func, select, update
 
+from omnigate.errors import Refused
 from omnigate.model.attachment import Attachment
 from omnigate.model.event import EventType
 from omnigate.model.facts import ChangeFailed, Message, ReactionChanged
 from omnigate.model.outbound import Button, ChangeAction, OutboundChange
+from omnigate.store.blank import ERASED_SCHEME
 from omnigate.store.errands import Errand
 from omnigate.store.fade import is_faded
 from omnigate.store.idempotency import Answers, IdempotencyKey
 from omnigate.store.messages import read_messages
 from omnigate.store.prepared import bulk_insert
 from omnigate.store.record import Draft, Owed, Recorder, owe
-from omnigate.store.schema import SEND, message, message_part
+from omnigate.store.schema import SEND, conversation, message, message_part
 from omnigate.store.threads import ChannelKey, Thread
 from omnigate.store.transaction import RecordedEvent, Target, Transaction, chunks
 
@@ -98,10 +100,11 @@ def read_changeable(connection: Connection, message_id: str) -> Changeable | Non
 
 
 def enqueue_changes(transaction: Transaction, items: Sequence[Changing]) -> list[ChangeAccepted]:
-    """Queue changes; raises `KeyReused`."""
+    """Queue changes; raises `Refused` (whom it was said to was erased meanwhile) or `KeyReused`."""
     answers = Answers(transaction, ChangeAccepted, [item.key for item in items])
     connection = transaction.connection
     numbers = _next_numbers(connection, [item.message_id for item in items])
+    erased = _erased(connection, [item.conversation_id for item in items])
     rows: list[dict[str, Any]] = []
     owed: list[Owed] = []
     results = []
@@ -109,6 +112,8 @@ def enqueue_changes(transaction: Transaction, items: Sequence[Changing]) -> list
         if (answer := answers.given(item.key)) is not None:
             results.append(answer)
             continue
+        if item.conversation_id in erased:
+            raise Refused("gone", "whom the conversation was with has been erased")
         first = numbers.get(item.message_id, 0)
         numbers[item.message_id] = first + len(item.steps)
         rows += (
@@ -278,6 +283,14 @@ def _next_numbers(connection: Connection, message_ids: Sequence[str]) -> dict[st
     return numbers
 
 
+def _erased(connection: Connection, conversation_ids: Sequence[str]) -> set[str]:
+    """Return those of the conversations that are parted from whom they were with."""
+    found: set[str] = set()
+    for some in chunks(list(dict.fromkeys(conversation_ids))):
+        found.update(connection.scalars(_ERASED, {"ids": some}))
+    return found
+
+
 _ASKED: Final = ("external_id", "text", "attachments", "buttons", "emoji")
 """What of a change the channel is told."""
 _INSERT_PART: Final = bulk_insert(message_part)
@@ -293,6 +306,10 @@ _LAST_NUMBERS: Final = (
     select(message_part.c.message_id, func.max(message_part.c.number).label("last"))
     .where(message_part.c.message_id.in_(bindparam("ids", expanding=True)))
     .group_by(message_part.c.message_id)
+)
+_ERASED: Final = select(conversation.c.id).where(
+    conversation.c.id.in_(bindparam("ids", expanding=True)),
+    conversation.c.address.startswith(f"{ERASED_SCHEME}:"),
 )
 _ONE_PART = (
     message_part.c.message_id == bindparam("message"),

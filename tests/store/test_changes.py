@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from omnigate import ids
+from omnigate.errors import Refused
 from omnigate.model.address import Address
 from omnigate.model.facts import Message
 from omnigate.model.inbound import EchoMessage, Profile, Receipt
@@ -17,6 +18,7 @@ from omnigate.store.abandon import Abandonment, abandon
 from omnigate.store.cancelling import Cancellation, cancel_messages
 from omnigate.store.changes import ChangeContent, Changing, enqueue_changes, read_changeable
 from omnigate.store.destinations import Name, register
+from omnigate.store.erase import Removal, remove_person
 from omnigate.store.fade import fade_messages
 from omnigate.store.idempotency import IdempotencyKey, KeyReused
 from omnigate.store.lanes import Claim, claim
@@ -376,3 +378,14 @@ def test_a_message_whose_text_is_gone_is_known_as_such(way: Way) -> None:
     assert not way.read(read_changeable, message).is_faded
     way.desk.run(fade_messages, [message])
     assert way.read(read_changeable, message).is_faded
+
+
+def test_who_is_erased_while_a_change_is_asked_for_gets_none(way: Way) -> None:
+    message = way.sent()
+    (row,) = way.desk.rows("SELECT contact_id FROM conversation")
+    found = way.read(read_changeable, message)
+    way.desk.run(remove_person, Removal([row.contact_id]))
+    steps = [edited("after")]
+    wanted = Changing(message, found.conversation_id, CHANNEL, way.destination_id, "edit", steps)
+    with pytest.raises(Refused, match="erased"):
+        way.desk.run(enqueue_changes, wanted)
