@@ -24,7 +24,8 @@ from omnigate.store.idempotency import IdempotencyKey, read_answer
 from omnigate.store.outbound import PartContent
 from omnigate.store.store import Store
 
-_THERE: Final = frozenset({"sent", "delivered", "read"})
+_THERE: Final = frozenset({"sent", "delivered", "read", "edited"})
+"""States of messages that the platform has; ``edited`` is one that was changed on the platform itself."""
 _VERBS: Final[Mapping[ChangeAction, str]] = {
     "edit": "edit messages",
     "delete": "delete messages",

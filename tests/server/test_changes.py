@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -168,3 +169,20 @@ async def test_a_message_whose_text_is_not_kept_is_not_edited_but_can_be_taken_b
     status, problem = await slate.call("PATCH", path, headers=auth, json={"text": "better"})
     assert (status, problem["code"]) == (410, "gone")
     assert (await slate.call("DELETE", path, headers=auth))[0] == 202
+
+
+async def test_what_was_changed_on_the_platform_itself_can_be_changed_from_here_too(
+    slate: Any,
+) -> None:
+    auth, key = await token(slate), slate.channels["app"].key
+    place: dict[str, Any] = {"conversation": "anna", "occurred_at": datetime.now(UTC)}
+    whom = omnigate.Profile(address=omnigate.Address("user:anna"))
+    echo = omnigate.EchoMessage(external_id="55", recipient=whom, text="before", **place)
+    (recorded,) = await slate.inbox.put(key, [echo])
+    edited = omnigate.MessageEdited(external_id="56", message_id="55", text="then", **place)
+    await slate.inbox.put(key, [edited])
+    path = f"/v1/messages/{recorded.message_id}"
+    status, _ = await slate.call("PATCH", path, headers=auth, json={"text": "now"})
+    assert status == 202
+    [change] = await asked(slate)
+    assert (change.external_id, change.text) == ("55", "now")
