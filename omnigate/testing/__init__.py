@@ -1,8 +1,11 @@
-"""The kit for plugin authors: hosts without a daemon, a loopback server and receiver, conformance suites.
+"""The kit for plugin authors: hosts without a daemon, a loopback server and receiver, conformance suites,
+and platforms that cannot be reached from here, emulated.
 
 See docs/plugins.md. Needs pytest; its coroutines run under the pytest plugin of anyio.
 """
 
+from omnigate.emulators.telegram import TelegramEmulator
+from omnigate.emulators.vk import VkEmulator
 from omnigate.testing.backends import BackendConformance, HttpBackendConformance, sample_event
 from omnigate.testing.channels import (
     ChannelConformance,
@@ -26,6 +29,8 @@ __all__ = [
     "MemoryStore",
     "Received",
     "Sample",
+    "TelegramEmulator",
+    "VkEmulator",
     "WebhookChannelConformance",
     "loopback_receiver",
     "sample_event",
