@@ -286,12 +286,12 @@ class TestTokens:
             ),
             ("GET", "/v1/messages?channel=other", None),
             ("GET", "/v1/conversations?channel=other", None),
+            ("GET", f"/v1/messages?conversation={conversation}", None),
         ):
             status, _ = await world.call(method, path, headers=auth, json=body)
             assert (method, path, status) == (method, path, 404)
         for path in (
             "/v1/messages",
-            f"/v1/messages?conversation={conversation}",
             "/v1/conversations",
             "/v1/contacts",
             "/v1/contacts?address=user:boris",
@@ -388,7 +388,6 @@ class TestLists:
         await world.receive()
         auth = await world.token("messages:read")
         for path in (
-            f"/v1/messages?conversation={text}",
             f"/v1/conversations?contact={text}",
             f"/v1/contacts?address={text}",
         ):
@@ -397,6 +396,8 @@ class TestLists:
         for path in ("messages", "conversations", "contacts"):
             status, _ = await world.call("GET", f"/v1/{path}/{text}", headers=auth)
             assert status == 404
+        path = f"/v1/messages?conversation={text}"
+        assert (await world.call("GET", path, headers=auth))[0] == 404
 
 
 class TestConversations:
