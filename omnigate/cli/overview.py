@@ -58,7 +58,7 @@ _NAMES: Final = {
 
 def head(answer: Answer) -> Iterator[tuple[str, str]]:
     """Return what is said of the daemon as a whole."""
-    ready = "ready" if answer["ready"] else "NOT READY: nothing is taken in"
+    ready = "ready" if answer["ready"] else "NOT READY: nothing is taken in (see omnigate doctor)"
     uptime, store = terminal.duration(answer["uptime_seconds"]), answer["store"]
     yield "omnigate", f"{answer['version']}, {ready}, up {uptime}, pid {answer['pid']}"
     yield "store", f"{store['path']}, {terminal.size(store['size_bytes'])}"

@@ -13,6 +13,7 @@ from omnigate import config as configuration
 from omnigate import plugins
 from omnigate.config import Config, Settings
 from omnigate.errors import ConfigError, Problem
+from omnigate.flow.inbox import least_room_bytes
 from omnigate.flow.troubles import Finding
 from omnigate.owners import owner_of
 
@@ -58,10 +59,13 @@ def _disk(store: Path, min_free_bytes: int) -> Finding:
     directory = next(known for known in store.parents if known.is_dir())
     usage = shutil.disk_usage(directory)
     free = f"{_room(usage.free)} free in {directory}"
-    if usage.free < min_free_bytes:
-        return Finding("disk", "bad", f"{free}: nothing is taken in", "make room")
+    least = least_room_bytes(usage.total, min_free_bytes)
+    if usage.free < least:
+        what = f"{free}: nothing is taken in below {_room(least)}"
+        return Finding("disk", "bad", what, "make room")
     if usage.free < 4 * min_free_bytes or usage.free < usage.total * 0.05:
-        return Finding("disk", "warning", free, "make room before intake stops")
+        remedy = f"make room before intake stops, at {_room(least)}"
+        return Finding("disk", "warning", free, remedy)
     return Finding("disk", "good", free)
 
 

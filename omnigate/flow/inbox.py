@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from omnigate.channel import Recorded
 from omnigate.errors import Overloaded, StoreError
 from omnigate.flow.figures import Figures
@@ -24,9 +26,17 @@ WAITING_MESSAGES_LIMIT: Final = 10_000
 SLOW_COMMIT_SECONDS: Final = 2.0
 CLOSED_RETRY_SECONDS: Final = 30.0
 DISK_SHARE: Final = 0.02
+"""Of the whole disk; so much stays free whatever ``store.min_free_bytes`` says."""
 LOW_DISK_SECONDS: Final = 60.0
 """When to come back: somebody has to make room."""
 _DISK_CHECK_SECONDS: Final = 2.0
+
+log = structlog.get_logger("inbox")
+
+
+def least_room_bytes(disk_bytes: int, min_free_bytes: int) -> int:
+    """Return how much of a disk has to be free for anything to be taken in."""
+    return max(min_free_bytes, int(disk_bytes * DISK_SHARE))
 
 
 def _never(channel: str) -> bool:
@@ -52,6 +62,7 @@ class Inbox:
         self._min_free_bytes = min_free_bytes
         self._checked_at = -_DISK_CHECK_SECONDS
         self._disk_is_low = False
+        self._said_low = False
 
     async def put(
         self,
@@ -104,14 +115,23 @@ class Inbox:
             raise Overloaded("the disk is nearly full", retry_after_seconds=LOW_DISK_SECONDS)
 
     def disk_is_low(self) -> bool:
-        """Tell whether there is too little room left to take in more."""
+        """Tell whether there is too little room left to take in more; the log says when that changes."""
+        is_low = self._has_little_room()
+        if is_low != self._said_low:
+            self._said_low = is_low
+            if is_low:
+                log.error("the disk is nearly full; nothing is taken in until there is room again")
+            else:
+                log.info("there is room on the disk again")
+        return is_low
+
+    def _has_little_room(self) -> bool:
         now = time.monotonic()
         full_at = self._store.writer.figures.full_at
         if full_at is not None and now - full_at < FULL_SECONDS:
             return True  # under a quota writes are refused while the disk itself has room
         if now - self._checked_at >= _DISK_CHECK_SECONDS:
             usage = shutil.disk_usage(self._directory)
-            wanted = max(self._min_free_bytes, int(usage.total * DISK_SHARE))
-            self._disk_is_low = usage.free < wanted
+            self._disk_is_low = usage.free < least_room_bytes(usage.total, self._min_free_bytes)
             self._checked_at = now
         return self._disk_is_low
