@@ -95,7 +95,12 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
     ),
     "contact": (
         "Customers, over all channels.",
-        {"show": contact.show, "export": people.export, "erase": people.erase},
+        {
+            "list": contact.list_contacts,
+            "show": contact.show,
+            "export": people.export,
+            "erase": people.erase,
+        },
     ),
     "events": (
         "What happens, as it happens, and once more.",

@@ -10,8 +10,29 @@ from omnigate import ids
 from omnigate.cli import terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.failure import Failed
-from omnigate.cli.options import AsJson, ConfigPath
+from omnigate.cli.message import note_more
+from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
 from omnigate.cli.reach import store
+
+
+def list_contacts(
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """List customers, the latest first."""
+    with store(config_path) as client:
+        answer = client.get("/v1/contacts", limit=limit, cursor=cursor)
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say_table(
+        {"ID": "id", "NAME": "display_name", "ADDRESSES": "owned"},
+        [_row(item) for item in answer["items"]],
+        "There are no contacts.",
+    )
+    note_more(answer)
 
 
 def show(
@@ -37,6 +58,10 @@ def show(
         answer.get("addresses") or [],
         "None is known.",
     )
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, "owned": ", ".join(known["address"] for known in item["addresses"])}
 
 
 def _find(client: Client, contact: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ _LISTINGS: Final = {
     "message": "omnigate message list",
     "conversation": "omnigate conversation list",
     "event": "omnigate events tail --no-follow",
-    "contact": "omnigate contact show ADDRESS",
+    "contact": "omnigate contact list",
 }
 
 
