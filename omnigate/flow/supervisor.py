@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -198,8 +198,31 @@ class ChannelRunner:
 
 
 async def _run(channel: Channel) -> None:
-    with contained:
-        await channel.run()
+    try:
+        with contained:
+            await channel.run()
+    except ExceptionGroup as group:
+        raise _cause(group) from group
+
+
+def _cause(group: ExceptionGroup[Exception]) -> Exception:
+    """Return what a group is about: the tasks of a plugin end together because of one of them."""
+    raised = list(_leaves(group))
+    if (
+        rejected := next((one for one in raised if isinstance(one, CredentialsRejected)), None)
+    ) is not None:
+        return rejected
+    if len(raised) == 1 or all(isinstance(one, NotReady) for one in raised):
+        return raised[0]
+    return group
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if not isinstance(error, ExceptionGroup):
+        yield error
+        return
+    for inner in error.exceptions:
+        yield from _leaves(inner)
 
 
 def _look_at(ended: asyncio.Task[None]) -> None:

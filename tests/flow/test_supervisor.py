@@ -239,3 +239,49 @@ async def test_a_channel_whose_place_another_took_never_runs_again() -> None:
     async with asyncio.timeout(SECONDS):
         await runner.run()
     assert channel.rounds == 0
+
+
+class Teaming(Polling):
+    """Does its work in tasks of its own, which end together."""
+
+    kind = "teaming"
+    failures: tuple[Exception, ...] = ()
+
+    async def run(self) -> None:
+        self.rounds += 1
+        async with asyncio.TaskGroup() as tasks:
+            for failure in self.failures:
+                tasks.create_task(self._fail(failure))
+
+    async def _fail(self, failure: Exception) -> None:
+        raise failure
+
+
+@pytest.mark.parametrize(
+    ("failures", "state", "message"),
+    [
+        ((omnigate.CredentialsRejected("no"),), "stopped", "refuses our credentials: no"),
+        (
+            (omnigate.NotReady("away"), omnigate.CredentialsRejected("no")),
+            "stopped",
+            "refuses our credentials: no",
+        ),
+        ((omnigate.NotReady("away"),), "down", "away"),
+        ((omnigate.NotReady("away"), omnigate.NotReady("far")), "down", "away"),
+        ((ValueError("oops"),), "down", "ValueError: oops"),
+        ((ValueError("oops"), omnigate.NotReady("away")), "down", "ExceptionGroup: unhandled"),
+    ],
+    ids=["rejected", "rejected of two", "away", "both away", "broken", "broken of two"],
+)
+async def test_what_a_task_of_a_channel_raises_counts_as_if_the_channel_had(
+    failures: tuple[Exception, ...], state: str, message: str
+) -> None:
+    states: list[str] = []
+    runner = runner_of(Teaming, states)
+    assert isinstance(runner.channel, Teaming)
+    runner.channel.failures = failures
+    task = asyncio.create_task(runner.run())
+    await until(lambda: state in states)
+    assert message in runner.message
+    await runner.stop()
+    await task
