@@ -161,7 +161,16 @@ class Changes:
                 f"the message was sent in {_parts(len(places))}; what it is to say now needs"
                 f" {_parts(len(parts))}",
             )
-        steps = [_step(place, part) for place, part in zip(places, parts, strict=True)]
+        if parts[-1].location is not None and edit.buttons != said.buttons:
+            raise Refused(
+                "does_not_fit", "buttons under a point on the map stay; delete the message instead"
+            )
+        # A point on the map stays as it is: there is nothing to edit about it.
+        steps = [
+            _step(place, part)
+            for place, part in zip(places, parts, strict=True)
+            if part.location is None
+        ]
         steps[-1].becomes = {"text": edit.text, "buttons": to_jsonable_python(edit.buttons)}
         return steps
 

@@ -22,7 +22,10 @@ class Slate(omnigate.Channel):
 
     kind = "slate"
     capabilities: ClassVar = omnigate.Capabilities(
-        text_limit=20, changes=frozenset({"edit", "delete", "react"})
+        text_limit=20,
+        buttons=frozenset({"reply"}),
+        location=True,
+        changes=frozenset({"edit", "delete", "react"}),
     )
 
     async def send(self, part: omnigate.OutboundPart) -> omnigate.Sent:
@@ -35,10 +38,10 @@ def slate(world: Any) -> Any:
     return world
 
 
-async def sent(world: Any, auth: dict[str, str], text: str = "hi") -> str:
+async def sent(world: Any, auth: dict[str, str], text: str = "hi", **more: Any) -> str:
     """Have a message sent, and return its id."""
     await world.receive("q")
-    body = {"to": {"conversation": await world.conversation()}, "text": text}
+    body = {"to": {"conversation": await world.conversation()}, "text": text, **more}
     _, queued = await world.call("POST", "/v1/messages", headers=auth, json=body)
     message = str(queued["id"])
     _, shown = await world.call("GET", f"/v1/messages/{message}", headers=auth)
@@ -186,3 +189,22 @@ async def test_what_was_changed_on_the_platform_itself_can_be_changed_from_here_
     assert status == 202
     [change] = await asked(slate)
     assert (change.external_id, change.text) == ("55", "now")
+
+
+async def test_beside_a_point_on_the_map_only_the_text_is_edited(slate: Any) -> None:
+    auth = await token(slate)
+    yes = {"label": "Yes", "kind": "reply", "value": "y"}
+    message = await sent(
+        slate, auth, location={"latitude": 55.75, "longitude": 37.62}, buttons=[[yes]]
+    )
+    path = f"/v1/messages/{message}"
+    status, problem = await slate.call("PATCH", path, headers=auth, json={"text": "here"})
+    assert (status, problem["code"]) == (422, "does_not_fit")
+    wanted = {"text": "here", "buttons": [[yes]]}
+    assert (await slate.call("PATCH", path, headers=auth, json=wanted))[0] == 202
+    [change] = await asked(slate)
+    assert (change.external_id, change.text, change.buttons) == ("p-0", "here", [])
+    following = await slate.store.writer.do(
+        settle_part, PartResult(message, change.index, "sent", action="edit")
+    )
+    assert following is None
