@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 import omnigate
 from omnigate_vk.api import Api, ApiError, NoAnswer
-from omnigate_vk.events import Knowledge, whole
+from omnigate_vk.event import Knowledge
+from omnigate_vk.messages import whole
 from omnigate_vk.model import Press, Raw, Read, Said, TypingState, Who
 from omnigate_vk.people import FIELDS, PER_CALL
 from omnigate_vk.sending import message_there

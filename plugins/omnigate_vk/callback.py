@@ -7,7 +7,7 @@ from typing import Final
 
 from omnigate_vk.config import VkConfig
 from omnigate_vk.polling import Poll
-from omnigate_vk.servers import Servers, trouble_of
+from omnigate_vk.servers import WAITS, Servers
 
 _LOOK_SECONDS: Final = 300.0
 _FIRST_LOOK_SECONDS: Final = 0.5
@@ -30,7 +30,7 @@ class Callback:
         self._pause_seconds = _FIRST_LOOK_SECONDS
         if self._config.confirmation is None:
             await self._servers.register()
-            self.trouble = "the callback server waits for its confirmation"
+            self.trouble = WAITS
 
     async def once(self) -> None:
         """Look, after a while, whether the server is what it should be; set it anew when it is not.
@@ -41,8 +41,7 @@ class Callback:
         if self._config.confirmation is not None:
             self._pause_seconds = _LOOK_SECONDS
             return
-        server = await self._servers.ours()
-        self.trouble = trouble_of(server)
+        self.trouble = await self._servers.trouble()
         if not self.trouble:
             self._pause_seconds = _LOOK_SECONDS
             if not self._is_confirmed:
@@ -50,5 +49,5 @@ class Callback:
                 self._is_confirmed = await self._poll.finish()
             return
         self._pause_seconds = min(self._pause_seconds * 2, _LOOK_SECONDS)
-        if server is None or server.get("status") != "wait":
+        if self.trouble != WAITS:
             await self._servers.register()

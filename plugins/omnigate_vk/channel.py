@@ -14,7 +14,8 @@ from omnigate_vk.afterwards import Afterwards
 from omnigate_vk.api import CALLS_PER_SECOND, Api, ApiError, NoAnswer, for_the_channel
 from omnigate_vk.callback import Callback
 from omnigate_vk.config import VkConfig, derived
-from omnigate_vk.events import Knowledge, envelope_of, parse_event
+from omnigate_vk.event import Knowledge
+from omnigate_vk.events import envelope_of, parse_event
 from omnigate_vk.marks import Marks
 from omnigate_vk.model import Raw
 from omnigate_vk.people import People

@@ -8,7 +8,7 @@ import omnigate
 from omnigate_vk.api import MISSING_RIGHT, Api, ApiError
 from omnigate_vk.config import VkConfig
 from omnigate_vk.polling import Poll
-from omnigate_vk.servers import Servers, trouble_of
+from omnigate_vk.servers import Servers
 
 _NEEDED: Final = ("messages",)
 _WANTED: Final = ("photos", "docs")
@@ -57,7 +57,7 @@ async def _receiving(config: VkConfig, servers: Servers, poll: Poll) -> str:
     try:
         if config.mode == "poll":
             return await poll.look()
-        return trouble_of(await servers.ours())
+        return await servers.trouble()
     except ApiError as error:
         if error.code in (7, 15) and config.confirmation is not None:
             return ""  # it is entered by hand, and we may not look

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 import omnigate
-from omnigate_vk.events import BUTTON
+from omnigate_vk.messages import BUTTON
 
 Rows = Sequence[Sequence[omnigate.Button]]
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import omnigate
 from omnigate_vk import refusals
 from omnigate_vk.api import Api, ApiError, NoAnswer
-from omnigate_vk.events import Knowledge
+from omnigate_vk.event import Knowledge
 from omnigate_vk.keyboards import checked, keyboard
 from omnigate_vk.marks import random_id
 from omnigate_vk.places import message_name, number_of, peer_of, reaction_of

@@ -16,6 +16,7 @@ import omnigate
 from omnigate_vk.api import VERSION, Api
 from omnigate_vk.config import EVENTS, VkConfig
 
+WAITS: Final = "the callback server waits for its confirmation"
 _FRESH_SECONDS: Final = 1.0
 _CONFIRM_SECONDS: Final = 5.0
 
@@ -84,6 +85,21 @@ class Servers:
             **dict.fromkeys(events, on),
         )
 
+    async def trouble(self) -> str:
+        """Return what is wrong with our server; empty when nothing is. Raises `ApiError` or `NoAnswer`."""
+        server = await self.ours()
+        trouble = trouble_of(server)
+        if server is None or trouble:
+            return trouble
+        settings = await self._api.call(
+            "groups.getCallbackSettings", group_id=self._group_id, server_id=server["id"]
+        )
+        events = settings.get("events") if isinstance(settings, dict) else None
+        on = events if isinstance(events, dict) else {}
+        if missing := [one for one in EVENTS if not on.get(one)]:
+            return f"the callback server does not get {', '.join(missing)}: omnigate channel setup adds them"
+        return ""
+
     async def confirmation(self) -> str:
         """Return the string that the platform wants to read now; it changes with every server.
 
@@ -109,7 +125,7 @@ def trouble_of(server: Mapping[str, Any] | None) -> str:
     if status == "ok":
         return ""
     if status == "wait":
-        return "the callback server waits for its confirmation"
+        return WAITS
     return (
         f"the status of the callback server is {status!r}: VK did not reach {server.get('url')}, or did not "
         "get the confirmation string there; see that public_url is reached from outside, then: omnigate "

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omnigate_vk.afterwards import Afterwards
 from omnigate_vk.api import Api
-from omnigate_vk.events import Knowledge, envelope_of, parse_event
+from omnigate_vk.event import Knowledge
+from omnigate_vk.events import envelope_of, parse_event
 from omnigate_vk.marks import Marks
 from omnigate_vk.people import People
 from omnigate_vk.sent import SentMessages

@@ -202,6 +202,17 @@ async def test_a_server_that_vk_gave_up_is_set_anew() -> None:
         assert (await shop.channel.check()).state == "up"
 
 
+async def test_events_that_somebody_switched_off_are_told_of_and_switched_on() -> None:
+    async with open_shop("callback") as shop:
+        (server,) = shop.community.callback.servers.values()
+        server.subscription.on -= {"message_new", "message_read"}
+        health = await shop.channel.check()
+        assert (health.state, "message_new, message_read" in health.message) == ("degraded", True)
+        await shop.channel.setup()
+        await shop.until(lambda: server.status == "ok")
+        assert (await shop.channel.check()).message == "shop, events by callback"
+
+
 async def test_strangers_cannot_post_events() -> None:
     async with open_shop("callback") as shop:
         url = shop.host.public_url("hook")
