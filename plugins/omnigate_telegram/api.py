@@ -16,6 +16,7 @@ from yarl import URL
 
 import omnigate
 
+OFFICIAL: Final = "api.telegram.org"
 CALL_SECONDS: Final = 20.0
 UPLOAD_SECONDS: Final = 55.0
 _CONNECT_SECONDS: Final = 5.0
@@ -51,6 +52,8 @@ class Api:
         self._base = api_url.rstrip("/")
         self._token = token
         self.host = URL(api_url).authority
+        self.shares_our_disk = URL(api_url).host != OFFICIAL
+        """It may be a server of one's own, which tells where on the disk a file is."""
 
     async def call(
         self,

@@ -57,6 +57,8 @@ async def _path(api: Api, file_id: str) -> str:
     path = file.get("file_path") if isinstance(file, dict) else None
     if not isinstance(path, str) or not path or ".." in Path(path).parts:
         raise omnigate.Refused("no_file", "Telegram does not say where the file is")
+    if path.startswith("/") and not api.shares_our_disk:
+        raise omnigate.Refused("no_file", "Telegram names a file on our own disk")
     return path
 
 

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from yarl import URL
 
 import omnigate
-from omnigate_telegram.api import Api, ApiError, NoAnswer, for_the_channel
+from omnigate_telegram.api import OFFICIAL, Api, ApiError, NoAnswer, for_the_channel
 from omnigate_telegram.config import PORTS, TelegramConfig
 
 _SLACK_SECONDS: Final = 10.0
@@ -37,7 +37,7 @@ class Webhook:
         self._api = api
         self._config = config
         self._secret = secret
-        self._name = host.name
+        self._host = host
         self.url = host.public_url("hook")
         self.trouble = ""
 
@@ -63,6 +63,9 @@ class Webhook:
         info = await self._api.call("getWebhookInfo")
         self.trouble = self.trouble_of(info)
         if info.get("url") != self.url:
+            self._host.log.warning(
+                "somebody changed the webhook; it is set anew", was=_origin(info.get("url"))
+            )
             await self.begin()
 
     def trouble_of(self, info: Mapping[str, Any]) -> str:
@@ -72,7 +75,7 @@ class Webhook:
         if info.get("url") != self.url:
             return (
                 f"the webhook is set to {_origin(info.get('url'))}; the daemon sets it when it starts, "
-                f"and so does: omnigate channel setup {self._name}"
+                f"and so does: omnigate channel setup {self._host.name}"
             )
         failed_at, waiting = info.get("last_error_date") or 0, info.get("pending_update_count", 0)
         if waiting and time.time() - failed_at < _RECENT_SECONDS:
@@ -81,7 +84,7 @@ class Webhook:
 
     def _obstacle(self) -> str | None:
         """Return why the platform would not deliver to our address, and what to do."""
-        if URL(self._config.api_url).host != "api.telegram.org":
+        if URL(self._config.api_url).host != OFFICIAL:
             return None  # a server of one's own takes any
         address = URL(self.url)
         if address.scheme != "https":

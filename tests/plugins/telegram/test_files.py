@@ -182,6 +182,20 @@ async def test_a_file_that_the_local_server_keeps_to_itself_is_explained() -> No
                 pass
 
 
+async def test_only_a_server_of_ones_own_may_name_a_file_on_our_disk() -> None:
+    config = Telegram.Config.model_validate({"token": TOKEN})
+    async with FakeHost("bot", kind="telegram") as host:
+        channel = Telegram(config, host)
+
+        async def call(method: str, arguments: object = None, **options: object) -> object:
+            return {"file_id": "x", "file_path": "/etc/hostname"}
+
+        channel.api.call = call  # type: ignore[method-assign]  # nobody reaches the real one
+        with pytest.raises(omnigate.Refused):
+            async for _ in channel.fetch(omnigate.AttachmentRef(ref={"file_id": "x"})):
+                pass
+
+
 @pytest.mark.parametrize(
     ("width", "height"), [(9_990, 20), (210, 10)], ids=["too many pixels", "too long"]
 )

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import pytest
-from omnigate_telegram import pressing
+from omnigate_telegram import pressing, receiving
 from omnigate_telegram.receiving import Webhook
 from pydantic import SecretStr
 
@@ -268,6 +268,20 @@ async def test_an_update_without_a_number_does_not_end_the_channel(shop: Shop) -
     )
     await shop.anna.starts(shop.bot)
     assert (await shop.said()).text == "/start"
+
+
+async def test_a_webhook_that_somebody_changed_is_set_anew_and_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(receiving, "_LOOK_SECONDS", 1.2)  # the platform takes one a second
+    async with open_shop("webhook") as shop:
+        await shop.until(lambda: shop.bot.made("setWebhook"))
+        await shop.telegram.receiver(shop.bot).delete_webhook(drop=False)
+        await shop.until(lambda: len(shop.bot.made("setWebhook")) == 2)
+        (line,) = [line for line in shop.host.log_lines if "somebody" in line["event"]]
+        assert line["was"] == "nothing"
+        await shop.anna.starts(shop.bot)
+        assert (await shop.said()).text == "/start"
 
 
 async def test_a_webhook_that_failed_and_has_delivered_since_is_up(shop: Shop) -> None:
