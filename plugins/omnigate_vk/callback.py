@@ -10,7 +10,7 @@ from omnigate_vk.polling import Poll
 from omnigate_vk.servers import WAITS, Servers
 
 _LOOK_SECONDS: Final = 300.0
-_FIRST_LOOK_SECONDS: Final = 0.5
+_FIRST_LOOK_SECONDS: Final = 0.2
 
 
 class Callback:
