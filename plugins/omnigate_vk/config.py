@@ -98,7 +98,7 @@ class VkConfig(omnigate.ChannelConfig):
         description="The community's short name, for links that bring customers; asked for when not given.",
     )
     api_url: omnigate.ReceiverUrl = Field(
-        "https://api.vk.ru", description="Where VK's API is; before 2025 it was https://api.vk.com."
+        "https://api.vk.ru", description="Where VK's API is; the older host is https://api.vk.com."
     )
     allow_private: list[omnigate.PrivateNetwork] = Field(
         [],

@@ -28,6 +28,7 @@ def test_the_file_is_a_good_configuration(monkeypatch):
     monkeypatch.setenv("OMNIGATE_WEBHOOK_SECRET", new_secret())
     monkeypatch.setenv("OMNIGATE_HTTP_TOKEN", "a-token-of-length")
     monkeypatch.setenv("TELEGRAM_TOKEN", f"123456:{'a' * 35}")
+    monkeypatch.setenv("VK_TOKEN", f"vk1.a.{'a' * 35}")
     found = config.load(FILE, plugins.load)
     assert found.warnings == ()
     assert found.broken == ()
