@@ -95,7 +95,7 @@ def test_of_two_forms_the_nearer_one_is_complained_about():
     assert said(OutboundMessage, {**text, "to": {"channel": "app"}}) == {"to.address": "is missing"}
     assert said(OutboundMessage, {**text, "to": 5}) == {"to": "expected an object"}
     assert said(OutboundMessage, {"to": {"conversation": CNV}}) == {
-        "": "a message needs text or attachments"
+        "": "a message needs text, attachments or a location"
     }
 
 
