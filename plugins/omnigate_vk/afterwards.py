@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 import omnigate
 from omnigate_vk.api import Api, ApiError, NoAnswer
@@ -21,12 +22,15 @@ from omnigate_vk.event import Knowledge
 from omnigate_vk.messages import whole
 from omnigate_vk.model import Press, Raw, Read, Said, TypingState, Who
 from omnigate_vk.people import FIELDS, PER_CALL
+from omnigate_vk.places import message_name, number_of
 from omnigate_vk.sending import message_there
 
 _PRESSES: Final = 1000
 _CROPPED: Final = 10_000
 _STRANGERS: Final = 50_000
 _TOGETHER: Final = 100
+_READS: Final = 10_000
+_EARLIER: Final = 100
 _GATHER_SECONDS: Final = 0.2
 _PAUSES_SECONDS: Final = (1.0, 5.0, 30.0, 300.0)
 
@@ -40,6 +44,8 @@ class Afterwards:
         self._known = known
         self._presses: asyncio.Queue[Press] = asyncio.Queue(_PRESSES)
         self._cropped: asyncio.Queue[tuple[str, int, int]] = asyncio.Queue(_CROPPED)
+        self._reads: asyncio.Queue[tuple[str, Read]] = asyncio.Queue(_READS)
+        self._looked_up: set[int] = set()
         self._strangers: OrderedDict[int, bool] = OrderedDict()
         self._has_strangers = asyncio.Event()
 
@@ -64,8 +70,7 @@ class Afterwards:
                 if state.from_id > 0:
                     self._host.emit(omnigate.Typing(conversation=str(state.from_id)))
             elif kind == "message_read":
-                read = Read.model_validate(given)
-                self._known.sent.read(read.peer_id, read.conversation_message_id)
+                self._hear_read(Read.model_validate(given), str(envelope.get("event_id")))
         except (ValidationError, ValueError):
             return  # it is in quarantine
 
@@ -82,6 +87,16 @@ class Afterwards:
         if said.is_cropped and not self._cropped.full():
             self._cropped.put_nowait((name, said.peer_id, said.cmid))
 
+    def _hear_read(self, read: Read, name: str) -> None:
+        """Forget what was read; what was sent before a restart is looked up, once a conversation."""
+        self._known.sent.read(read.peer_id, read.conversation_message_id)
+        if read.peer_id in self._looked_up or self._reads.full():
+            return
+        if len(self._looked_up) >= _STRANGERS:
+            self._looked_up.clear()
+        self._looked_up.add(read.peer_id)
+        self._reads.put_nowait((name, read))
+
     def _hear_press(self, press: Press) -> None:
         if not self._presses.full():
             self._presses.put_nowait(press)
@@ -94,6 +109,7 @@ class Afterwards:
             tasks.create_task(self._answer_presses())
             tasks.create_task(self._complete_messages())
             tasks.create_task(self._meet_strangers())
+            tasks.create_task(self._tell_of_earlier())
 
     async def _answer_presses(self) -> None:
         while True:
@@ -127,6 +143,39 @@ class Afterwards:
                 self._host.log.info("a cut message was not fetched", error=str(error))
                 await asyncio.sleep(pause_seconds)
         return {}
+
+    async def _tell_of_earlier(self) -> None:
+        """Tell that what was sent before a restart is read too."""
+        while True:
+            name, read = await self._reads.get()
+            try:
+                numbers = await self._sent_before(read)
+            except omnigate.OmnigateError as error:
+                self._host.log.info("what was read was not looked up", error=str(error))
+                continue
+            receipts = [
+                omnigate.Receipt(
+                    external_id=f"{name}:{number}",
+                    conversation=str(read.peer_id),
+                    occurred_at=datetime.now(UTC),
+                    message_id=message_name(read.peer_id, number),
+                    state="read",
+                )
+                for number in numbers
+            ]
+            if receipts:
+                await self._put(*receipts)
+
+    async def _sent_before(self, read: Read) -> list[int]:
+        """Return the numbers of our latest messages before the one that was read."""
+        info = await self._host.conversation(str(read.peer_id))
+        if info is None:
+            return []
+        events = await self._host.history(
+            str(read.peer_id), before=info.last_sequence + 1, limit=_EARLIER
+        )
+        numbers = {number_of(one) for event in events for one in _sent_with(event)}
+        return sorted(one for one in numbers if one < read.conversation_message_id)
 
     async def _meet_strangers(self) -> None:
         """Ask who people are, many at once, and tell of everybody who is not as we knew them."""
@@ -190,3 +239,11 @@ class Afterwards:
                 await asyncio.sleep(getattr(error, "retry_after_seconds", 1.0))
             else:
                 return
+
+
+def _sent_with(event: omnigate.Event) -> Sequence[str]:
+    """Return the names of the messages that an event tells the sending of."""
+    if event.type is not omnigate.EventType.MESSAGE_SENT:
+        return ()
+    message = from_json(event.body)["data"]["message"]
+    return [str(one) for one in message["external_ids"]]

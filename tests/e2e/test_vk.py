@@ -139,6 +139,14 @@ def test_a_customer_and_a_crm_talk_and_neither_sees_a_secret(
     until(lambda: "Есть самокат?" in receiver.crm.texts("message.edited"), "the edit comes")
     ours = [one for one in receiver.crm.texts("message.sent") if one != "Я тоже тут"]
     assert ours == ["Есть, сто рублей"], "what we sent came back as an echo"
+    for text in ("раз", "два"):
+        daemon.send(to, text)
+    platform.do(chat.wait_for(lambda view: "два" in view.texts))
+    until(lambda: "два" in receiver.crm.texts("message.sent"), "the CRM hears that it is sent")
+    daemon.kill()
+    daemon.start()
+    platform.do(anna.reads(community))
+    until(lambda: "раз" in receiver.crm.texts("message.read"), "what was sent before is read too")
     servers = community.callback.servers.values()
     hides(daemon, community.token, *(server.secret_key for server in servers))
 

@@ -235,6 +235,18 @@ async def test_reading_marks_everything_sent_before_as_read(shop: Shop) -> None:
     assert len(shop.of(omnigate.Receipt)) == 4
 
 
+async def test_what_was_sent_before_a_restart_is_read_too(shop: Shop) -> None:
+    await shop.anna.writes(shop.community, "Привет")
+    olga = shop.vk.person("Ольга")
+    for number in range(3):
+        shop.community.answer_as(olga, shop.anna, str(number))
+    await shop.item(omnigate.EchoMessage, 2)
+    await shop.anna.reads(shop.community)
+    await shop.item(omnigate.Receipt, 2)
+    read = {one.message_id for one in shop.of(omnigate.Receipt)}
+    assert read == {one.message_id for one in shop.of(omnigate.EchoMessage)}
+
+
 async def test_reactions(shop: Shop) -> None:
     await shop.anna.writes(shop.community, "Привет")
     sent = await shop.channel.send(shop.part("Сто"))
