@@ -20,7 +20,7 @@ from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from omnigate.model.outbound import OutboundChange, OutboundPart
 from omnigate.store.attachments import read_attachments
-from omnigate.store.changes import change_of, settle_changes
+from omnigate.store.changed import change_of, settle_changes
 from omnigate.store.errands import Errand
 from omnigate.store.ledger import Ledger
 from omnigate.store.prepared import Bulk
