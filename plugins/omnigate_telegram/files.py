@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mimetypes
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +21,7 @@ PHOTO_SIDES: Final = 10_000
 PHOTO_RATIO: Final = 20
 _PHOTOS: Final = frozenset({"image/jpeg", "image/png", "image/webp"})
 _VOICES: Final = frozenset({"audio/ogg", "audio/mpeg", "audio/mp4", "audio/x-m4a", "audio/opus"})
+_HARMFUL: Final = re.compile(r'[\x00-\x1f\x7f"\\/]')
 _NO_PHOTO: Final = (
     "PHOTO_INVALID_DIMENSIONS",
     "IMAGE_PROCESS_FAILED",
@@ -138,9 +141,16 @@ def add_file(
     form.add_field(
         name,
         _Upload(host.open_file(file), file.size_bytes, content_type=file.mime),
-        filename=file.name or file.id,
+        filename=_name(file),
         content_type=file.mime,
     )
+
+
+def _name(file: omnigate.Attachment) -> str:
+    """Return a name that can stand in a form as it is."""
+    if file.name:
+        return _HARMFUL.sub("_", file.name)
+    return f"{file.kind}{mimetypes.guess_extension(file.mime) or ''}"
 
 
 class _Upload(AsyncIterablePayload):

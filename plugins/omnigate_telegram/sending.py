@@ -249,7 +249,7 @@ def _album(
 
 
 def _form(arguments: Mapping[str, Any]) -> FormData:
-    form = FormData()
+    form = FormData(quote_fields=False)  # the platform takes percent signs for what they are
     for name, value in arguments.items():
         form.add_field(name, value if isinstance(value, str) else to_json(value).decode())
     return form

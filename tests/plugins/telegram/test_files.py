@@ -44,11 +44,13 @@ class Server:
     url: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     received: int = 0
+    beginning: bytes = b""
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         self.headers = dict(request.headers)
         async for chunk in request.content.iter_chunked(64 * 1024):
             self.received += len(chunk)
+            self.beginning = (self.beginning + chunk)[: 16 * 1024]
         return web.json_response(SENT)
 
     async def drip(self, request: web.Request) -> web.StreamResponse:
@@ -79,13 +81,13 @@ async def bot_at(handle: str) -> AsyncIterator[tuple[Server, Telegram]]:
         await runner.cleanup()
 
 
-def large(size_bytes: int) -> omnigate.Attachment:
+def large(size_bytes: int, name: str) -> omnigate.Attachment:
     return omnigate.Attachment(
-        id="att_x", kind="file", mime="application/zip", name="all.zip", size_bytes=size_bytes
+        id="att_x", kind="file", mime="application/zip", name=name, size_bytes=size_bytes
     )
 
 
-async def upload(size_bytes: int) -> tuple[Server, int]:
+async def upload(size_bytes: int, name: str = "all.zip") -> tuple[Server, int]:
     """Send a file; return who took it, and the most memory that it took."""
     part = omnigate.OutboundPart.model_validate(
         {
@@ -95,7 +97,7 @@ async def upload(size_bytes: int) -> tuple[Server, int]:
             "parts": 1,
             "conversation": "42",
             "address": "telegram:42",
-            "attachments": [large(size_bytes)],
+            "attachments": [large(size_bytes, name)],
         }
     )
     async with bot_at("take") as (server, channel):
@@ -249,3 +251,25 @@ async def test_what_is_said_beside_a_sticker_is_not_lost(desk: Shop) -> None:
     chat = desk.anna.chat(desk.bot)
     assert (await chat.wait_for_text("ура")).kind != "sticker"
     assert chat.received[0].kind == "sticker"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Счёт №7.pdf", "Счёт №7.pdf"),
+        ('a"b\\c/d\r\ne.pdf', "a_b_c_d__e.pdf"),
+        ("100%25.pdf", "100%25.pdf"),
+        (None, "file.pdf"),
+    ],
+    ids=["any script", "harmful", "percent", "none"],
+)
+async def test_a_file_keeps_its_name(desk: Shop, name: str | None, shown: str) -> None:
+    file = await desk.file(b"%PDF", "file", "application/pdf", name)
+    await desk.channel.send(desk.part("вот", attachments=[file]))
+    assert (await desk.anna.chat(desk.bot).wait_for_text("вот")).file_name == shown
+
+
+async def test_the_name_of_a_file_goes_in_plain_letters() -> None:
+    """The platform takes percent signs for what they are; so does every library that talks to it."""
+    server, _ = await upload(64 * 1024, "Счёт.pdf")
+    assert 'filename="Счёт.pdf"'.encode() in server.beginning
