@@ -84,7 +84,8 @@ async def test_a_second_reader_is_told_of_clearly_and_waited_for() -> None:
             assert shop.bot.token not in told
 
 
-async def test_trouble_is_told_once_and_so_is_its_end() -> None:
+async def test_trouble_is_told_once_and_so_is_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "_FIRST_PAUSE_SECONDS", 0.05)
     async with TelegramEmulator() as telegram:
         bot = telegram.add_bot()
         telegram.faults.add(method="getMe", status=502, times=3)
