@@ -119,7 +119,11 @@ class Attempts:
             except StoreError as error:
                 return self._postpone(destination, lease, item, str(error))
             return self._postpone(destination, lease, item, _IN_DOUBT, doubted_until)
-        return await self._dead(destination, lease, item, "expired", "not delivered in time")
+        said = destination.health.last_error
+        why = "not delivered in time" + (f"; what came back last: {said}" if said else "")
+        settlement = await self._dead(destination, lease, item, "expired", why)
+        settlement.counts = False  # nothing was tried
+        return settlement
 
     async def _try(
         self, destination: Destination, lease: Lease, item: Item, *, last: bool

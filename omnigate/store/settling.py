@@ -120,7 +120,7 @@ class _Rows:
 def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) -> None:
     now, owed = transaction.now, item.item
     attempts = owed.attempts + item.counts
-    if item.error:
+    if item.error and (item.counts or item.outcome != "dead"):
         rows.attempts.append(_attempt_row(transaction, item, attempts))
     rows.exchanges += (
         {"outbox_id": owed.id, "number": attempts, **known.as_row()} for known in item.exchanges

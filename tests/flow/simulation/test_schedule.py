@@ -317,8 +317,13 @@ def test_an_outage_of_five_days_ends_with_every_event_delivered_or_accounted_for
                 await world.say(f"c{hour % 7}")
                 await asyncio.sleep(HOUR)
             await world.until_nothing_is_owed(HOUR)
-            (died,) = await world.rows("SELECT count(*) FROM dead WHERE reason = 'expired'")
-        return crm, int(died[0])
+            died = await world.rows(
+                "SELECT error, attempts, (SELECT count(*) FROM attempt"
+                " WHERE attempt.outbox_id = dead.outbox_id) FROM dead WHERE reason = 'expired'"
+            )
+            # Why it did not arrive is told, and that time was over is no try.
+            assert all("down" in error and tries == told for error, tries, told in died), died
+        return crm, len(died)
 
     crm, died = simulate(tmp_path, scenario)
     came = first_taken(crm)
