@@ -83,6 +83,8 @@ def _told(error: ApiError) -> omnigate.OmnigateError:
         return omnigate.RetryLater(str(error), after_seconds=error.retry_after_seconds, status=429)
     if error.code >= 500 or error.code == 401:  # a revoked token says nothing about the file
         return omnigate.NotReady(str(error))
+    if "temporarily unavailable" in error.description:
+        return omnigate.NotReady(str(error))
     if "too big" in error.description:
         return omnigate.Refused(
             "too_large",

@@ -172,6 +172,17 @@ async def test_a_revoked_token_says_nothing_about_a_file(desk: Shop) -> None:
             pass
 
 
+async def test_a_file_that_is_away_for_now_is_asked_for_again(desk: Shop) -> None:
+    desk.telegram.faults.add(
+        method="getFile",
+        error=400,
+        description="Bad Request: wrong file_id or the file is temporarily unavailable",
+    )
+    with pytest.raises(omnigate.NotReady):
+        async for _ in desk.channel.fetch(omnigate.AttachmentRef(ref={"file_id": "x"})):
+            pass
+
+
 async def test_a_file_that_the_local_server_keeps_to_itself_is_explained() -> None:
     async with open_shop("webhook") as shop:
         await shop.anna.sends(shop.bot, "document", b"x" * 100)
