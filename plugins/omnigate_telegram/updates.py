@@ -27,7 +27,16 @@ from omnigate_telegram.model import (
     Said,
     User,
 )
-from omnigate_telegram.places import SCHEME, Place
+from omnigate_telegram.people import (
+    answered_by,
+    forwarded_from,
+    moment,
+    place_of,
+    profile_of,
+    profile_of_chat,
+    sender_of,
+)
+from omnigate_telegram.places import Place
 
 _START: Final = re.compile(r"/start(?:group)?(?:@\w+)? ([A-Za-z0-9_-]{1,64})")
 _AWAY: Final = frozenset({"kicked", "left"})
@@ -81,7 +90,7 @@ class _Update:
 
 def _message(update: _Update) -> Items:
     said = Said.model_validate(update.given)
-    place = _place(said)
+    place = place_of(said)
     if "migrate_to_chat_id" in update.given:
         return [_moved(update, said, said.chat.id, int(update.given["migrate_to_chat_id"]))]
     if "migrate_from_chat_id" in update.given:
@@ -95,16 +104,16 @@ def _message(update: _Update) -> Items:
         omnigate.InboundMessage(
             external_id=update.number,
             conversation=place.conversation,
-            occurred_at=_when(said.date),
+            occurred_at=moment(said.date),
             message_id=place.message(said.message_id),
-            sender=_sender(said, content.card),
+            sender=sender_of(said, content.card),
             subject=None if said.chat.type == "private" else said.chat.title,
             text=content.text,
             attachments=content.attachments,
             location=content.location,
             shared_contact=content.card,
-            reply_to=_answered(said, place),
-            forwarded_from=_origin(said.forward_origin),
+            reply_to=answered_by(said, place),
+            forwarded_from=forwarded_from(said.forward_origin),
             album=said.media_group_id,
             handover=token[1] if token else None,
             context=omnigate.Context(custom={"start": token[1]}) if token else None,
@@ -122,9 +131,9 @@ def _by_the_business(update: _Update, said: Said, place: Place, content: Content
         omnigate.EchoMessage(
             external_id=update.number,
             conversation=place.conversation,
-            occurred_at=_when(said.date),
+            occurred_at=moment(said.date),
             message_id=place.message(said.message_id),
-            recipient=_chat_profile(said.chat),
+            recipient=profile_of_chat(said.chat),
             author=display_name(said.sender.first_name, said.sender.last_name)
             if said.sender
             else None,
@@ -143,13 +152,13 @@ def _edited(update: _Update) -> Items:
     said = Said.model_validate(update.given)
     if _is_ours(said, update):
         return []
-    place = _place(said)
+    place = place_of(said)
     content = content_of(update.given, said.sender.id if said.sender else None)
     return [
         omnigate.MessageEdited(
             external_id=update.number,
             conversation=place.conversation,
-            occurred_at=_when(said.edit_date or said.date),
+            occurred_at=moment(said.edit_date or said.date),
             message_id=place.message(said.message_id),
             text=content.text,
             attachments=content.attachments,
@@ -176,7 +185,7 @@ def _moved(update: _Update, said: Said, before: int, after: int) -> omnigate.Inb
     return omnigate.ConversationMoved(
         external_id=update.number,
         conversation=Place(before).conversation,
-        occurred_at=_when(said.date),
+        occurred_at=moment(said.date),
         to=Place(after).conversation,
     )
 
@@ -190,7 +199,7 @@ def _button(update: _Update) -> Items:
     if query.message is not None:
         # An old message is there by name only: no text, date 0.
         said = Said.model_validate({"date": 0, **query.message})
-        place = _place(said)
+        place = place_of(said)
         message = place.message(said.message_id)
         label = _label(query.message, query.data)
     return [
@@ -198,7 +207,7 @@ def _button(update: _Update) -> Items:
             external_id=update.number,
             conversation=place.conversation,
             occurred_at=datetime.now(UTC),  # the platform does not say
-            sender=_profile(query.sender),
+            sender=profile_of(query.sender),
             message_id=message,
             payload=query.data or query.game_short_name or "",
             label=label,
@@ -224,10 +233,10 @@ def _reaction(update: _Update) -> Items:
         omnigate.Reaction(
             external_id=update.number,
             conversation=place.conversation,
-            occurred_at=_when(change.date),
-            sender=_profile(change.user)
+            occurred_at=moment(change.date),
+            sender=profile_of(change.user)
             if change.user
-            else _chat_profile(change.actor_chat or change.chat),
+            else profile_of_chat(change.actor_chat or change.chat),
             message_id=place.message(change.message_id),
             emoji=[_emoji(one) for one in change.new_reaction],
         )
@@ -245,7 +254,7 @@ def _emoji(reaction: Raw) -> str:
 
 def _membership(update: _Update) -> Items:
     change = MembershipChange.model_validate(update.given)
-    conversation, when = Place(change.chat.id).conversation, _when(change.date)
+    conversation, when = Place(change.chat.id).conversation, moment(change.date)
     is_away = change.new_chat_member.status in _AWAY
     if change.chat.type == "private":
         if is_away:
@@ -254,7 +263,7 @@ def _membership(update: _Update) -> Items:
                     external_id=update.number,
                     conversation=conversation,
                     occurred_at=when,
-                    sender=_profile(change.sender),
+                    sender=profile_of(change.sender),
                     reason="the customer blocked the bot",
                 )
             ]
@@ -263,11 +272,11 @@ def _membership(update: _Update) -> Items:
                 external_id=update.number,
                 conversation=conversation,
                 occurred_at=when,
-                sender=_profile(change.sender),
+                sender=profile_of(change.sender),
             )
         ]
     text = "[the bot was removed]" if is_away else "[the bot is a member]"
-    return [_told(update, conversation, when, _profile(change.sender), text, change.chat.title)]
+    return [_told(update, conversation, when, profile_of(change.sender), text, change.chat.title)]
 
 
 def _connected(update: _Update) -> Items:
@@ -277,7 +286,9 @@ def _connected(update: _Update) -> Items:
         text = "[business account disconnected]"
     conversation = Place(connection.user_chat_id).conversation
     return [
-        _told(update, conversation, _when(connection.date), _profile(connection.user), text, None)
+        _told(
+            update, conversation, moment(connection.date), profile_of(connection.user), text, None
+        )
     ]
 
 
@@ -289,9 +300,9 @@ def _unknown(update: _Update) -> Items:
     if not isinstance(who, dict) and not isinstance(chat, dict):
         raise omnigate.BadPayload(f"{update.kind}: it is said neither who it is from nor where")
     sender = (
-        _profile(User.model_validate(who))
+        profile_of(User.model_validate(who))
         if isinstance(who, dict)
-        else _chat_profile(Chat.model_validate(chat))
+        else profile_of_chat(Chat.model_validate(chat))
     )
     place = Place(int(chat["id"] if isinstance(chat, dict) else sender.address.path))
     when = given.get("date")
@@ -300,7 +311,7 @@ def _unknown(update: _Update) -> Items:
         _told(
             update,
             place.conversation,
-            _when(when) if isinstance(when, int) else datetime.now(UTC),
+            moment(when) if isinstance(when, int) else datetime.now(UTC),
             sender,
             text,
             None,
@@ -327,78 +338,6 @@ def _told(
         automatic=True,
         extensions={update.kind: update.given},
     )
-
-
-# ---- who and where --------------------------------------------------------------------------------
-
-
-def _place(said: Said) -> Place:
-    topic = said.message_thread_id if said.is_topic_message else None
-    return Place(said.chat.id, topic, said.business_connection_id)
-
-
-def _sender(said: Said, card: omnigate.SharedContact | None) -> omnigate.Profile:
-    if said.sender_chat is not None:  # an anonymous administrator, a channel
-        return _chat_profile(said.sender_chat)
-    if said.sender is None:
-        return _chat_profile(said.chat)
-    return _profile(said.sender, card if card is not None and card.own else None)
-
-
-def _profile(user: User, own: omnigate.SharedContact | None = None) -> omnigate.Profile:
-    number = _tel(own.phone) if own is not None else None
-    return omnigate.Profile(
-        address=omnigate.Address(f"{SCHEME}:{user.id}"),
-        display_name=display_name(user.first_name, user.last_name),
-        username=user.username,
-        locale=user.language_code,
-        phone=number.path if number is not None else None,
-        verified=True,
-        also=[number] if number is not None else [],
-    )
-
-
-def _chat_profile(chat: Chat) -> omnigate.Profile:
-    return omnigate.Profile(
-        address=omnigate.Address(f"{SCHEME}:{chat.id}"),
-        display_name=chat.title or display_name(chat.first_name, chat.last_name),
-        username=chat.username,
-        verified=True,
-    )
-
-
-def _tel(phone: str | None) -> omnigate.Address | None:
-    """Return the number of a card; the platform writes it with or without the plus."""
-    try:
-        return omnigate.tel("+" + re.sub(r"[^0-9]", "", phone or ""))
-    except ValueError:
-        return None
-
-
-def _answered(said: Said, place: Place) -> str | None:
-    answered = said.reply_to_message
-    if not answered or "forum_topic_created" in answered:  # every message of a topic answers that
-        return None
-    return place.message(int(answered["message_id"]))
-
-
-def _origin(origin: Raw | None) -> str | None:
-    """Return whom a forwarded message is from, as far as the platform tells."""
-    if not origin:
-        return None
-    if isinstance(user := origin.get("sender_user"), dict):
-        return display_name(user.get("first_name"), user.get("last_name"))
-    chat = origin.get("sender_chat") or origin.get("chat")
-    if isinstance(chat, dict):
-        return chat.get("title") or chat.get("username") or "a chat"
-    return str(origin.get("sender_user_name") or origin.get("type") or "somebody")
-
-
-def _when(seconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError):
-        raise ValueError("a time that no calendar has") from None
 
 
 _KINDS: Final[Mapping[str, Callable[[_Update], Items]]] = {
