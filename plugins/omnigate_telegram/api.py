@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
 from pydantic import SecretStr
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from yarl import URL
 
 import omnigate
+from omnigate_telegram.reading import read_json
 
 OFFICIAL: Final = "api.telegram.org"
 CALL_SECONDS: Final = 20.0
@@ -124,7 +125,7 @@ async def _body(answer: ClientResponse) -> bytes:
 
 def _result(status: int, body: bytes) -> Any:
     try:
-        said = from_json(body)
+        said = read_json(body)
     except ValueError:
         said = None
     if not isinstance(said, dict) or not isinstance(said.get("ok"), bool):

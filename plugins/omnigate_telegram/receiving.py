@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import SecretStr
-from pydantic_core import to_json
 from yarl import URL
 
 import omnigate
@@ -170,12 +170,12 @@ class Poll:
         numbers = [one.get("update_id") for one in updates if isinstance(one, dict)]
         offset = next((number + 1 for number in reversed(numbers) if isinstance(number, int)), None)
         cursor = None if offset is None else f"{offset} {int(time.time())}"
-        bodies = [to_json(one) for one in updates]
+        bodies = [json.dumps(one, ensure_ascii=False).encode() for one in updates]
         await self._host.put_updates(self._channel.parse, bodies, cursor=cursor)
         self._offset = offset
-        for one in updates:
+        for one, body in zip(updates, bodies, strict=True):
             if isinstance(one, dict) and "callback_query" in one and "update_id" in one:
-                self._channel.stored(omnigate.Request.of(to_json(one)))
+                self._channel.stored(omnigate.Request.of(body))
 
     def trouble_of(self, info: Mapping[str, Any]) -> str:
         """Return what keeps updates from being polled; empty when nothing does."""

@@ -19,6 +19,14 @@ from .conftest import Shop, open_shop, texts
 
 pytestmark = pytest.mark.anyio
 
+HALF = (
+    rb'{"update_id":901,"message":{"message_id":1,"date":1760000000,"text":"half \ud83d",'
+    rb'"chat":{"id":42,"type":"private","first_name":"A"},"dice":{"emoji":"\ud83d","value":1},'
+    rb'"from":{"id":42,"is_bot":false,"first_name":"A"},"entities":['
+    rb'{"type":"bold","offset":0,"length":6}],"hologram":{"\ud83d":"\ud83d"}}}'
+)
+"""An update with half of an emoji, as cutting a text by UTF-16 units makes it."""
+
 
 async def test_what_a_customer_writes_comes_in(shop: Shop) -> None:
     await shop.anna.starts(shop.bot)
@@ -269,6 +277,33 @@ async def test_an_update_without_a_number_does_not_end_the_channel(shop: Shop) -
     )
     await shop.anna.starts(shop.bot)
     assert (await shop.said()).text == "/start"
+
+
+async def test_half_a_surrogate_pair_costs_neither_its_update_nor_those_beside_it() -> None:
+    async with open_shop(running=False) as shop:
+        beside = HALF.replace(rb"\ud83d", b"!")
+        updates = [
+            one.replace(b"901", n)
+            for one, n in ((beside, b"901"), (HALF, b"902"), (beside, b"903"))
+        ]
+        page = b'{"ok":true,"result":[%s]}' % b",".join(updates)
+        shop.telegram.faults.add(method="getUpdates", body=page)
+        async with open_shop(telegram=shop.telegram, bot=shop.bot) as again:
+            said = [(await again.said(number)).text for number in range(3)]
+            assert said == ["half !", "half \ufffd", "half !"]
+            assert not again.host.store.quarantine
+
+
+async def test_half_a_surrogate_pair_comes_by_webhook_too() -> None:
+    async with open_shop("webhook") as shop:
+        (call,) = await shop.until(lambda: shop.bot.made("setWebhook"))
+        headers = {"X-Telegram-Bot-Api-Secret-Token": str(call.arguments["secret_token"])}
+        url = shop.host.public_url("hook")
+        async with shop.host.http.post(url, data=HALF, headers=headers) as answer:
+            assert answer.status == 200
+        said = await shop.said()
+        assert said.text == "half \ufffd"
+        assert said.model_dump_json()  # the extensions are clean too
 
 
 async def test_a_webhook_that_somebody_changed_is_set_anew_and_told_of(
