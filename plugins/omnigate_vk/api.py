@@ -5,17 +5,17 @@ The platform echoes arguments in ``request_params`` of every error: they are nev
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
 from pydantic import SecretStr
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from yarl import URL
 
 import omnigate
+from omnigate_vk.reading import read_json
 
 VERSION: Final = "5.199"
 CALL_SECONDS: Final = 20.0
@@ -80,9 +80,9 @@ class Api:
             body = await _body(answer)
             if answer.status != 200:
                 raise ApiError(-answer.status, f"the long poll answered {answer.status}")
-        try:  # by the standard library: half a surrogate pair in one event must not cost the others
-            return json.loads(body)
-        except (ValueError, RecursionError):
+        try:
+            return read_json(body)
+        except ValueError:
             raise NoAnswer("the long poll did not answer with JSON", sent=True) from None
 
     async def upload(self, url: str, form: FormData) -> Any:
@@ -157,7 +157,7 @@ async def _body(answer: ClientResponse) -> bytes:
 
 def _json(body: bytes) -> Any:
     try:
-        return from_json(body)
+        return read_json(body)
     except ValueError:
         raise NoAnswer("the answer is not JSON; is api_url right?", sent=True) from None
 

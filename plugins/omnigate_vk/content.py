@@ -12,9 +12,12 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 import omnigate
+from omnigate_vk.event import LONGEST
 from omnigate_vk.model import Geo, Raw, Sizes
 
 _SIZES: Final = TypeAdapter(list[Sizes])
+_LETTERS: Final = "smopqrxyzw"
+"""Types of sizes from small to large: photos of before 2012 do not say their sides."""
 _SITE: Final = "https://vk.com/"
 _DEEPEST: Final = 5
 _MOST_FILES: Final = 100
@@ -100,16 +103,22 @@ def _attach(content: Content, attachment: Any, before: str) -> None:
 def _locate(content: Content, given: Any, before: str) -> None:
     try:
         geo = Geo.model_validate(given)
-        place = geo.place
-        content.location = omnigate.Location(
+        place = geo.place if isinstance(geo.place, dict) else {}
+        words = (_said(place.get(key)) for key in ("address", "city", "country"))
+        found = omnigate.Location(
             latitude=geo.coordinates.latitude,
             longitude=geo.coordinates.longitude,
-            title=place.title if place else None,
-            address=", ".join(filter(None, (place.city, place.country))) or None if place else None,
+            title=_said(place.get("title")) or None,
+            address=", ".join(filter(None, words))[:LONGEST] or None,
         )
     except ValidationError:
         content.lines.append(f"{before}[geo]")
         content.raw.append({"type": "geo", "geo": given})
+        return
+    if content.location is None:
+        content.location = found
+    else:  # of what is forwarded: a message has one place
+        content.lines.append(f"{before}[geo] {found.latitude}, {found.longitude}")
 
 
 def _word(kind: Any) -> str:
@@ -128,13 +137,16 @@ def _file(url: Any, kind: Any, mime: str | None, **more: Any) -> omnigate.Attach
 
 
 def _picture(given: Any, kind: str, mime: str, name: str) -> omnigate.AttachmentRef:
-    largest = max(_SIZES.validate_python(given), key=lambda size: size.width * size.height)
+    sizes = [size for size in _SIZES.validate_python(given) if size.url]
+    largest = max(sizes, key=lambda size: (size.width * size.height, _LETTERS.find(size.type)))
     width, height = max(largest.width, 0) or None, max(largest.height, 0) or None
     return _file(largest.url, kind, mime, name=name, width=width, height=height)
 
 
 def _photo(body: Raw) -> _Found:
-    return _picture(body["sizes"], "image", "image/jpeg", "photo.jpg")
+    original = body.get("orig_photo")
+    sizes = [*body["sizes"], original] if isinstance(original, dict) else body["sizes"]
+    return _picture(sizes, "image", "image/jpeg", "photo.jpg")
 
 
 def _sticker(body: Raw) -> _Found:
@@ -143,6 +155,8 @@ def _sticker(body: Raw) -> _Found:
 
 def _doc(body: Raw) -> _Found:
     size, title = body.get("size"), body.get("title")
+    if not body.get("url"):
+        return f"[doc] {_said(title)}".rstrip()
     is_size = isinstance(size, int) and 0 <= size < 2**53
     return _file(
         body["url"],

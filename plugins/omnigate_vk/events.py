@@ -6,37 +6,29 @@ knows yet become a message with a readable word, and what they say is in its ``e
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 import omnigate
 from omnigate_vk import messages
 from omnigate_vk.event import LONGEST, Event, Items, Knowledge, when
 from omnigate_vk.model import Press, Raw, React, Read, Who
 from omnigate_vk.places import emoji_of, message_name
+from omnigate_vk.reading import read_json
 
 
 def envelope_of(body: bytes) -> Raw:
     """Return an event as JSON; raises `BadPayload` unless it is an object with a type."""
     try:
-        envelope = from_json(body)
+        envelope = read_json(body)
     except ValueError as error:
-        envelope = _leniently(body, error)
+        raise omnigate.BadPayload(f"not JSON: {error}"[:500]) from None
     if not isinstance(envelope, dict) or not isinstance(envelope.get("type"), str):
         raise omnigate.BadPayload("not an event: it has no type")
     return envelope
-
-
-def _leniently(body: bytes, error: ValueError) -> Any:
-    """Return JSON in which half a surrogate pair stands: text is cleaned, never refused."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise omnigate.BadPayload(f"not JSON: {error}"[:500]) from None
 
 
 def parse_event(envelope: Raw, known: Knowledge, came_at_seconds: float) -> Items:

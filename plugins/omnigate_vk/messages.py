@@ -42,7 +42,7 @@ def new(event: Event) -> Items:
             reply_to=_answered(said),
             forwarded_from=_origin(content, event.known.people),
             button=button,
-            handover=said.ref or None,
+            handover=(said.ref or "")[:LONGEST] or None,
             context=context(ref=said.ref, ref_source=said.ref_source),
             automatic=automatic,
             extensions=extensions,
@@ -145,6 +145,7 @@ def whole(message: Raw, external_id: str) -> omnigate.MessageEdited:
         message_id=message_name(said.peer_id, said.cmid),
         text=content.text,
         attachments=with_source(content, said.peer_id, said.cmid),
+        location=content.location,
     )
 
 

@@ -5,13 +5,22 @@ Source: vendor schema 5.199, ``messages_message`` and the objects of the events.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import to_json
 
 import omnigate
 
 Raw = dict[str, Any]
+
+
+def _as_text(given: Any) -> Any:
+    return to_json(given).decode() if isinstance(given, (dict, list)) else given
+
+
+JsonText = Annotated[str, BeforeValidator(_as_text)]
+"""JSON as a text; an object is taken too, for the sake of other versions."""
 
 
 class Said(omnigate.Payload):
@@ -23,7 +32,7 @@ class Said(omnigate.Payload):
     cmid: int = Field(alias="conversation_message_id")
     text: str = ""
     random_id: int = 0
-    payload: str | None = None
+    payload: JsonText | None = None
     reply_message: Raw | None = None
     action: Raw | None = None
     ref: str | None = None
@@ -90,9 +99,10 @@ class TypingState(omnigate.Payload):
 
 
 class Sizes(omnigate.Payload):
-    """One size of a picture."""
+    """One size of a picture; it may come without an address."""
 
-    url: str
+    type: str = ""
+    url: str = ""
     width: int = 0
     height: int = 0
 
@@ -104,16 +114,8 @@ class Coordinates(omnigate.Payload):
     longitude: float
 
 
-class Place(omnigate.Payload):
-    """What there is at a point."""
-
-    title: str | None = None
-    city: str | None = None
-    country: str | None = None
-
-
 class Geo(omnigate.Payload):
-    """A point on the map."""
+    """A point on the map, and what is known of what there is."""
 
     coordinates: Coordinates
-    place: Place | None = None
+    place: Any = None
