@@ -78,6 +78,17 @@ async def test_a_poisoned_event_does_not_hold_up_those_behind_it(shop: Shop, kin
     assert len(shop.host.store.quarantine) <= 1
 
 
+async def test_half_an_emoji_in_a_text_or_a_name_costs_nothing_beside_it(shop: Shop) -> None:
+    name = rb'{"response":[{"id":%d,"first_name":"A\ud83d","last_name":"B"}]}' % shop.anna.id
+    shop.vk.faults.add(method="users.get", body=name)
+    await shop.anna.writes(shop.community, "half \ud83d")
+    await shop.anna.writes(shop.community, "behind it")
+    assert [(await shop.said(number)).text for number in (0, 1)] == ["half \ufffd", "behind it"]
+    sender = (await shop.item(omnigate.ContactUpdated)).sender
+    assert sender.display_name == "A\ufffd B"
+    assert not shop.host.store.quarantine
+
+
 async def test_five_thousand_events_behind_a_poisoned_one_are_stored_in_order() -> None:
     store = MemoryStore()
     async with open_shop(store=store) as shop:
