@@ -64,6 +64,25 @@ def test_the_table_has_every_kind_of_event_and_of_attachment() -> None:
     assert attached >= KINDS.keys()
 
 
+@pytest.mark.parametrize(
+    ("part", "broken", "name"),
+    [
+        ("omnigate_vk.content._LETTERS", "", "attached: a photo of unknown size"),
+        ("omnigate_vk.content._DEEPEST", 0, "forwards in forwards, with files"),
+        ("omnigate_vk.messages.BUTTON", "knob", "a button of ours"),
+        ("omnigate_vk.messages.message_name", lambda peer, cmid: f"{cmid}", "text"),
+        ("omnigate_vk.events.emoji_of", str, "reaction 4"),
+    ],
+)
+def test_a_broken_part_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, part: str, broken: object, name: str
+) -> None:
+    (case,) = [case for case in CASES if case.name == name]
+    monkeypatch.setattr(part, broken)
+    (item,), ((_, wanted),) = items_of(case), case.expected
+    assert differences(item.model_dump(mode="json"), wanted) != []
+
+
 def test_a_difference_is_found() -> None:
     assert differences({"a": [{"b": 1, "c": 2}]}, {"a": [{"b": 1}]}) == []
     assert differences({"a": [{"b": 1}]}, {"a": [{"b": 2}]}) == [".a[0].b: 1, not 2"]
