@@ -73,7 +73,7 @@ from omnigate.model.outbound import (
     Sent,
     Signal,
 )
-from omnigate.model.text import Model, Payload, Timestamp, rfc3339
+from omnigate.model.text import Model, Payload, Timestamp, read_json, rfc3339
 from omnigate.receiver import (
     ExtraHeaders,
     PrivateNetwork,
@@ -173,6 +173,7 @@ __all__ = [
     "judge",
     "mailto",
     "new_secret",
+    "read_json",
     "rfc3339",
     "secrets_match",
     "tel",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -16,6 +17,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic_core import from_json
 
 
 class Model(BaseModel):
@@ -116,3 +118,20 @@ Timestamp = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An aware time, kept in UTC to the millisecond."""
+
+
+def read_json(body: bytes) -> Any:
+    """Return what JSON of somebody else's says, half surrogate pairs in it replaced.
+
+    A text that a platform cut within an emoji must not cost what stands beside it. Raises ``ValueError``
+    for what is no JSON, or is nested too deeply.
+    """
+    try:
+        return from_json(body)
+    except ValueError:  # it refuses half a pair, and very deep nesting
+        pass
+    try:
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return json.loads(clean_text(text))

@@ -15,7 +15,6 @@ from pydantic_core import to_json
 from yarl import URL
 
 import omnigate
-from omnigate_telegram.reading import read_json
 
 OFFICIAL: Final = "api.telegram.org"
 CALL_SECONDS: Final = 20.0
@@ -125,7 +124,7 @@ async def _body(answer: ClientResponse) -> bytes:
 
 def _result(status: int, body: bytes) -> Any:
     try:
-        said = read_json(body)
+        said = omnigate.read_json(body)
     except ValueError:
         said = None
     if not isinstance(said, dict) or not isinstance(said.get("ok"), bool):

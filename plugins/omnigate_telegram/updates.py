@@ -36,7 +36,6 @@ from omnigate_telegram.people import (
     sender_of,
 )
 from omnigate_telegram.places import Place
-from omnigate_telegram.reading import read_json
 
 _START: Final = re.compile(r"/start(?:group)?(?:@\w+)? ([A-Za-z0-9_-]{1,64})")
 _AWAY: Final = frozenset({"kicked", "left"})
@@ -47,7 +46,7 @@ Items = Sequence[omnigate.Inbound]
 def update_of(body: bytes) -> Raw:
     """Return an update as JSON; raises `BadPayload` unless it is an object with an id."""
     try:
-        update = read_json(body)
+        update = omnigate.read_json(body)
     except ValueError as error:
         raise omnigate.BadPayload(f"not JSON: {error}") from None
     if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):

@@ -15,7 +15,6 @@ from pydantic_core import to_json
 from yarl import URL
 
 import omnigate
-from omnigate_vk.reading import read_json
 
 VERSION: Final = "5.199"
 CALL_SECONDS: Final = 20.0
@@ -81,7 +80,7 @@ class Api:
             if answer.status != 200:
                 raise ApiError(-answer.status, f"the long poll answered {answer.status}")
         try:
-            return read_json(body)
+            return omnigate.read_json(body)
         except ValueError:
             raise NoAnswer("the long poll did not answer with JSON", sent=True) from None
 
@@ -157,7 +156,7 @@ async def _body(answer: ClientResponse) -> bytes:
 
 def _json(body: bytes) -> Any:
     try:
-        return read_json(body)
+        return omnigate.read_json(body)
     except ValueError:
         raise NoAnswer("the answer is not JSON; is api_url right?", sent=True) from None
 

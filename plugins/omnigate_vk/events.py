@@ -17,13 +17,12 @@ from omnigate_vk import messages
 from omnigate_vk.event import LONGEST, Event, Items, Knowledge, when
 from omnigate_vk.model import Press, Raw, React, Read, Who
 from omnigate_vk.places import emoji_of, message_name
-from omnigate_vk.reading import read_json
 
 
 def envelope_of(body: bytes) -> Raw:
     """Return an event as JSON; raises `BadPayload` unless it is an object with a type."""
     try:
-        envelope = read_json(body)
+        envelope = omnigate.read_json(body)
     except ValueError as error:
         raise omnigate.BadPayload(f"not JSON: {error}"[:500]) from None
     if not isinstance(envelope, dict) or not isinstance(envelope.get("type"), str):

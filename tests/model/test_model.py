@@ -17,7 +17,7 @@ from omnigate.model.event import DATA, EPHEMERAL, EventType, json_schema
 from omnigate.model.inbound import InboundMessage
 from omnigate.model.outbound import Content, OutboundMessage
 from omnigate.model.samples import sample
-from omnigate.model.text import ExternalId, Timestamp, clean_text, rfc3339
+from omnigate.model.text import ExternalId, Timestamp, clean_text, read_json, rfc3339
 
 WHEN = "2026-11-21T10:00:00Z"
 
@@ -171,3 +171,11 @@ def test_a_mistake_never_shows_what_was_said() -> None:
     with pytest.raises(ValidationError) as caught:
         OutboundMessage.model_validate({"text": "the secret", "to": {"conversation": "the secret"}})
     assert "the secret" not in str(caught.value)
+
+
+def test_json_of_somebody_elses_is_read_though_an_emoji_was_cut() -> None:
+    assert read_json(b'{"a": "x\\ud83d", "b": "\\ud83d\\ude00"}') == {"a": "x\ufffd", "b": "😀"}
+    assert read_json('{"a": "é\\u0000"}'.encode()) == {"a": "é\0"}
+    for wrong in (b"", b"{", b"\xff", b"[" * 100_000):
+        with pytest.raises(ValueError):  # noqa: PT011  # its words are those of whoever reads JSON
+            read_json(wrong)
