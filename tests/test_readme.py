@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ import omnigate
 from omnigate.model.event import DATA, EPHEMERAL, EventType
 from omnigate.model.samples import sample
 from omnigate.signing import Signer, new_secret
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -65,12 +65,6 @@ def blocks(page: str, language: str) -> list[str]:
 def file_of(page: str, name: str) -> str:
     files: dict[str, str] = dict(FILE.findall(PAGES[page]))
     return files[name]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def wait_until(holds: Callable[[], Any], what: str) -> None:

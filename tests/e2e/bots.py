@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
-import threading
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from omnigate.cli.client import Client
 from omnigate.emulators.telegram import Bot, TelegramEmulator
+from tests.e2e.apart import Apart
 
 T = TypeVar("T")
 LOOPBACK = 'allow_private = ["127.0.0.0/8"]'
 
 
-class Platform:
+class Platform(Apart):
     """The emulated platform in a thread of its own."""
 
     def __init__(self, **options: Any) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        super().__init__()
         self.telegram = TelegramEmulator(local=True, **options)
         self.do(self.telegram.__aenter__())
 
-    def do(self, work: Awaitable[T], seconds: float = 60.0) -> T:
-        """Have something happen on the platform; return what comes of it."""
-
-        async def wait() -> T:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(wait(), self._loop).result(seconds)
-
     def end(self) -> None:
         self.do(self.telegram.__aexit__(None, None, None))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        self.close()
 
 
 def give(daemon: Any, platform: Platform, bot: Bot, mode: str, name: str = "bot") -> None:

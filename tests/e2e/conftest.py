@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from standardwebhooks.webhooks import Webhook
 
 from tests.browser import OPEN_ROOTS
 from tests.e2e.bots import Platform
+from tests.ports import free_port
 
 SECONDS = 30.0
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two characters").decode()
@@ -64,11 +64,6 @@ concurrency = 4
 [[routes]]
 backends = {names}
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.scraping import parse, scrape
+from tests.ports import free_port
 
 
 def status_of(url: str) -> int:
@@ -99,8 +99,7 @@ def test_a_port_of_their_own_serves_the_metrics_and_nothing_else_and_the_public_
     new_daemon: Any,
 ) -> None:
     daemon = new_daemon()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
+    port = free_port()
     add_to_config(daemon, f'[admin]\nmetrics_listen = "127.0.0.1:{port}"')
     daemon.start()
     base = f"http://127.0.0.1:{port}"

@@ -4,55 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import urllib.request
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from omnigate.emulators.vk import Community, VkEmulator
+from tests.e2e.apart import Apart
 from tests.e2e.bots import LOOPBACK, rows
 
 T = TypeVar("T")
 MODES = ("poll", "callback")
-BURSTS = {"poll": 5000, "callback": 1000}
+BURSTS = {"poll": 10_000, "callback": 1000}
 PEOPLE = 20
 
 
-class Platform:
+class Platform(Apart):
     """The emulated platform in a thread of its own."""
 
     def __init__(self, **options: Any) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        super().__init__()
         self.vk = VkEmulator(**options)
         self.do(self.vk.__aenter__())
 
-    def do(self, work: Awaitable[T], seconds: float = 60.0) -> T:
-        """Have something happen on the platform; return what comes of it."""
-
-        async def wait() -> T:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(wait(), self._loop).result(seconds)
-
-    def call(self, work: Callable[[], T]) -> T:
-        """Have something happen on the platform that waits for nothing."""
-
-        async def happen() -> T:
-            return work()
-
-        return self.do(happen())
-
     def end(self) -> None:
         self.do(self.vk.__aexit__(None, None, None))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        self.close()
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from tests.ports import free_port
+
 SECONDS = 60.0
 TOKEN = "canary-token-of-the-application"
 SECRET = "whsec_" + base64.b64encode(b"canary signing secret, 32 bytes.").decode()
@@ -62,11 +64,6 @@ timeout_seconds = 2
 [[routes]]
 backends = ["crm"]
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def wait_until(

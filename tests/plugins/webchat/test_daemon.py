@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+
+from tests.ports import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -42,9 +43,7 @@ class Daemon:
     """The daemon in a folder of its own; started and ended as an operator would."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.folder = folder
         self.address = f"http://127.0.0.1:{port}"
         self.base = f"{self.address}/channels/site"

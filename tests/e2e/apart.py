@@ -1,0 +1,47 @@
+"""A loop in a thread of its own, for a platform that goes on while a test waits for a process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Apart:
+    """Runs what it is given on its own loop; `end` leaves nothing open behind."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def do(self, work: Awaitable[T], seconds: float = 60.0) -> T:
+        """Have something happen there; return what comes of it."""
+
+        async def wait() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(wait(), self._loop).result(seconds)
+
+    def call(self, work: Callable[[], T]) -> T:
+        """Have something happen there that waits for nothing."""
+
+        async def happen() -> T:
+            return work()
+
+        return self.do(happen())
+
+    def close(self) -> None:
+        """End the loop, once the connections that were closed are gone."""
+
+        async def settle() -> None:
+            for _ in range(10):  # a connection's end is told in turns to come
+                await asyncio.sleep(0)
+
+        self.do(settle())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
