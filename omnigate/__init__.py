@@ -84,7 +84,7 @@ from omnigate.request import Request, Response, Route, describe, secrets_match
 from omnigate.signing import Signer, SigningSecret, new_secret
 
 if TYPE_CHECKING:
-    from omnigate.exchange import Receiver, judge
+    from omnigate.exchange import Receiver, judge, surely_not_sent, why_no_answer
 
 __all__ = [
     "Address",
@@ -176,13 +176,15 @@ __all__ = [
     "read_json",
     "rfc3339",
     "secrets_match",
+    "surely_not_sent",
     "tel",
+    "why_no_answer",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # The HTTP client doubles the time the command line takes to start, so it comes when asked for.
-    if name in ("Receiver", "judge"):
+    if name in ("Receiver", "judge", "surely_not_sent", "why_no_answer"):
         from omnigate import exchange  # noqa: PLC0415
 
         return getattr(exchange, name)

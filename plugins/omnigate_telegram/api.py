@@ -89,28 +89,13 @@ class Api:
             async with self._http().request(method, url, **options) as answer:
                 connected = True
                 yield answer
-        except TimeoutError as error:
-            sent = connected or not _is_connecting(error)
-            raise NoAnswer(f"no answer from {self.host} in time", sent=sent) from None
         except PermissionError as error:  # the egress guard
             raise NoAnswer(str(error), sent=False) from None
-        except (ClientError, OSError) as error:
-            # Its words may hold the URL and so the token: only its kind is told.
-            told = f"{self.host}: {type(error).__name__}"
-            sent = connected or not _is_connecting(error)
-            raise NoAnswer(told, sent=sent) from None
-
-
-def _is_connecting(error: Exception) -> bool:
-    """Tell whether it failed before anything was sent."""
-    return type(error).__name__ in (
-        "ClientConnectorError",
-        "ClientConnectorDNSError",
-        "ClientConnectorCertificateError",
-        "ClientConnectorSSLError",
-        "ConnectionTimeoutError",
-        "ConnectionRefusedError",
-    )
+        except (ClientError, OSError) as error:  # TimeoutError is one
+            # Its own words may hold the URL and so the token.
+            why = omnigate.why_no_answer(error) or type(error).__name__
+            sent = connected or not omnigate.surely_not_sent(error)
+            raise NoAnswer(f"{self.host}: {why}", sent=sent) from None
 
 
 async def _body(answer: ClientResponse) -> bytes:

@@ -115,28 +115,13 @@ class Api:
             async with self._http().request(method, url, **options) as answer:
                 connected = True
                 yield answer
-        except TimeoutError:
-            raise NoAnswer(f"no answer from {url.host} in time", sent=True) from None
         except PermissionError as error:  # the egress guard
             raise NoAnswer(str(error), sent=False) from None
-        except (ClientError, OSError) as error:
-            # Its words may hold the URL, and that of a long poll its key: only its kind is told.
-            told = f"{url.host}: {type(error).__name__}"
-            sent = connected or type(error).__name__ not in _CONNECTING
-            raise NoAnswer(told, sent=sent) from None
-
-
-_CONNECTING: Final = frozenset(
-    {
-        "ClientConnectorError",
-        "ClientConnectorDNSError",
-        "ClientConnectorCertificateError",
-        "ClientConnectorSSLError",
-        "ConnectionTimeoutError",
-        "ConnectionRefusedError",
-    }
-)
-"""What fails before anything was sent."""
+        except (ClientError, OSError) as error:  # TimeoutError is one
+            # Its own words may hold the URL, and that of a long poll its key.
+            why = omnigate.why_no_answer(error) or type(error).__name__
+            sent = connected or not omnigate.surely_not_sent(error)
+            raise NoAnswer(f"{url.host}: {why}", sent=sent) from None
 
 
 def _written(value: Any) -> str:

@@ -91,7 +91,7 @@ def test_a_trace_says_what_is_still_to_come_and_works_without_a_daemon(
     first = str(daemon.get("/v1/events")["items"][0]["id"])
     until(lambda: "attempt" in steps(traced(daemon, first)), "an attempt was made")
     attempt, waiting = traced(daemon, first)["steps"][-2:]
-    assert attempt["exchanges"][0]["error"] == "connection refused; is the receiver running there?"
+    assert attempt["exchanges"][0]["error"] == "connection refused; is anything running there?"
     assert (waiting["step"], waiting["reason"]) == ("waiting", "it is to be tried again")
     assert waiting["at"] > attempt["at"]
     message = message_of(daemon, "hello")

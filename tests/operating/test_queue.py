@@ -231,7 +231,7 @@ def test_an_error_is_shown_whole_where_one_message_is_looked_at(
     sent = omnigate.json("message", "send", "yes", "--conversation", conversation)["id"]
     until(lambda: "refused" in omnigate("message", "show", sent).out, "it was tried")
     assert (
-        "connection refused; is the receiver running there?"
+        "connection refused; is anything running there?"
         in omnigate("message", "show", sent).out
     )
     shown = omnigate("conversation", "show", conversation).out
