@@ -230,10 +230,7 @@ def test_an_error_is_shown_whole_where_one_message_is_looked_at(
     conversation = first_conversation(omnigate.daemon)
     sent = omnigate.json("message", "send", "yes", "--conversation", conversation)["id"]
     until(lambda: "refused" in omnigate("message", "show", sent).out, "it was tried")
-    assert (
-        "connection refused; is anything running there?"
-        in omnigate("message", "show", sent).out
-    )
+    assert "connection refused; is anything running there?" in omnigate("message", "show", sent).out
     shown = omnigate("conversation", "show", conversation).out
     contact = omnigate.json("conversation", "show", conversation)["contact"]["id"]
     assert contact in shown, "who is to be exported or erased can be named"
