@@ -26,7 +26,7 @@ from omnigate.process import Signals
 
 _START_SECONDS: Final = 30.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
-_LINGER_SECONDS: Final = 1.0
+_LINGER_SECONDS: Final = 3.0
 """How long open pages may take to let go at the end."""
 
 Say = Callable[[str], None]

@@ -77,7 +77,7 @@ class TelegramEmulator:
         app = web.Application(client_max_size=limit + _OVERHEAD_BYTES)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(
-            app, handle_signals=False, shutdown_timeout=0.5, handler_cancellation=True
+            app, handle_signals=False, shutdown_timeout=3.0, handler_cancellation=True
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)

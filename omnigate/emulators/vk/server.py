@@ -114,7 +114,7 @@ class VkEmulator:
         app.router.add_route("*", "/wh{group_id}", self._long_poll)
         app.router.add_post("/upload/{ticket}", self._upload)
         app.router.add_get("/files/{token}/{name}", self._file)
-        self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
         self._port = self._runner.addresses[0][1]
