@@ -54,6 +54,7 @@ class Writers:
         may_write: Callable[[], bool],
     ) -> None:
         self.book = Book()
+        self.again = AGAIN
         self._daemon = daemon
         self._token = token
         self._chance = chance
@@ -97,7 +98,7 @@ class Writers:
                 batch.append(message(f"c{number}x{which}", said[which]))
                 said[which] += 1
             await self.say(batch)
-            if self._chance.random() < AGAIN:
+            if self._chance.random() < self.again:
                 answer = await self.say(batch)
                 if answer["accepted"]:
                     self.book.complaints.append(f"a repetition was accepted: {answer}")
@@ -119,7 +120,7 @@ class Writers:
             count += 1
             to = {"channel": "app", "address": f"app:agent{number}"}
             await self.send(to, text)
-            if self._chance.random() < AGAIN:
+            if self._chance.random() < self.again:
                 await self.send(to, text)
 
     async def send(self, to: dict[str, str], text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,11 @@ def test_a_port_of_their_own_serves_the_metrics_and_nothing_else_and_the_public_
 
 def test_without_the_key_nothing_but_the_socket_and_the_public_port_is_open(daemon: Any) -> None:
     assert daemon.process is not None
-    inodes = {
-        match[1]
-        for link in Path(f"/proc/{daemon.process.pid}/fd").iterdir()
-        if (match := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())))
-    }
+    inodes = set()
+    for link in Path(f"/proc/{daemon.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile, so nothing that listens
+            if match := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())):
+                inodes.add(match[1])
     listening = [
         int(fields[1].split(":")[1], 16)
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]

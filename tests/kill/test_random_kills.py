@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from proofs.customers import AGAIN
 from proofs.daemon import wait_until
 from proofs.kill import Run, prove, running
 from proofs.verdict import Verdict
@@ -17,10 +18,13 @@ from tests.kill import sabotage
 LOOPS = 30
 
 
-async def sabotaged(folder: Path, seed: int, prelude: str, loops: int, **options: Any) -> Verdict:
+async def sabotaged(
+    folder: Path, seed: int, prelude: str, loops: int, again: float = AGAIN, **options: Any
+) -> Verdict:
     """Kill a broken daemon a few times, always under load; return what came of it."""
     async with running(folder, random.Random(seed), **options) as run:
         run.prelude = prelude
+        run.writers.again = again
         for _ in range(loops):
             await kill_under_load(run)
         # What is lost never arrives: only what the store owes is waited for.
@@ -56,7 +60,7 @@ def test_a_daemon_that_acknowledges_before_the_commit_loses(tmp_path: Path, seed
 
 
 def test_a_daemon_that_forgets_what_it_has_doubles(tmp_path: Path, seed: int) -> None:
-    verdict = asyncio.run(sabotaged(tmp_path, seed, sabotage.FORGETS_WHAT_IT_HAS, 2))
+    verdict = asyncio.run(sabotaged(tmp_path, seed, sabotage.FORGETS_WHAT_IT_HAS, 2, again=1.0))
     assert verdict.duplicated
     assert not verdict.lost
 

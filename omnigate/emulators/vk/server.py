@@ -102,6 +102,9 @@ class VkEmulator:
 
         The address stays the same, and what people do meanwhile is there afterwards.
         """
+        if self._runner is not None and self._runner.server is not None:
+            for connection in self._runner.server.connections:
+                connection.force_close()
         await self._hang_up()
         try:
             yield
