@@ -82,7 +82,7 @@ def client(directory):
     thread = threading.Thread(target=run)
     thread.start()
     assert started.wait(10)
-    yield Client(socket, timeout_seconds=0.5)
+    yield Client(socket)
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)
 
@@ -114,9 +114,10 @@ def test_an_operator_is_told_where_it_says_why_nothing_can_be_done_just_now(clie
     assert "omnigate doctor" in refused.value.remedy
 
 
-def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(client):
+def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(client, directory):
+    impatient = Client(directory / "s", timeout_seconds=0.5)
     with pytest.raises(Failed, match="did not answer within"):
-        client.get("/v1/silence")
+        impatient.get("/v1/silence")
 
 
 def test_a_stream_is_read_event_by_event(client):
