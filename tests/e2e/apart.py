@@ -35,10 +35,12 @@ class Apart:
         return self.do(happen())
 
     def close(self) -> None:
-        """End the loop, once the connections that were closed are gone."""
+        """End the loop; connections that are still open, or about to be, are cut first."""
 
         async def settle() -> None:
-            for _ in range(10):  # a connection's end is told in turns to come
+            for _ in range(20):  # a connection's beginning and end are told in turns to come
+                for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]  # asyncio's own list
+                    transport.abort()
                 await asyncio.sleep(0)
 
         self.do(settle())
