@@ -36,14 +36,26 @@ class Apart:
 
     def close(self) -> None:
         """End the loop; connections that are still open, or about to be, are cut first."""
+        self.do(cut_all())
+        end(self._loop, self._thread)
 
-        async def settle() -> None:
-            for _ in range(20):  # a connection's beginning and end are told in turns to come
-                for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]  # asyncio's own list
-                    transport.abort()
-                await asyncio.sleep(0)
 
-        self.do(settle())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+def end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """End a loop that a thread runs; what came in its last turn is cut, too."""
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.run_until_complete(cut_all())
+    loop.close()
+
+
+async def cut_all() -> None:
+    """End what the running loop holds: its tasks, and connections that are open or about to be."""
+    loop = asyncio.get_running_loop()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    for _ in range(20):  # a connection's beginning and end are told in turns to come
+        for transport in list(loop._transports.values()):  # type: ignore[attr-defined]  # asyncio's own list
+            transport.abort()
+        await asyncio.sleep(0)

@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, BrowserContext
 from standardwebhooks.webhooks import Webhook
 
 from tests.browser import OPEN_ROOTS
+from tests.e2e.apart import cut_all, end
 from tests.e2e.bots import Platform
 from tests.ports import free_port
 
@@ -163,10 +164,8 @@ class Receiver:
 
     def end(self) -> None:
         self.down()
-        self._call(self._abandon())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        self._call(cut_all())
+        end(self._loop, self._thread)
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -183,13 +182,6 @@ class Receiver:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-
-    async def _abandon(self) -> None:
-        """End requests that nobody waits for any more."""
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
 
     async def _page(self, request: web.Request) -> web.Response:
         return web.Response(text=self.page, content_type="text/html", headers=self.page_headers)

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from tests.e2e.apart import cut_all, end
+
 MEGABYTE = 1024 * 1024
 MOST_BYTES = 300 * MEGABYTE
 """What is sent of something endless or huge: enough to be seen, too little to harm the machine."""
@@ -128,16 +130,11 @@ class HostileReceiver:
 
     def end(self) -> None:
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        end(self._loop, self._thread)
 
     async def _end(self) -> None:
         self._server.close()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await cut_all()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
