@@ -66,9 +66,8 @@ class Telegram(omnigate.WebhookChannel):
 
     def stored(self, request: omnigate.Request) -> None:
         """Have a pressed button answered, or it spins on."""
-        if (
-            b'"callback_query"' in request.body
-        ):  # few are, and reading it all again costs as much as parsing
+        # Few updates are one, and to read them all again would cost as much as parsing did.
+        if b'"callback_query"' in request.body:
             self._presses.note(update_of(request.body).get("callback_query"))
 
     async def run(self) -> None:
