@@ -7,26 +7,22 @@ nothing of storage, order or retries: those are the host's.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from omnigate.errors import Refused
+from omnigate.capabilities import Capabilities, Estimate
+from omnigate.errors import BadPayload, Refused, Uncertain
+from omnigate.hosting import ChannelHost, HealthState
 from omnigate.model.address import Address
-from omnigate.model.attachment import Attachment, AttachmentRef
+from omnigate.model.attachment import AttachmentRef
+from omnigate.model.call import Call
 from omnigate.model.event import Event
-from omnigate.model.facts import Message
-from omnigate.model.inbound import Ephemeral, Inbound
-from omnigate.model.outbound import ChangeAction, OutboundChange, OutboundPart, Sent, Signal
+from omnigate.model.inbound import Inbound
+from omnigate.model.outbound import Notices, OutboundChange, OutboundPart, Sent, Signal
 from omnigate.request import Request, Response, Route
-
-if TYPE_CHECKING:
-    from aiohttp import ClientSession
-    from structlog.typing import FilteringBoundLogger
-
-HealthState = Literal["starting", "up", "degraded", "down", "stopped"]
 
 
 class PluginConfig(BaseModel):
@@ -36,66 +32,65 @@ class PluginConfig(BaseModel):
     in the names (``_seconds``, ``_bytes``). Secrets are ``SecretStr``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        defer_build=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     enabled: bool = Field(True, description="Set to false to keep the section without starting it.")
     labels: list[str] = Field([], description="Free words for your own use in listings and routes.")
 
 
-class ChannelConfig(PluginConfig):
-    """What every channel can be told."""
-
-    priority: int = Field(
-        100,
+Priority = Annotated[
+    int,
+    Field(
         ge=0,
         le=1000,
         description="Lower is served first when a destination cannot keep up (chat before mail).",
+    ),
+]
+"""Which channels are served first; give your kind's ``Config`` a default of its own."""
+ResponseTarget = Annotated[
+    float,
+    Field(
+        ge=0,
+        description="A customer who waits longer for an answer is reported as overdue. 0: nobody is.",
+    ),
+]
+"""How long a customer may wait for an answer; give your kind's ``Config`` a default of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamesChannel:
+    """Marks the fields of a configuration that hold the name of a channel."""
+
+    calls: bool = False
+    """Of one that calls people: see `omnigate.CallChannel`."""
+    links: bool = False
+    """Of one that customers can carry on in: see `Channel.handover_link`."""
+
+
+ChannelName = Annotated[str, NamesChannel()]
+"""The name of another channel: ``omnigate check`` warns where there is none of that name."""
+LinkedChannelName = Annotated[str, NamesChannel(links=True)]
+"""The name of a channel to carry on in: ``omnigate check`` warns too where it has no links."""
+CallChannelName = Annotated[str, NamesChannel(calls=True)]
+"""The name of a channel that calls people: ``omnigate check`` warns too where it calls nobody."""
+
+
+class ChannelConfig(PluginConfig):
+    """What every channel can be told."""
+
+    priority: Priority = 100
+    response_target_seconds: ResponseTarget = 0.0
+    notices: Notices = Field(
+        "known",
+        description="Who gets messages of purpose notice, which nobody has asked for: every contact that "
+        "is known and has not refused, or only those that gave their consent.",
     )
     fetch_attachments: Literal["eager", "lazy"] = Field(
         "eager",
         description="Fetch files as soon as the message is stored, or when somebody asks for them.",
     )
-
-
-TextUnits = Literal["characters", "utf16", "bytes"]
-
-OnUncertain = Literal["resend", "native", "hold"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What one outbound part may carry; the host renders messages to fit and records every loss."""
-
-    text_limit: int | None = None
-    """Longest text of one part, in ``text_units``; None: no limit."""
-    text_units: TextUnits = "characters"
-    buttons: frozenset[str] = frozenset()
-    """Kinds of buttons it shows (``reply``, ``url`` …); others become numbered lines of text."""
-    attachments: int = 0
-    """How many files one part may carry; 0: files become signed links in the text."""
-    attachment_kinds: frozenset[str] = frozenset(
-        {"image", "video", "audio", "voice", "file", "sticker"}
-    )
-    attachment_limit_bytes: int | None = None
-    """Largest file it takes; larger ones become signed links."""
-    caption_limit: int | None = None
-    """Longest text beside files, in ``text_units``; None: as ``text_limit``."""
-    albums: tuple[frozenset[str], ...] | None = None
-    """Which kinds of files may stand together in one part; a kind in none of the sets stands alone.
-    None: all may stand together. Buttons never stand under several files then."""
-    location: bool = False
-    """It can show a point on a map; without, a point becomes a link."""
-    subject: bool = False
-    author: bool = False
-    """It can show who answers (name, picture)."""
-    typing: bool = False
-    """It can show that an agent is typing."""
-    changes: frozenset[ChangeAction] = frozenset()
-    """What it can do to a message that is there: ``edit``, ``delete``, ``react``. See `Channel.change`."""
-    on_uncertain: OnUncertain = "resend"
-    """What to do when a send may have happened: ``native`` send again with the same id, which the
-    platform recognises; ``resend`` send once more after 30 s, flagged ``possible_duplicate``;
-    ``hold`` keep as ``unknown`` because a duplicate costs money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,119 +99,8 @@ class Health:
 
     state: HealthState
     message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What became of one item that was put: stored now, or known before (``duplicate``)."""
-
-    event_id: str | None
-    """None for what changed nothing, such as a late receipt."""
-    sequence: int | None
-    message_id: str | None
-    duplicate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationInfo:
-    """What the store knows of a conversation of this channel."""
-
-    id: str
-    external_id: str
-    status: Literal["open", "closed"]
-    last_sequence: int
-    contact_id: str
-
-
-class Limiter(Protocol):
-    """A token bucket: waits until one more call is within the platform's rate."""
-
-    async def acquire(self) -> None:
-        """Take one token, waiting for it if need be."""
-
-    def try_acquire(self) -> bool:
-        """Take one token if there is one; never waits."""
-
-
-class ChannelHost(Protocol):
-    """All that a channel ever sees of the daemon."""
-
-    name: str
-    """The channel's configured name."""
-    log: FilteringBoundLogger
-
-    @property
-    def http(self) -> ClientSession:
-        """One client session with the egress guard, time-outs and no redirects.
-
-        Where the channel's configuration has ``allow_private`` or ``ca_file`` (see `ReceiverConfig`),
-        they hold for this session.
-        """
-
-    async def put(self, *items: Inbound, cursor: str | None = None) -> Sequence[Recorded]:
-        """Store items, all or none, and return once they are on disk.
-
-        Order is kept. What was stored before is reported as duplicate. The cursor, if given, is
-        committed in the same transaction. Raises `Overloaded` or `StoreError` when nothing was stored.
-        """
-
-    async def put_updates(
-        self,
-        parse: Callable[[Request], Sequence[Inbound]],
-        updates: Sequence[bytes],
-        *,
-        cursor: str | None = None,
-    ) -> Sequence[Recorded]:
-        """Parse and store what a poll brought, all or none, and return once it is on disk.
-
-        Each update is parsed as the body of a request. One that cannot be, whatever ``parse`` raises,
-        is kept in quarantine in the same transaction and does not hold up the others. Returns what
-        became of the items, in order; raises as `put` does.
-        """
-
-    async def cursor(self) -> str | None:
-        """Return the cursor last committed, or None."""
-
-    def emit(self, item: Ephemeral) -> None:
-        """Forward something fleeting, at most once, never stored; drops it under load."""
-
-    async def conversation(self, external_id: str) -> ConversationInfo | None:
-        """Return what is known of a conversation of this channel, or None."""
-
-    async def history(
-        self, conversation: str, *, after: int = 0, before: int | None = None, limit: int = 100
-    ) -> Sequence[Event]:
-        """Return stored events of a conversation in order of sequence.
-
-        ``after`` and ``before`` are sequence numbers, exclusive; with ``before`` the latest ``limit``
-        events are meant, without it the earliest. Attachment URLs in them are fresh.
-        """
-
-    async def messages(self, message_ids: Sequence[str]) -> Mapping[str, Message]:
-        """Return messages of this channel as they are now, by id; unknown ids are left out."""
-
-    async def save_file(
-        self, chunks: AsyncIterable[bytes], *, name: str | None, mime: str, limit_bytes: int
-    ) -> Attachment:
-        """Store a file durably (its bytes are synced to disk) and return it, state ``ready``.
-
-        Hand its id to an `AttachmentRef`. Raises `BadPayload` when it is larger than the limit.
-        """
-
-    def open_file(self, attachment: Attachment) -> AsyncIterator[bytes]:
-        """Return the bytes of an attachment of an outbound part, fetching it first if need be."""
-
-    def public_url(self, path: str = "") -> str:
-        """Return the address under which the world reaches ``path`` of this channel."""
-
-    def secret(self, purpose: str) -> bytes:
-        """Return 32 bytes that only this installation knows, stable for a purpose and channel."""
-
-    def limiter(self, rate: float, *, per_seconds: float = 1.0, burst: int = 1) -> Limiter:
-        """Return a token bucket of ``rate`` calls per ``per_seconds``."""
-
-    def status(self, state: HealthState, message: str = "") -> None:
-        """Tell the operator how the channel is; said once per change."""
+    remedy: str = ""
+    """What to do about it, where you know better than the operator would."""
 
 
 class Channel(ABC):
@@ -271,6 +155,23 @@ class Channel(ABC):
         """
         return None
 
+    async def lookup(self, part: OutboundPart) -> Sent | None:
+        """Ask the platform what became of a part that may have been sent, or not.
+
+        Only called where `Capabilities.on_uncertain` is ``lookup``. Return what `send` would have, or
+        None when the platform surely does not have it: it is sent again then. Raise `Uncertain` when
+        the platform cannot tell for good: the part is held as ``unknown``; otherwise raise as `send`.
+        """
+        raise Uncertain(f"{self.kind} cannot ask what became of a message")
+
+    def estimate(self, part: OutboundPart) -> Estimate | None:
+        """Return what sending a part would come to; None where nothing is counted. No I/O, and quick.
+
+        Asked before a message is queued, and for one that is not to be sent. Raise `Refused` when the part
+        would be refused anyway: the CRM is told at once.
+        """
+        return None
+
     async def setup(self) -> Sequence[str]:
         """Arrange on the platform what the channel needs there, such as its webhook; safe to repeat.
 
@@ -286,9 +187,25 @@ class Channel(ABC):
         """
         raise NotImplementedError(f"{self.kind} hands in no files by ref")
 
+    async def take_again(self, request: Request) -> None:
+        """Take in what was put in quarantine by `ChannelHost.put_updates`; the operator asks for it.
+
+        Raise `BadPayload` when it still cannot be understood. A `WebhookChannel` is asked to parse it
+        instead.
+        """
+        raise BadPayload(f"{self.kind} cannot take it in again")
+
     async def check(self) -> Health:
         """Ask the platform whether our credentials are good; no side effects."""
         return Health("up", "nothing to check")
+
+    def talks_to(self) -> str | None:
+        """Return what this channel connects to or listens on itself, as ``imap.example.com:993``, no secret.
+
+        For listings, in place of the address under ``public_url``, which is shown where this is None:
+        there the platform, browsers or applications call us. No I/O.
+        """
+        return None
 
     async def signal(self, conversation: str, signal: Signal) -> None:
         """Show something fleeting (an agent is typing, has read) to the customer; at most once."""
@@ -300,10 +217,17 @@ class Channel(ABC):
         not block. What was missed (a restart) is in `ChannelHost.history`.
         """
 
+    def call_changed(self, conversation: str, call: Call) -> None:
+        """Hear that a call asked for in a conversation of this channel has changed.
+
+        At most once, from the event loop; must not block.
+        """
+
     def conversation_of(self, address: Address) -> str:
         """Return the platform's id of the conversation that begins when we write to an address first.
 
-        Raise `Refused` for an address that this channel cannot write to.
+        Raise `Refused` for an address that this channel cannot write to; with ``no_address`` for one that it
+        can write to only where there is a conversation already: then that one is taken.
         """
         return address.path
 

@@ -19,6 +19,7 @@ UNKNOWN: Final = object()
 """Stands for data that nobody has kept."""
 
 _LONGEST_SHOWN: Final = 60
+_LONGEST_STUMBLE: Final = 200
 _CHOICES: Final = ("literal_error", "enum")
 _TEXT, _OBJECT, _LIST, _WHOLE = "a text", "an object", "a list", "a whole number"
 _TIME: Final = "a time with its offset such as 2026-08-21T09:30:00Z"
@@ -118,6 +119,17 @@ def complaints(
         if item.message not in messages:
             messages.append(item.message)
     return [Complaint(path, _either(messages)) for path, messages in joined.items()][:MOST]
+
+
+def unreadable(error: ValidationError) -> str | None:
+    """Return what the parser stumbled over if the data was no JSON at all; None if it says something wrong.
+
+    It quotes nothing of the data.
+    """
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] != "json_invalid" or first["loc"]:
+        return None
+    return str(first["ctx"]["error"]).rstrip(".")[:_LONGEST_STUMBLE]
 
 
 def complaint(item: ErrorDetails, *, quoting: bool = False) -> str:

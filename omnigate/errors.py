@@ -26,19 +26,24 @@ class Problem:
     """What is wrong."""
     hint: str = ""
     """What to do; empty when the message says it."""
+    line: int | None = None
+    """Where in the file, from 1; None when that is not known."""
 
     def __str__(self) -> str:
-        place = f"{self.where}: {self.key}" if self.key else self.where
+        where = self.where if self.line is None else f"{self.where}:{self.line}"
+        place = f"{where}: {self.key}" if self.key else where
         return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 class ConfigError(OmnigateError):
     """The operator must edit the configuration: the command line exits with 2."""
 
-    def __init__(self, problems: Sequence[Problem] | str) -> None:
+    def __init__(self, problems: Sequence[Problem] | str, warnings: Sequence[Problem] = ()) -> None:
         if isinstance(problems, str):
             problems = [Problem(where="configuration", key="", message=problems)]
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
+        """What is worth a second look meanwhile."""
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -116,3 +121,7 @@ class Refused(OmnigateError):
 
 class Uncertain(OmnigateError):
     """The send may have happened: resolved by the ambiguity rule of the channel's capabilities."""
+
+
+class NoAnswer(Uncertain):
+    """A request may have arrived, and no answer came to go by. What only asks may ask again."""

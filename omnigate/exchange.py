@@ -20,6 +20,7 @@ from yarl import URL
 from omnigate.errors import DestinationUnavailable, RetryLater
 from omnigate.signing import Signer
 from omnigate.transcript import NOTED_BY_CALLER, current, exchange_of
+from omnigate.unanswered import why_no_answer
 
 ANSWER_LIMIT_BYTES: Final = 64 * 1024
 RETRY_AFTER_LIMIT_SECONDS: Final = 3600.0
@@ -224,28 +225,3 @@ def _reason(error: Exception, timeout_seconds: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no complete answer within {timeout_seconds:g} s"
     return why_no_answer(error) or str(error) or type(error).__name__
-
-
-def why_no_answer(error: Exception) -> str:
-    """Return in words for the operator why a request got no answer; empty when there are none for it.
-
-    They never hold the address, in which a token may stand: those of the HTTP client may.
-    """
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the name does not resolve; check its spelling and the name server"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"the certificate is not trusted: {error.certificate_error}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        if isinstance(error.os_error, ConnectionRefusedError):
-            return "connection refused; is anything running there?"
-        return error.os_error.strerror or str(error.os_error)
-    if isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
-        return "the connection was closed before the answer"
-    return ""
-
-
-def surely_not_sent(error: Exception) -> bool:
-    """Tell whether a request failed before anything of it was sent: there was no connection."""
-    return isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))

@@ -57,6 +57,21 @@ DELIVERY_SECONDS: Final = (
     86_400.0,
 )
 """Bounds for the whole way to a destination, outages included."""
+RESPONSE_SECONDS: Final = (
+    10.0,
+    30.0,
+    60.0,
+    90.0,
+    120.0,
+    300.0,
+    600.0,
+    1800.0,
+    3600.0,
+    14_400.0,
+    43_200.0,
+    86_400.0,
+)
+"""Bounds for how long customers wait for an answer; the usual targets of contact centres are among them."""
 TURN_ITEMS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Bounds for how many things are done at once."""
 

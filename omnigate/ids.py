@@ -22,8 +22,20 @@ def new(prefix: str) -> str:
 
     Identifiers made by one process sort strictly in the order they were made.
     """
+    return _written(prefix, uuid_utils.uuid7().int << 2)
+
+
+def just_before(prefix: str, identifier: str) -> str:
+    """Return the identifier with the given prefix that sorts right before one made by `new`.
+
+    For what has to be told before something that has its identifier already. Always the same for the same
+    one; like no other, since two that were made are never neighbours but by chance.
+    """
+    return _written(prefix, int(identifier.partition("_")[2], 32) - 4)
+
+
+def _written(prefix: str, number: int) -> str:
     # 128 bits and 2 bits of padding make 13 groups of 10 bits, two characters each.
-    number = uuid_utils.uuid7().int << 2
     pairs = _PAIRS
     return (
         f"{prefix}_{pairs[number >> 120]}{pairs[number >> 110 & 1023]}{pairs[number >> 100 & 1023]}"
@@ -57,6 +69,16 @@ def contact_id() -> str:
 def attachment_id() -> str:
     """Return a new attachment identifier."""
     return new("att")
+
+
+def call_id() -> str:
+    """Return a new call identifier."""
+    return new("cal")
+
+
+def handover_id() -> str:
+    """Return a new handover identifier."""
+    return new("hnd")
 
 
 def is_id(text: str, prefix: str) -> bool:

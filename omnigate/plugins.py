@@ -15,7 +15,8 @@ from typing import Final, TypeVar, cast
 import pluggy
 
 from omnigate.backend import Backend, BackendConfig
-from omnigate.channel import Capabilities, Channel, ChannelConfig, PluginConfig
+from omnigate.capabilities import Capabilities
+from omnigate.channel import Channel, ChannelConfig, PluginConfig
 from omnigate.errors import OmnigateError
 from omnigate.hookspecs import PROJECT, Hooks
 
@@ -78,7 +79,7 @@ def load(kinds: Iterable[str]) -> Catalogue:
         # A plugin is a stranger's code and may fail in any way, sys.exit() at import included; the
         # other sections must go on. Interrupts of the operator pass.
         except (Exception, SystemExit) as error:
-            broken[kind] = _reason(error)
+            broken[kind] = _reason(error) + _remedy(error, entries[kind][0])
             continue
         if channel is not None:
             channels[kind] = channel
@@ -160,3 +161,12 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"it needs the Python module {error.name}, which is not installed"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _remedy(error: BaseException, entry: EntryPoint) -> str:
+    """Return how to install what is missing: a distribution calls the extra of a kind as the kind."""
+    if not isinstance(error, ModuleNotFoundError) or entry.dist is None:
+        return ""
+    if entry.name not in (entry.dist.metadata.get_all("Provides-Extra") or ()):
+        return ""
+    return f'; install it with: pip install "{entry.dist.name}[{entry.name}]"'

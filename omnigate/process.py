@@ -98,14 +98,9 @@ def _hear(signals: Signals) -> None:
 
 
 def spare_the_collector() -> None:
-    """Keep what stays for good out of the garbage collector's rounds, and make them rarer.
-
-    Modules and models are most of what there is; going through them again and again took a twentieth
-    of all work under load. Messages hardly ever make cycles.
-    """
+    """Keep modules and models, most of what there is, out of the garbage collector's rounds for good."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

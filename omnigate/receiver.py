@@ -108,7 +108,7 @@ class ReceiverConfig(PluginConfig):
         le=120,
         description="One exchange to the last byte of the answer; connecting gets 5 seconds of it.",
     )
-    allow_private: list[PrivateNetwork] = Field(
+    allow_private: Annotated[list[PrivateNetwork], Asked(again=True)] = Field(
         [],
         description=(
             "Networks (CIDR) besides the public internet where the receiver may be; only there is "

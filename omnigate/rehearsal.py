@@ -13,6 +13,7 @@ from typing import TypeVar
 from omnigate.config import Config
 from omnigate.errors import ConfigError
 from omnigate.flow.troubles import Finding
+from omnigate.flow.whereabouts import NOWHERE, Whereabouts, whereabouts
 from omnigate.gateway import Gateway
 from omnigate.store.destinations import Direction
 from omnigate.store.store import open_store
@@ -38,6 +39,18 @@ async def examine(config: Config, direction: Direction, name: str) -> Finding:
         return await gateway.doctor.examine_member(member)
 
     return await _tried(_only(config, direction, name), ask)
+
+
+async def whereabouts_of(config: Config, name: str) -> Whereabouts:
+    """Return where a channel and its platform meet. Raises `ConfigError` when it cannot be made."""
+
+    async def look(gateway: Gateway) -> Whereabouts:
+        member = gateway.roster.members.get(("channel", name))
+        if member is None or member.runner is None:
+            return NOWHERE
+        return whereabouts(name, member.runner.channel, config.settings.public_url)
+
+    return await _tried(_only(config, "channel", name), look)
 
 
 async def _nothing_more(gateway: Gateway) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from socket import SO_LINGER, SOL_SOCKET
 
+import aiohttp
 import pytest
 from aiohttp import web
 from hypothesis import given, settings
@@ -21,16 +22,12 @@ from omnigate.exchange import Receiver, judge, parse_retry_after
 from omnigate.flow.egress import guarded_session
 from omnigate.signing import Signer, new_secret
 from omnigate.testing import loopback_receiver
+from omnigate.unanswered import why_no_answer
 
 pytestmark = pytest.mark.anyio
 
 SECRET = new_secret()
 NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture
@@ -129,6 +126,19 @@ async def test_an_address_that_the_guard_refuses_is_explained():
     async with guarded_session() as session:
         with pytest.raises(omnigate.DestinationUnavailable, match="allow_private"):
             await receiver("https://127.0.0.1/").post(session, "evt_1", b"{}")
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("127.0.0.1", "it is not a public address"), ("localhost", "is not a public address")],
+)
+async def test_an_address_that_is_refused_is_named_once(host, said):
+    async with guarded_session() as guarded:
+        with pytest.raises(aiohttp.ClientError) as caught:
+            await guarded.get(f"https://{host}:9/")
+    told = f"{host}: {why_no_answer(caught.value)}"
+    assert told.count(host) == 1
+    assert said in told
 
 
 async def test_a_name_that_does_not_resolve_is_said_plainly(session):

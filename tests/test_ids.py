@@ -36,6 +36,16 @@ def test_the_text_is_a_uuid_of_version_7(monkeypatch: pytest.MonkeyPatch) -> Non
     assert number >> 2 == known.int
 
 
+def test_what_is_told_before_something_sorts_between_it_and_all_that_was_made_earlier() -> None:
+    made = [ids.message_id() for _ in range(10_000)]
+    before = [ids.just_before("evt", one) for one in made]
+    pairs = zip(before, made, strict=True)
+    order = [place for pair in pairs for place in (pair[0][4:], pair[1][4:])]
+    assert order == sorted(order)
+    assert len(set(order)) == len(order)
+    assert all(ids.is_id(one, "evt") for one in before)
+
+
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [

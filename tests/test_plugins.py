@@ -115,6 +115,17 @@ def test_a_broken_plugin_is_named_with_its_reason_and_the_others_load(install, s
     assert list(found.backends) == ["till"]
 
 
+def test_who_misses_a_module_is_told_which_extra_brings_it(install, tmp_path):
+    install("shop", "import a_module_nobody_has")
+    assert "pip install" not in plugins.load(["shop"]).broken["shop"]
+    with (tmp_path / "omnigate_shop-1.2.dist-info" / "METADATA").open("a") as metadata:
+        metadata.write("Provides-Extra: shop\n")
+    reason = plugins.load(["shop"]).broken["shop"]
+    assert reason.endswith(
+        'which is not installed; install it with: pip install "omnigate-shop[shop]"'
+    )
+
+
 def test_an_interrupt_of_the_operator_is_not_swallowed(install):
     install("shop", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):

@@ -194,13 +194,16 @@ def test_the_first_steps_work_as_they_are_told(place):
 @pytest.mark.parametrize("page", ["README.md", "docs/operating.md"])
 def test_configurations_are_good(place, page):
     shown = blocks(page, "toml")
-    (whole,) = [text for text in shown if "[[routes]]" in text]
-    place.environment["OPS_SECRET"] = new_secret()
+    whole = next(text for text in shown if "[[routes]]" in text)
+    for name in ("OPS_SECRET", "BOT_SECRET"):
+        place.environment[name] = new_secret()
     for text in shown:
         # What is no whole configuration is to be added to one.
         added = "" if text is whole else text
         (place.directory / "added.toml").write_text(added)
-        main = 'include = ["added.toml"]\n' + whole.replace(
+        # What is added has routes of its own in place of the first.
+        kept = whole[: whole.index("[[routes]]")] if "[[routes]]" in added else whole
+        main = 'include = ["added.toml"]\n' + kept.replace(
             "/var/lib/omnigate", str(place.directory)
         )
         main = main.replace("/run/omnigate", str(place.directory))

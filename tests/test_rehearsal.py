@@ -44,11 +44,6 @@ MAIN = '[store]\nurl = "sqlite:///s.db"\n[channels.works]\nkind = "sound"\n'
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Install a distribution with one plugin."""
     folder = tmp_path / "plugins"

@@ -41,11 +41,6 @@ LOOPBACK = ["127.0.0.0/8"]
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 async def session(anyio_backend):
     async with guarded_session(allow_private=LOOPBACK) as session:
         yield session

@@ -29,6 +29,8 @@ class Attachment(Model):
     caption: str | None = None
     url: str | None = None
     sha256: str | None = None
+    inline: bool = False
+    """It is shown within the message's ``html``."""
     state: AttachmentState = "pending"
 
 
@@ -48,6 +50,8 @@ class AttachmentRef(Model):
     height: Count | None = None
     duration_seconds: float | None = Field(None, ge=0)
     caption: Text | None = None
+    inline: bool = False
+    """It is shown within the message's ``html``, as ``cid:`` and its ``id``."""
     id: str | None = None
     url: str | None = Field(None, max_length=4096)
     ref: JsonObject | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -41,6 +41,37 @@ class Geo(Model):
     longitude: float | None = None
 
 
+class SaidBefore(Model):
+    """A message of the conversation that somebody came from."""
+
+    direction: Literal["inbound", "outbound"]
+    at: Timestamp
+    text: ShortText | None = None
+    author: ShortText | None = None
+    attachments: int = Field(0, ge=0)
+    """How many files stood beside the text."""
+
+
+class HandedOver(Model):
+    """Where the customer comes from: another conversation, carried on here by a token."""
+
+    id: ShortText
+    """Of the handover."""
+    conversation: ShortText
+    """Our id of the conversation it began in."""
+    channel: ShortText
+    kind: ShortText
+    page: Link | None = None
+    title: ShortText | None = None
+    proven: bool
+    """It is proven to be the same customer, and both are one contact now. Otherwise nothing of what was
+    said is told here."""
+    messages: list[SaidBefore] = Field(default_factory=list, max_length=10)
+    """The latest, oldest first."""
+    withheld: bool = False
+    """Page, title and messages are left out: whoever reads this may not read that channel."""
+
+
 class Context(Model):
     """The visit around a conversation. Newer values replace older ones field by field."""
 
@@ -59,6 +90,7 @@ class Context(Model):
     user_agent: ShortText | None = None
     geo: Geo | None = None
     location: Location | None = None
+    handover: HandedOver | None = None
     custom: dict[Annotated[str, Field(max_length=100)], Scalar | None] = Field(
         default_factory=dict, max_length=50
     )

@@ -14,12 +14,15 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field, create_model
 
 from omnigate.model.address import Address
+from omnigate.model.call import Call
 from omnigate.model.context import Context
 from omnigate.model.facts import (
     ButtonData,
     ChangeFailed,
     ChannelHealth,
+    Consent,
     ContactChange,
+    ContactConflict,
     DeadDelivery,
     DestinationHealth,
     Fact,
@@ -31,6 +34,7 @@ from omnigate.model.facts import (
     StatusData,
     TransferData,
     TypingData,
+    WaitData,
 )
 from omnigate.model.text import Timestamp
 
@@ -54,11 +58,22 @@ class EventType(StrEnum):
     CONVERSATION_CLOSED = "conversation.closed"
     CONVERSATION_REOPENED = "conversation.reopened"
     CONVERSATION_RATED = "conversation.rated"
+    CONVERSATION_OVERDUE = "conversation.overdue"
     CONTACT_UPDATED = "contact.updated"
     CONTACT_MERGED = "contact.merged"
+    CONTACT_UNMERGED = "contact.unmerged"
+    CONTACT_CONFLICT = "contact.conflict"
     CONTACT_BLOCKED = "contact.blocked"
     CONTACT_UNBLOCKED = "contact.unblocked"
     CONTACT_ERASED = "contact.erased"
+    CALL_REQUESTED = "call.requested"
+    CALL_QUEUED = "call.queued"
+    CALL_RINGING = "call.ringing"
+    CALL_ANSWERED = "call.answered"
+    CALL_ENDED = "call.ended"
+    CALL_MISSED = "call.missed"
+    CALL_UNKNOWN = "call.unknown"
+    CALL_RECORDED = "call.recorded"
     TYPING = "typing"
     PRESENCE = "presence"
     PAGE_VIEWED = "page.viewed"
@@ -118,6 +133,8 @@ class EventAddress(Fact):
     address: Address
     username: str | None = None
     verified: bool = False
+    consent: Consent | None = None
+    """Whether the customer has agreed to be written to first here; null: nobody has said."""
 
 
 class EventContact(Fact):
@@ -130,6 +147,9 @@ class EventContact(Fact):
     email: str | None = None
     avatar_url: str | None = None
     addresses: list[EventAddress] = Field(default_factory=list)
+    """Of each scheme the latest 50, in the order in which they became known."""
+    addresses_left_out: int = Field(0, ge=0)
+    """How many more there are: every browser of a customer of the web chat has one."""
 
 
 class Envelope(Fact):
@@ -168,11 +188,22 @@ DATA: Final[dict[EventType, tuple[str, type[BaseModel]]]] = {
     EventType.CONVERSATION_REOPENED: ("status", StatusData),
     EventType.CONVERSATION_TRANSFERRED: ("transfer", TransferData),
     EventType.CONVERSATION_RATED: ("rating", RatingData),
+    EventType.CONVERSATION_OVERDUE: ("wait", WaitData),
     EventType.CONTACT_UPDATED: ("contact", ContactChange),
     EventType.CONTACT_MERGED: ("contact", ContactChange),
+    EventType.CONTACT_UNMERGED: ("contact", ContactChange),
+    EventType.CONTACT_CONFLICT: ("conflict", ContactConflict),
     EventType.CONTACT_BLOCKED: ("contact", ContactChange),
     EventType.CONTACT_UNBLOCKED: ("contact", ContactChange),
     EventType.CONTACT_ERASED: ("contact", ContactChange),
+    EventType.CALL_REQUESTED: ("call", Call),
+    EventType.CALL_QUEUED: ("call", Call),
+    EventType.CALL_RINGING: ("call", Call),
+    EventType.CALL_ANSWERED: ("call", Call),
+    EventType.CALL_ENDED: ("call", Call),
+    EventType.CALL_MISSED: ("call", Call),
+    EventType.CALL_UNKNOWN: ("call", Call),
+    EventType.CALL_RECORDED: ("call", Call),
     EventType.TYPING: ("typing", TypingData),
     EventType.PRESENCE: ("presence", PresenceData),
     EventType.PAGE_VIEWED: ("page", PageData),

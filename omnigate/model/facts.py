@@ -11,11 +11,15 @@ from omnigate.model.attachment import Attachment, Location, SharedContact
 from omnigate.model.outbound import Author, Button, ChangeAction, MessageState
 from omnigate.model.text import Timestamp
 
+Consent = Literal["granted", "refused"]
+"""Whether a customer has agreed to be written to first at an address; nobody having said is None."""
+
 
 class Fact(BaseModel):
     """Frozen data as events and the API show it; readers ignore what they do not know."""
 
     model_config = ConfigDict(
+        defer_build=True,
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,
@@ -52,6 +56,9 @@ class Message(Fact):
     """Null for outbound messages: see ``author``."""
     text: str | None = None
     html: str | None = None
+    """Sanitised; pictures in it are ``cid:`` and the id of one of the ``attachments``."""
+    full_text: str | None = None
+    """All that was written, with quoted history and signature, where ``text`` is only what is new."""
     subject: str | None = None
     attachments: list[Attachment] = Field(default_factory=list)
     buttons: list[list[Button]] = Field(default_factory=list)
@@ -63,9 +70,10 @@ class Message(Fact):
     album: str | None = None
     button: str | None = None
     handover: str | None = None
-    """The token of the link that brought the customer here."""
+    """What the link bore that brought the customer here: the id of a handover for its token."""
     author: Author | None = None
     automatic: bool = False
+    """Written by a machine."""
     external_ids: list[str] = Field(default_factory=list)
     """The platform's ids: one for an inbound message, one a part for an outbound one."""
     client_ref: str | None = None
@@ -125,6 +133,24 @@ class TransferData(Fact):
     to_backend: str
     from_backend: str | None = None
     note: str | None = None
+    history: list[Message] = Field(default_factory=list)
+    """What was said last, oldest first: the new owner may know nothing of it."""
+
+
+class WaitData(Fact):
+    """A customer waits longer for an answer than the channel's target allows."""
+
+    since: Timestamp
+    """When the first message came that nobody has answered."""
+    target_seconds: float
+    message: str | None = None
+    """That message."""
+    first: bool = False
+    """Nobody has answered in this conversation yet."""
+
+
+ProofKind = Literal["verified", "call", "handover"]
+"""What may make contacts one unasked: a channel vouches for it, a call was answered, a link was used."""
 
 
 class ContactChange(Fact):
@@ -134,8 +160,24 @@ class ContactChange(Fact):
     changed: list[str] = Field(default_factory=list)
     """Names of the fields that changed."""
     merged: str | None = None
-    """The contact that was taken up into this one."""
+    """The contact that was taken up into this one, or parted from it again."""
+    merge: int | None = None
+    """What ``omnigate contact unmerge`` calls the merge."""
     reason: str | None = None
+    """Of a merge: the proof (``verified``, ``call``, ``handover``), or the note of who asked for it."""
+
+
+class ContactConflict(Fact):
+    """Two contacts that a proof says are one, and other proofs say are not: nothing was merged."""
+
+    id: str
+    other: str
+    """The other contact."""
+    address: str | None = None
+    """What both have a claim to."""
+    reason: str
+    conflict: int
+    """What ``omnigate contact conflicts`` calls it."""
 
 
 class TypingData(Fact):

@@ -29,7 +29,8 @@ class Profile(Model):
     verified: bool = False
     """The channel has proof that the address belongs to the person (a signature, a login)."""
     also: list[Address] = Field(default_factory=list, max_length=10)
-    """Further addresses that the channel has *proven* to be the same person."""
+    """Further addresses that the channel has *proven* to be the same person. They count only where the
+    address itself is ``verified``."""
 
 
 class Inbound(Model):
@@ -51,7 +52,9 @@ class InboundMessage(Inbound):
     sender: Profile
     text: Text | None = None
     html: Text | None = None
-    """Sanitised HTML; e-mail only."""
+    """Sanitised HTML; e-mail only. A picture that came along is shown as ``cid:`` and the id of its file."""
+    full_text: Text | None = None
+    """All of it, quoted history and signature too, where ``text`` is what was newly written."""
     subject: ShortText | None = None
     attachments: list[AttachmentRef] = Field(default_factory=list, max_length=100)
     location: Location | None = None
@@ -153,6 +156,10 @@ class Receipt(Inbound):
     """What became of an outbound part, named by the id that ``send`` returned for it."""
 
     message_id: ExternalId
+    """Or of one of the segments that it returned."""
+    part: str | None = Field(None, max_length=100)
+    """The part's own id, where the platform gives it back: it is known even when the answer to the send
+    was lost."""
     state: ReceiptState
     error: ShortText | None = None
     any_conversation: bool = False

@@ -15,6 +15,12 @@ from omnigate.model.text import JsonObject, Model, ShortText, Text, Timestamp
 ChangeAction = Literal["edit", "delete", "react"]
 """What may become of a message that is there already."""
 
+Purpose = Literal["answer", "notice"]
+"""Whether a message belongs to a talk with the customer, or comes unasked."""
+Notices = Literal["known", "consent"]
+"""Whom messages go to that nobody has asked for: to every contact that is known and has not refused, or to
+those only that have agreed."""
+
 MessageState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown"]
 
 _WEB_ADDRESS: Final = re.compile(r"https?://[^\s\x00-\x1f]+")
@@ -32,6 +38,14 @@ class ToAddress(Model):
 
     channel: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     address: Address
+
+
+class ToContact(Model):
+    """Write to a contact, at the address that the channel reaches it at: proven ones first, then the
+    latest used."""
+
+    channel: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    contact: Annotated[str, StringConstraints(pattern=r"^ctc_[0-9a-v]{26}$")]
 
 
 class Button(Model):
@@ -93,6 +107,8 @@ class Content(Model):
     """The CRM's own reference; comes back in every event about the message."""
     expires_at: Timestamp | None = None
     """Not sent after this moment; the message then fails with the reason ``expired``."""
+    automatic: bool = False
+    """Written by a machine: mail says so, and machines do not answer it."""
     extensions: JsonObject = Field(default_factory=dict)
     """What only this channel understands."""
 
@@ -106,7 +122,11 @@ class Content(Model):
 class OutboundMessage(Content):
     """The body of ``POST /v1/messages``."""
 
-    to: ToConversation | ToAddress
+    to: ToConversation | ToAddress | ToContact
+    purpose: Purpose = "answer"
+    """``notice``: nobody has asked for it. It goes to whom the channel's ``notices`` allow."""
+    force: bool = False
+    """Send it even to a contact that has asked not to be written to, or refused notices."""
 
 
 class Reply(Model):
@@ -140,6 +160,8 @@ class OutboundPart(Model):
     author: Author | None = None
     reply_to: str | None = None
     """The platform's id of the message this one answers."""
+    automatic: bool = False
+    """Written by a machine."""
     extensions: dict[str, Any] = Field(default_factory=dict)
     attempt: int = 1
     possible_duplicate: bool = False
@@ -190,6 +212,11 @@ class Sent(Model):
     """The platform took the part and calls it ``external_id`` (receipts name it so)."""
 
     external_id: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    segments: list[Annotated[str, StringConstraints(min_length=1, max_length=500)]] = Field(
+        default_factory=list, max_length=255
+    )
+    """The platform's ids of what the part was sent in, where it is several and receipts name each: the
+    part is delivered when all are, and failed when one is. Empty: there is one, ``external_id``."""
 
 
 class AgentTyping(Model):

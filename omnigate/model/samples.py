@@ -71,11 +71,25 @@ _SENT: Final = {
     "reply_to": _INBOUND,
     "client_ref": "case-1029",
 }
+_OTHER: Final = "ctc_06f9d2h68e5k1t7v2m4r0s9h6c"
+"""The younger one of two: the older id stays."""
 _CONTACT_CHANGES: Final[dict[EventType, dict[str, Any]]] = {
     EventType.CONTACT_UPDATED: {"changed": ["display_name", "email"]},
     EventType.CONTACT_MERGED: {
-        "merged": "ctc_06f9cz3n8e5k1t7v2m4r0s9h6c",
-        "reason": "the same verified address",
+        "merged": _OTHER,
+        "merge": 17,
+        "reason": "verified",
+    },
+    EventType.CONTACT_UNMERGED: {
+        "merged": _OTHER,
+        "merge": 17,
+        "reason": "two people share a phone",
+    },
+    EventType.CONTACT_CONFLICT: {
+        "other": _OTHER,
+        "address": "tel:+79161234567",
+        "reason": "each has a user: of its own",
+        "conflict": 4,
     },
     EventType.CONTACT_BLOCKED: {"reason": "the customer blocked the company's account"},
     EventType.CONTACT_UNBLOCKED: {},
@@ -108,6 +122,87 @@ _OF_OPERATION: Final[dict[EventType, dict[str, Any]]] = {
         "attempts": 5,
     },
 }
+_CALL: Final = {
+    "id": "cal_06f9d0r2k8m4t1v6s3c0h5n9eg",
+    "customer": "+79161234567",
+    "agent": "sales",
+    "requested_at": _WHEN,
+    "attempt": 1,
+    "source": "widget",
+    "from_conversation": _CONVERSATION["id"],
+    "note": "asks about the city bike",
+}
+_CALLING: Final = {"name": "phone", "kind": "call"}
+_CALLED: Final = {
+    "id": "cnv_06f9d0r2k8n2s6v1t4c9m3h7r0",
+    "external_id": _CALL["customer"],
+    "status": "open",
+}
+_CALLER: Final = {
+    **_CUSTOMER,
+    "phone": _CALL["customer"],
+    "addresses": [*_CUSTOMER["addresses"], {"address": f"tel:{_CALL['customer']}"}],
+}
+_RUNG: Final = {"leg": "agent", "ringing_at": _WHEN, "answered_at": _WHEN}
+_OVER: Final = {"ended_at": _RECORDED, "cause": 16, "cause_text": "Normal Clearing"}
+_TALKED: Final = [{**_RUNG, **_OVER}, {**_RUNG, **_OVER, "leg": "customer"}]
+_CALLS: Final[dict[EventType, dict[str, Any]]] = {
+    EventType.CALL_REQUESTED: {"state": "requested", "attempt": 0},
+    EventType.CALL_QUEUED: {"state": "queued", "callback_at": _RECORDED},
+    EventType.CALL_RINGING: {
+        "state": "customer_ringing",
+        "leg": "customer",
+        "legs": [_RUNG, {"leg": "customer", "ringing_at": _WHEN}],
+    },
+    EventType.CALL_ANSWERED: {
+        "state": "customer_answered",
+        "leg": "customer",
+        "legs": [_RUNG, {**_RUNG, "leg": "customer"}],
+        "ring_seconds": 4.2,
+    },
+    EventType.CALL_ENDED: {
+        "state": "completed",
+        "legs": _TALKED,
+        "ended_at": _RECORDED,
+        "ring_seconds": 4.2,
+        "talk_seconds": 184.0,
+        "cause": 16,
+        "cause_text": "Normal Clearing",
+    },
+    EventType.CALL_MISSED: {
+        "state": "customer_no_answer",
+        "legs": [
+            {**_RUNG, **_OVER},
+            {
+                "leg": "customer",
+                "ringing_at": _WHEN,
+                "ended_at": _RECORDED,
+                "cause": 19,
+                "cause_text": "User alerting, no answer",
+            },
+        ],
+        "ended_at": _RECORDED,
+        "cause": 19,
+        "cause_text": "User alerting, no answer",
+    },
+    EventType.CALL_UNKNOWN: {
+        "state": "unknown",
+        "error": "the platform's answer was lost; it may have been dialled",
+    },
+    EventType.CALL_RECORDED: {
+        "state": "completed",
+        "legs": _TALKED,
+        "recording": {
+            "id": "att_06f9d0t1h4k7v2m5r8c0s3n6eg",
+            "kind": "audio",
+            "mime": "audio/wav",
+            "size_bytes": 2944044,
+            "duration_seconds": 184.0,
+            "url": "https://chat.example.org/media/att_06f9d0t1h4k7v2m5r8c0s3n6eg?sig=…",
+            "state": "ready",
+        },
+    },
+}
 _OTHERS: Final[dict[EventType, dict[str, Any]]] = {
     EventType.REACTION_CHANGED: {"message": _OUTBOUND, "external_id": "p-77", "emoji": ["👍"]},
     EventType.MESSAGE_CHANGE_FAILED: {
@@ -129,6 +224,13 @@ _OTHERS: Final[dict[EventType, dict[str, Any]]] = {
         "to_backend": "service-desk",
         "from_backend": "crm",
         "note": "asks about a repair",
+        "history": [_RECEIVED],
+    },
+    EventType.CONVERSATION_OVERDUE: {
+        "since": _WHEN,
+        "target_seconds": 60.0,
+        "message": _INBOUND,
+        "first": True,
     },
     EventType.CONVERSATION_RATED: {"score": 5, "comment": "Quick and kind"},
     EventType.TYPING: {"draft": "And do you deliv"},
@@ -142,6 +244,7 @@ def sample(event_type: EventType) -> Envelope:
     noun, _ = DATA[event_type]
     of_contact = event_type in _CONTACT_CHANGES
     of_operation = event_type in OPERATIONAL
+    of_call = event_type in _CALLS
     of_conversation = not of_contact and not of_operation
     fields: dict[str, Any] = {
         "id": _EVENT,
@@ -149,9 +252,9 @@ def sample(event_type: EventType) -> Envelope:
         "timestamp": _WHEN,
         "recorded_at": _RECORDED,
         "sequence": 12 if of_conversation and event_type not in EPHEMERAL else None,
-        "channel": _CHANNEL if of_conversation else None,
+        "channel": (_CALLING if of_call else _CHANNEL) if of_conversation else None,
         "conversation": _conversation(event_type) if of_conversation else None,
-        "contact": None if of_operation else _CUSTOMER,
+        "contact": None if of_operation else _CALLER if of_call else _CUSTOMER,
         "data": {noun: _data(event_type)},
     }
     return envelope_model(event_type).model_validate(fields)
@@ -164,6 +267,8 @@ def _data(event_type: EventType) -> dict[str, Any]:
         return _OF_OPERATION[event_type]
     if event_type in _OTHERS:
         return _OTHERS[event_type]
+    if event_type in _CALLS:
+        return {**_CALL, **_CALLS[event_type]}
     state = event_type.partition(".")[2]
     match event_type:
         case EventType.MESSAGE_RECEIVED:
@@ -185,5 +290,7 @@ def _data(event_type: EventType) -> dict[str, Any]:
 
 
 def _conversation(event_type: EventType) -> dict[str, Any]:
+    if event_type in _CALLS:
+        return _CALLED
     closed = event_type is EventType.CONVERSATION_CLOSED
     return {**_CONVERSATION, "status": "closed"} if closed else _CONVERSATION

@@ -21,9 +21,13 @@ from pydantic_core import from_json
 
 
 class Model(BaseModel):
-    """Frozen data that Omnigate defines: unknown fields are errors, errors never print the input."""
+    """Frozen data that Omnigate defines: unknown fields are errors, errors never print the input.
+
+    Validators are built when they are first used, here and in the other bases: a command needs few of them.
+    """
 
     model_config = ConfigDict(
+        defer_build=True,
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
@@ -41,6 +45,7 @@ class Payload(BaseModel):
     """
 
     model_config = ConfigDict(
+        defer_build=True,
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,

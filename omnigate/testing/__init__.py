@@ -4,9 +4,11 @@ and platforms that cannot be reached from here, emulated.
 See docs/plugins.md. Needs pytest; its coroutines run under the pytest plugin of anyio.
 """
 
+from omnigate.emulators.asterisk import AsteriskEmulator
 from omnigate.emulators.telegram import TelegramEmulator
 from omnigate.emulators.vk import VkEmulator
 from omnigate.testing.backends import BackendConformance, HttpBackendConformance, sample_event
+from omnigate.testing.calls import CallChannelConformance
 from omnigate.testing.channels import (
     ChannelConformance,
     IntakeConformance,
@@ -19,7 +21,9 @@ from omnigate.testing.receiver import LoopbackReceiver, Received, loopback_recei
 from omnigate.testing.server import serve, serve_app
 
 __all__ = [
+    "AsteriskEmulator",
     "BackendConformance",
+    "CallChannelConformance",
     "ChannelConformance",
     "FakeBackendHost",
     "FakeHost",

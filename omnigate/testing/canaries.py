@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 from omnigate.config.annotations import fields
-from omnigate.config.questions import Question, marks, open_questions
+from omnigate.config.questions import Question, marks, named, open_questions
 
 
 def values(item: object) -> Iterator[str]:
@@ -56,7 +56,7 @@ def assert_asked_for(config: type[BaseModel], given: Mapping[str, Any]) -> None:
     Answers are what is ``given``, what `omnigate.Asked` makes for an empty answer, or nothing.
     """
     for key, mark in marks(config):
-        strangers = {*mark.when, *mark.unless} - fields(config).keys()
+        strangers = named(mark) - fields(config).keys()
         assert not strangers, f"{key} is asked for by keys that are none: {strangers}"
     keys: dict[str, Any] = {}
     left_out: set[str] = set()

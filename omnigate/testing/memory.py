@@ -14,6 +14,8 @@ from typing import Any, Final
 import omnigate
 from omnigate import ids
 from omnigate.model.event import DATA, EventChannel, EventContact, EventConversation
+from omnigate.store.callfacts import Given
+from omnigate.store.callstates import advance, concerns
 
 _TYPES: Final[dict[type[omnigate.Inbound], omnigate.EventType]] = {
     omnigate.InboundMessage: omnigate.EventType.MESSAGE_RECEIVED,
@@ -40,29 +42,69 @@ class MemoryStore:
         self.quarantine: list[tuple[bytes, str]] = []
         """Updates that were not understood, each with the reason."""
         self.cursors: dict[str, str] = {}
+        self.notes: dict[str, dict[str, str]] = {}
+        """What channels keep for themselves, by channel and key."""
         self.files: dict[str, bytes] = {}
+        self.calls: dict[str, omnigate.Call] = {}
+        """Calls by id, as they are by what was put of them."""
         self.failure: omnigate.OmnigateError | None = None
         """Set it, and nothing can be stored until it is None again."""
         self.secret = secrets.token_bytes(32)
+        self._given: dict[str, Given] = {}
+        self._about: dict[tuple[str, str], omnigate.Address] = {}
         self._seen: dict[tuple[str, str], omnigate.Recorded] = {}
         self._conversations: dict[tuple[str, str], omnigate.ConversationInfo] = {}
         self._events: dict[str, list[omnigate.Event]] = {}
         self._messages: dict[tuple[str, str], omnigate.Message] = {}
+        self._places: dict[tuple[str, str], str] = {}
+        self._blocked: set[tuple[str, str]] = set()
 
     def put(
-        self, channel: str, kind: str, items: Sequence[omnigate.Inbound], cursor: str | None
+        self,
+        channel: str,
+        kind: str,
+        items: Sequence[omnigate.Inbound],
+        cursor: str | None = None,
+        notes: omnigate.Notes | None = None,
     ) -> list[tuple[omnigate.Recorded, omnigate.Event | None]]:
-        """Store the items and the cursor; return what became of each and the event it made."""
+        """Store the items, the cursor and the notes; return what became of each and the event it made."""
         if self.failure is not None:
             raise self.failure
         outcome = [self._store(channel, kind, item) for item in items]
         if cursor is not None:
             self.cursors[channel] = cursor
+        kept = self.notes.setdefault(channel, {})
+        for key, value in (notes or {}).items():
+            kept.pop(key, None)
+            self._about.pop((channel, key), None)
+            if isinstance(value, omnigate.Note):
+                self._about[channel, key] = value.about
+                kept[key] = value.value
+            elif value is not None:
+                kept[key] = value
         return outcome
+
+    def erase(self, address: omnigate.Address) -> None:
+        """Take away the notes about somebody, as the erasure of that contact does."""
+        for channel, key in [place for place, whose in self._about.items() if whose == address]:
+            del self.notes[channel][key], self._about[channel, key]
+
+    def sent(self, channel: str, external_id: str, conversation: str) -> None:
+        """Have a message that was sent be known by the platform's id."""
+        self._places[channel, external_id] = conversation
+
+    def conversation_of(self, channel: str, external_id: str) -> omnigate.ConversationInfo | None:
+        """Return the conversation that a message is in, by the platform's id of the message."""
+        place = self._places.get((channel, external_id))
+        return self.conversation(channel, place) if place is not None else None
 
     def conversation(self, channel: str, external_id: str) -> omnigate.ConversationInfo | None:
         """Return a conversation by the platform's id."""
         return self._conversations.get((channel, external_id))
+
+    def is_blocked(self, channel: str, external_id: str) -> bool:
+        """Tell whether whom a conversation is with wants to get nothing more."""
+        return (channel, external_id) in self._blocked
 
     def events(self, channel: str, external_id: str) -> Sequence[omnigate.Event]:
         """Return the events of a conversation in order."""
@@ -83,13 +125,33 @@ class MemoryStore:
             )
             return again, None
         self.items.append(item)
+        if isinstance(item, omnigate.CallUpdate):
+            self._follow(item)
         event_type = next((made for base, made in _TYPES.items() if isinstance(item, base)), None)
-        if event_type is None:
+        if event_type is None or not self._changes_wish(channel, item):
             recorded, event = omnigate.Recorded(None, None, None), None
         else:
             recorded, event = self._record(channel, kind, item, event_type)
         self._seen[channel, item.external_id] = recorded
         return recorded, event
+
+    def _follow(self, item: omnigate.CallUpdate) -> None:
+        """Bring a call in line with a step, by the daemon's own rules."""
+        call = self.calls.get(item.call)
+        if call is not None and concerns(call, item):
+            change = advance(call, self._given.get(call.id, Given()), item)
+            self.calls[call.id], self._given[call.id] = change.call, change.given
+
+    def _changes_wish(self, channel: str, item: omnigate.Inbound) -> bool:
+        """Take note of who wants to get nothing more; false for what is so already."""
+        place, before = (channel, item.conversation), len(self._blocked)
+        if isinstance(item, omnigate.ContactBlocked):
+            self._blocked.add(place)
+        elif isinstance(item, omnigate.ContactUnblocked):
+            self._blocked.discard(place)
+        else:
+            return True
+        return len(self._blocked) != before
 
     def _record(
         self, channel: str, kind: str, item: omnigate.Inbound, event_type: omnigate.EventType
@@ -101,11 +163,14 @@ class MemoryStore:
             status="open",
             last_sequence=before.last_sequence + 1 if before else 1,
             contact_id=before.contact_id if before else ids.contact_id(),
+            address=before.address if before else _address(item),
         )
         self._conversations[channel, item.conversation] = conversation
         message = _message(item)
         if message is not None:
             self._messages[channel, message.id] = message
+            for external_id in message.external_ids:
+                self._places[channel, external_id] = item.conversation
         envelope = omnigate.Envelope(
             id=ids.event_id(),
             type=event_type,
@@ -140,8 +205,16 @@ def _message(item: omnigate.Inbound) -> omnigate.Message | None:
         state="received" if inbound else "sent",
         created_at=item.occurred_at,
         text=item.text,
+        subject=item.subject if isinstance(item, omnigate.InboundMessage) else None,
         external_ids=[item.message_id or item.external_id],
+        extensions=item.extensions if isinstance(item, omnigate.InboundMessage) else {},
     )
+
+
+def _address(item: omnigate.Inbound) -> omnigate.Address:
+    """Return whom a conversation that begins so is with."""
+    profile = getattr(item, "sender", None) or getattr(item, "recipient", None)
+    return profile.address if profile is not None else omnigate.Address("unknown:unknown")
 
 
 def _data(item: omnigate.Inbound, message: omnigate.Message | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 import omnigate
-from omnigate.complaints import complaints
+from omnigate.complaints import complaints, unreadable
 from omnigate.testing.hosts import FakeHost
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -120,6 +120,8 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except omnigate.BadPayload as error:
         return problem(422, str(error))
     except ValidationError as error:
+        if (why := unreadable(error)) is not None:
+            return problem(400, f"the body is not JSON: {why}")
         errors = [mistake._asdict() for mistake in complaints(error)]
         return problem(422, "the body is not as described", errors=errors)
     except web.HTTPRequestEntityTooLarge:

@@ -26,11 +26,6 @@ from omnigate.testing import (
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 class Update(omnigate.Payload):
     id: str = Field(min_length=1)
     text: str

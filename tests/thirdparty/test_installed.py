@@ -82,6 +82,15 @@ def test_the_backend_in_the_guide_keeps_what_every_backend_must_keep(tmp_path):
     assert "7 passed" in output
 
 
+def test_the_channel_in_the_guide_that_calls_keeps_what_every_such_channel_must_keep(tmp_path):
+    for name in ("omnigate_ringo.py", "test_ringo.py"):
+        (tmp_path / name).write_text(blocks()[name], encoding="utf-8")
+    output = run("-m", "pytest", "-q", "-p", "no:cacheprovider", ".", path=tmp_path, cwd=tmp_path)
+    assert re.search(r"\d\d passed", output)
+    assert "failed" not in output
+    assert "skipped" not in output
+
+
 SPOOL_TESTS = """
 import tempfile
 from pathlib import Path

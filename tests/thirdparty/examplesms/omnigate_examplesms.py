@@ -5,10 +5,16 @@ Source: ExampleSMS, "Inbound webhooks" v2 (read 2026-08-21).
 
 from collections.abc import Sequence
 
-import aiohttp
-from pydantic import AwareDatetime, Field, SecretStr
+from pydantic import AwareDatetime, Field, SecretStr, ValidationError
 
 import omnigate
+
+SECONDS = 20.0
+REFUSALS = {
+    "no_such_number": omnigate.Meaning.BAD_NUMBER,
+    "no_credit": omnigate.Meaning.NO_MONEY,
+}
+"""What the gateway's own errors mean."""
 
 
 class Form(omnigate.Payload):
@@ -62,18 +68,24 @@ class ExampleSms(omnigate.WebhookChannel):
         ]
 
     async def send(self, part: omnigate.OutboundPart) -> omnigate.Sent:
-        """Hand one SMS to the gateway, which knows no idempotency key."""
-        body = {"to": part.address.path, "text": part.text}
-        headers = {"x-token": self.config.token.get_secret_value()}
+        """Hand one SMS to the gateway, which knows no idempotency key: it is asked once."""
+        answer = await omnigate.ask_once(
+            self.host.http,
+            "POST",
+            self.config.url,
+            seconds=SECONDS,
+            headers={"x-token": self.config.token.get_secret_value()},
+            json={"to": part.address.path, "text": part.text},
+        )
+        refusal = REFUSALS.get(str(answer.object().get("error")))
+        if refusal is not None:
+            raise refusal.error(f"ExampleSMS: {answer.words()}", answer.status)
+        if answer.status != 200:
+            raise answer.judge("the message was taken")
         try:
-            async with self.host.http.post(self.config.url, json=body, headers=headers) as answer:
-                if answer.status != 200:
-                    raise omnigate.judge(answer.status, answer.headers.get("retry-after"))
-                accepted = Accepted.model_validate_json(await answer.read())
-        except aiohttp.ClientConnectorError as error:  # surely not sent
-            raise omnigate.DestinationUnavailable(f"ExampleSMS: {error.os_error}") from None
-        except (aiohttp.ClientError, TimeoutError, ValueError):  # perhaps sent, and it costs money
-            raise omnigate.Uncertain("ExampleSMS took the message and did not confirm it") from None
+            accepted = Accepted.model_validate_json(answer.body)
+        except ValidationError:  # perhaps sent, and it costs money
+            raise answer.judge("the message was taken") from None
         return omnigate.Sent(external_id=accepted.id)
 
 
