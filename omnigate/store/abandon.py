@@ -17,7 +17,8 @@ from omnigate.model.event import OPERATIONAL, EventType
 from omnigate.model.facts import DeadDelivery
 from omnigate.store.ended import note_end, what_ended
 from omnigate.store.errands import errand_of
-from omnigate.store.parts import PartResult, settle_part
+from omnigate.store.partresult import PartResult
+from omnigate.store.parts import settle_part
 from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.reports import Report, report
 from omnigate.store.schema import (

@@ -28,6 +28,7 @@ _SHOWN: Final = (
     "duration_seconds",
     "caption",
     "sha256",
+    "inline",
     "state",
 )
 
@@ -77,10 +78,18 @@ class AttachmentShelf:
         taken = []
         for reference in references:
             if reference.id is not None:
-                uploaded = self._uploaded.pop(reference.id, None)
+                uploaded = self._uploaded.get(reference.id)
                 if uploaded and uploaded.channel == channel and uploaded.message_id is None:
-                    self._taken.append({"key": reference.id, "message_id": message_id})
-                    taken.append(uploaded.attachment)
+                    del self._uploaded[reference.id]
+                    self._taken.append(
+                        {
+                            "key": reference.id,
+                            "message_id": message_id,
+                            "inline": reference.inline,
+                        }
+                    )
+                    shown = {"inline": reference.inline}
+                    taken.append(uploaded.attachment.model_copy(update=shown))
             else:
                 taken.append(self._add(channel, message_id, reference))
         return taken
@@ -117,7 +126,8 @@ class AttachmentShelf:
 def add_uploaded(transaction: Transaction, items: Sequence[dict[str, Any]]) -> list[Attachment]:
     """Store rows of files whose bytes are on disk already: the fields shown, channel and owner."""
     rows = [
-        {"failures": 0, "created_at": transaction.now, "state": "ready", **item} for item in items
+        {"failures": 0, "created_at": transaction.now, "state": "ready", "inline": False, **item}
+        for item in items
     ]
     transaction.connection.execute(insert(attachment), rows)
     return [_shown(row) for row in rows]
@@ -241,5 +251,5 @@ _BROUGHT_IN: Final = (
 _BELONG: Final = (
     update(attachment)
     .where(attachment.c.id == bindparam("key"))
-    .values(message_id=bindparam("message_id"))
+    .values(message_id=bindparam("message_id"), inline=bindparam("inline"))
 )

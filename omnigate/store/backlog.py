@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, literal_column, select
 
 from omnigate.store.destinations import Name
 from omnigate.store.history import log_end
+from omnigate.store.responses import Queue, read_queues
 from omnigate.store.schema import (
     DUE_FRESH,
     DUE_RETRYING,
@@ -53,6 +54,8 @@ class Backlog:
     destinations: dict[int, Owed] = field(default_factory=dict)
     quarantined: dict[str, int] = field(default_factory=dict)
     """By channel."""
+    queues: dict[str, Queue] = field(default_factory=dict)
+    """Customers who wait for an answer, by channel."""
     events: int = 0
     """How many events were ever recorded."""
     names: dict[int, Name] = field(default_factory=dict)
@@ -81,7 +84,9 @@ def count_backlog(connection: Connection) -> Backlog:
     for destination_id, died in connection.execute(_DEAD):
         found.setdefault(destination_id, Owed()).dead = died
     quarantined = {row.channel: row.kept for row in connection.execute(_QUARANTINED)}
-    return Backlog(found, quarantined, log_end(connection), names)
+    return Backlog(
+        found, quarantined, read_queues(connection), events=log_end(connection), names=names
+    )
 
 
 _MINE: Final = lane.c.destination_id == destination.c.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from omnigate.store.arriving import Arrivals
 from omnigate.store.attachments import AttachmentShelf
 from omnigate.store.correspondence import Correspondence
 from omnigate.store.ledger import Ledger
@@ -32,13 +33,15 @@ class Batch:
         self.shelf = AttachmentShelf(transaction)
         self.index = MessageIndex(transaction)
         self.receipts = Receipts(transaction, self.recorder, self.ledger)
-        self.correspondence = Correspondence(transaction, self.ledger, self.recorder)
+        self.arrivals = Arrivals(transaction, self.ledger, self.recorder, self.index)
+        self.correspondence = Correspondence(transaction, self.ledger, self.recorder, self.arrivals)
 
     def load(self) -> None:
-        """Load the messages, files and receipts that are wanted."""
+        """Load the messages, files, receipts and handovers that are wanted."""
         self.index.load()
         self.shelf.load()
         self.receipts.load()
+        self.arrivals.load()
 
 
 def meaning_of(recorded: RecordedEvent, message_id: str | None = None) -> Meaning:

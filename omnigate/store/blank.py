@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
+from omnigate.model.call import Call
 from omnigate.model.event import DATA, EventContact, EventConversation, EventType
 from omnigate.model.facts import Message
 
@@ -26,7 +27,26 @@ _KEPT: Final[dict[str, tuple[str, ...]]] = {
     "rating": ("score",),
     "status": ("status", "by"),
     "transfer": ("to_backend", "from_backend"),
-    "contact": ("id", "changed", "merged"),
+    "wait": ("since", "target_seconds", "message", "first"),
+    "contact": ("id", "changed", "merged", "merge"),
+    "conflict": ("id", "other", "conflict"),
+    "call": (
+        "id",
+        "state",
+        "direction",
+        "requested_at",
+        "callback_at",
+        "expires_at",
+        "attempt",
+        "leg",
+        "bridged_at",
+        "ring_seconds",
+        "talk_seconds",
+        "ended_at",
+        "cause",
+        "source",
+        "from_conversation",
+    ),
     "channel": ("name", "kind", "state"),
     "destination": ("direction", "name", "state", "failures", "failing_since"),
     "delivery": ("id", "direction", "destination", "event", "message", "reason", "attempts"),
@@ -36,7 +56,11 @@ _REQUIRED_TEXTS: Final[dict[str, dict[str, Any]]] = {
     "reaction": {"external_id": ""},
     "button": {"payload": ""},
     "delivery": {"error": ""},
+    "conflict": {"reason": ""},
+    "call": {"customer": ""},
 }
+_ENDED_BY: Final = ("provider_ids", "legs")
+"""What of a call its channel needs to follow and end it."""
 
 
 def blank_envelope(body: str) -> str:
@@ -61,6 +85,25 @@ def blank_envelope(body: str) -> str:
 def blank_message(content: str) -> str:
     """Return the stored content of an outbound message without anything personal."""
     return Message.model_validate(_message(from_json(content))).model_dump_json()
+
+
+def blank_call(call: Call) -> Call:
+    """Return a call without anything personal."""
+    return _blank_call(call, ())
+
+
+def blank_call_under_way(call: Call) -> Call:
+    """Return a call without anything personal but what its platform calls it, to be ended by.
+
+    That is to go with its end: see `omnigate.store.calls`.
+    """
+    return _blank_call(call, _ENDED_BY)
+
+
+def _blank_call(call: Call, more: tuple[str, ...]) -> Call:
+    said = call.model_dump(mode="json")
+    kept = {**_chosen(said, "call"), **{name: said[name] for name in more}}
+    return Call.model_validate({**kept, **_REQUIRED_TEXTS["call"]})
 
 
 def _message(said: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ They are queued by `omnigate.store.changes`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, select, update
@@ -16,13 +16,11 @@ from omnigate.model.facts import ChangeFailed, Message, ReactionChanged
 from omnigate.model.outbound import OutboundChange
 from omnigate.store.errands import Errand
 from omnigate.store.messages import read_messages
+from omnigate.store.partresult import PartResult
 from omnigate.store.record import Draft, Recorder
 from omnigate.store.schema import message, message_part
 from omnigate.store.threads import Thread
 from omnigate.store.transaction import RecordedEvent, Transaction
-
-if TYPE_CHECKING:
-    from omnigate.store.parts import PartResult
 
 
 def change_of(row: Any) -> OutboundChange:

@@ -21,11 +21,12 @@ from omnigate.store.blank import ERASED_SCHEME
 from omnigate.store.fade import is_faded
 from omnigate.store.idempotency import Answers, IdempotencyKey
 from omnigate.store.messages import read_messages
+from omnigate.store.owed import Owed, owe
 from omnigate.store.prepared import bulk_insert
-from omnigate.store.record import Owed, owe
 from omnigate.store.schema import SEND, conversation, message, message_part
 from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import Target, Transaction, chunks
+from omnigate.store.urgency import urgency_of
 
 
 @dataclass(slots=True)
@@ -99,7 +100,7 @@ def enqueue_changes(transaction: Transaction, items: Sequence[Changing]) -> list
     answers = Answers(transaction, ChangeAccepted, [item.key for item in items])
     connection = transaction.connection
     numbers = _next_numbers(connection, [item.message_id for item in items])
-    erased = _erased(connection, [item.conversation_id for item in items])
+    waiting = _waiting(connection, [item.conversation_id for item in items])
     rows: list[dict[str, Any]] = []
     owed: list[Owed] = []
     results = []
@@ -107,7 +108,7 @@ def enqueue_changes(transaction: Transaction, items: Sequence[Changing]) -> list
         if (answer := answers.given(item.key)) is not None:
             results.append(answer)
             continue
-        if item.conversation_id in erased:
+        if item.conversation_id not in waiting:
             raise Refused("gone", "whom the conversation was with has been erased")
         first = numbers.get(item.message_id, 0)
         numbers[item.message_id] = first + len(item.steps)
@@ -129,7 +130,7 @@ def enqueue_changes(transaction: Transaction, items: Sequence[Changing]) -> list
                 Owed(
                     target,
                     item.conversation_id,
-                    item.channel.priority,
+                    urgency_of(waiting[item.conversation_id]),
                     message_id=item.message_id,
                     first_part=first,
                     last_part=first + len(item.steps) - 1,
@@ -152,11 +153,12 @@ def _next_numbers(connection: Connection, message_ids: Sequence[str]) -> dict[st
     return numbers
 
 
-def _erased(connection: Connection, conversation_ids: Sequence[str]) -> set[str]:
-    """Return those of the conversations that are parted from whom they were with."""
-    found: set[str] = set()
+def _waiting(connection: Connection, conversation_ids: Sequence[str]) -> dict[str, int | None]:
+    """Return since when customers wait for an answer, but of those who were erased."""
+    found: dict[str, int | None] = {}
     for some in chunks(list(dict.fromkeys(conversation_ids))):
-        found.update(connection.scalars(_ERASED, {"ids": some}))
+        for row in connection.execute(_NOT_ERASED, {"ids": some}):
+            found[row.id] = row.waiting_since
     return found
 
 
@@ -174,7 +176,7 @@ _LAST_NUMBERS: Final = (
     .where(message_part.c.message_id.in_(bindparam("ids", expanding=True)))
     .group_by(message_part.c.message_id)
 )
-_ERASED: Final = select(conversation.c.id).where(
+_NOT_ERASED: Final = select(conversation.c.id, conversation.c.waiting_since).where(
     conversation.c.id.in_(bindparam("ids", expanding=True)),
-    conversation.c.address.startswith(f"{ERASED_SCHEME}:"),
+    ~conversation.c.address.startswith(f"{ERASED_SCHEME}:"),
 )

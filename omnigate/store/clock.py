@@ -33,6 +33,7 @@ from omnigate.store.schema import (
     event,
     installation,
     lane,
+    wait,
 )
 from omnigate.store.transaction import Transaction
 
@@ -91,10 +92,11 @@ def _behind(transaction: Transaction) -> int:
 def _bring_nearer(transaction: Transaction, by_ms: int, lease_ms: int) -> None:
     connection, now = transaction.connection, transaction.now
     keys = {"by": by_ms, "present": now, "lease_ends": now + lease_ms}
-    for statement in (_LANES, _LEASES, _FAILURES, _DESTINATIONS, _ATTACHMENTS):
+    for statement in (_LANES, _LEASES, _FAILURES, _DESTINATIONS, _ATTACHMENTS, _WAITS):
         connection.execute(statement, keys)
     transaction.due.update(connection.scalars(select(destination.c.id)))
     transaction.attachments_due = True
+    transaction.overdue_at = now
 
 
 def _nearer(moment: Column[int]) -> Any:
@@ -134,3 +136,4 @@ _ATTACHMENTS: Final = (
     .where(attachment.c.retry_at > _PRESENT)
     .values(retry_at=_nearer(attachment.c.retry_at))
 )
+_WAITS: Final = update(wait).where(wait.c.due_at > _PRESENT).values(due_at=_nearer(wait.c.due_at))

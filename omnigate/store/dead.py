@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, tuple_
 
 from omnigate.store.ended import End, note_end
+from omnigate.store.errands import is_first_part
 from omnigate.store.prepared import Bulk
-from omnigate.store.schema import attempt, dead, destination, event, message
+from omnigate.store.schema import SEND, attempt, dead, destination, event, message, message_part
 from omnigate.store.selection import CHUNK, Pick, destinations_called, number_chunks
 from omnigate.store.transaction import Transaction
 
@@ -50,6 +51,11 @@ def list_dead(
 def read_dead(connection: Connection, number: int) -> Any | None:
     """Return one dead letter."""
     return connection.execute(_SHOWN.where(dead.c.outbox_id == number)).first()
+
+
+def reasons(connection: Connection) -> list[str]:
+    """Return why the dead letters that there are died, each reason once. Goes through all of them."""
+    return list(connection.scalars(select(dead.c.reason).distinct().order_by(dead.c.reason)))
 
 
 def read_attempts(connection: Connection, outbox_id: int) -> list[Any]:
@@ -103,12 +109,14 @@ _SHOWN: Final = select(
     event.c.id.label("event_id"),
     event.c.type.label("event_type"),
     func.coalesce(event.c.conversation_id, message.c.conversation_id).label("conversation_id"),
+    func.coalesce(message_part.c.action, SEND).label("action"),
     event.c.contact_id,
     event.c.sequence,
 ).select_from(
     dead.join(destination, destination.c.id == dead.c.destination_id)
     .outerjoin(event, event.c.position == dead.c.position)
     .outerjoin(message, message.c.id == dead.c.message_id)
+    .outerjoin(message_part, is_first_part(dead))
 )
 _DELETE: Final = Bulk(dead.delete().where(dead.c.outbox_id == bindparam("key")))
 LETTERS: Final = Pick(dead.c.outbox_id, _conditions)

@@ -7,7 +7,7 @@ which can be asked for again; bytes without a row could not be found any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
 
@@ -37,6 +37,12 @@ class ForgottenFiles(NamedTuple):
 def attachment_ids_of(connection: Connection, message_ids: Sequence[str]) -> list[str]:
     """Return the ids of the files that messages bear."""
     return list(connection.scalars(_OF_MESSAGES, {"ids": message_ids}))
+
+
+def attachments_of(connection: Connection, message_ids: Sequence[str]) -> list[Any]:
+    """Return what is known of the files that messages or calls bear."""
+    query = select(attachment).where(attachment.c.message_id.in_(message_ids))
+    return list(connection.execute(query.order_by(attachment.c.id)))
 
 
 def drop_files(transaction: Transaction, items: Sequence[Dropped]) -> list[int]:

@@ -5,7 +5,7 @@ Identifiers and states stay. What was not sent yet has failed, so that a late re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -67,21 +67,22 @@ def _empty(transaction: Transaction, ids: list[str]) -> int:
         receipts = tuple_(early_receipt.c.channel, early_receipt.c.external_id)
         connection.execute(delete(early_receipt).where(receipts.in_([tuple(row) for row in early])))
     connection.execute(_EMPTY_PARTS, keys)
-    _forget_keys(transaction, rows)
+    forget_keys(
+        transaction, {row.id: row.created_at for row in rows if row.direction == "outbound"}
+    )
     forget_answers(transaction, list(connection.scalars(_DONE_OF_MESSAGES, keys)))
     return len(rows)
 
 
-def _forget_keys(transaction: Transaction, rows: Sequence[Any]) -> None:
-    """Forget the idempotency keys under which messages were queued: both bear the same time."""
+def forget_keys(transaction: Transaction, created: Mapping[str, int]) -> None:
+    """Forget the idempotency keys under which things were asked for: both bear the same time, given by id."""
     connection = transaction.connection
-    created = {row.created_at for row in rows if row.direction == "outbound"}
     if not created:
         return
-    answers = tuple(f'["{row.id}"' for row in rows)
+    answers = tuple(f'["{one}"' for one in created)
     found = connection.execute(
         select(idempotency.c.scope, idempotency.c.key, idempotency.c.answer).where(
-            idempotency.c.created_at.in_(sorted(created))
+            idempotency.c.created_at.in_(sorted(set(created.values())))
         )
     )
     gone = [(row.scope, row.key) for row in found if row.answer.startswith(answers)]

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from omnigate.store.prepared import bulk_insert
 from omnigate.store.schema import delivery_done
+from omnigate.store.streams import is_replay
 from omnigate.store.transaction import Transaction
 
 End = Literal["cancelled", "dropped", "replayed"]
@@ -30,6 +31,7 @@ def note_end(transaction: Transaction, rows: Sequence[Any], end: End, by: str | 
                 "reason": getattr(row, "reason", None),
                 "died_at": getattr(row, "died_at", None),
                 "ended_by": by,
+                "replay": is_replay(row.stream),
             }
             for row in rows
         ],

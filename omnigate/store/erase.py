@@ -27,6 +27,8 @@ from omnigate.model.event import EventType
 from omnigate.model.facts import ContactChange
 from omnigate.store.blank import ERASED_SCHEME
 from omnigate.store.ledger import Ledger
+from omnigate.store.merging import forget_merges
+from omnigate.store.notes import forget_notes_about
 from omnigate.store.prepared import Bulk
 from omnigate.store.record import Draft, Recorder
 from omnigate.store.schema import (
@@ -38,9 +40,11 @@ from omnigate.store.schema import (
     early_receipt,
     event_body,
     exchange,
+    handover,
 )
 from omnigate.store.threads import NO_CONTEXT
-from omnigate.store.transaction import Transaction
+from omnigate.store.transaction import Transaction, chunks
+from omnigate.store.waits import forget_waits
 
 CHUNK: Final = 200
 """How many rows one turn works on at most."""
@@ -67,11 +71,12 @@ class End(NamedTuple):
 
     contact_id: str
     contact_ids: Sequence[str]
+    conversation_ids: Sequence[str]
     reason: str | None
 
 
 def remove_person(transaction: Transaction, items: Sequence[Removal]) -> list[list[str]]:
-    """Take out profiles and addresses, and part conversations from the platform's; return their ids.
+    """Take out profiles, addresses and notes, and part conversations from the platform's; return their ids.
 
     From here on the person is unknown: who writes again begins a new conversation as a new contact.
     """
@@ -84,7 +89,10 @@ def write_blanked(transaction: Transaction, items: Sequence[Sequence[Blanked]]) 
 
 
 def end_erasure(transaction: Transaction, items: Sequence[End]) -> list[str | None]:
-    """Note that contacts are erased and record ``contact.erased``; None if that was done before."""
+    """Note that contacts are erased, forget tokens of theirs and record ``contact.erased``.
+
+    None where that was done before.
+    """
     return [_end(transaction, item) for item in items]
 
 
@@ -95,6 +103,12 @@ def forget_answers(transaction: Transaction, outbox_ids: Sequence[int]) -> None:
         keys = {"ids": outbox_ids[start : start + CHUNK]}
         connection.execute(_FORGET_EXCHANGES, keys)
         connection.execute(_FORGET_ERRORS, keys)
+
+
+def forget_answers_about(transaction: Transaction, positions: Sequence[int]) -> None:
+    """Take out what attempts at delivering events said and were answered."""
+    done = transaction.connection.scalars(_DONE_OF_EVENTS, {"positions": list(positions)})
+    forget_answers(transaction, list(done))
 
 
 def _remove(transaction: Transaction, contact_ids: Sequence[str]) -> list[str]:
@@ -108,6 +122,8 @@ def _remove(transaction: Transaction, contact_ids: Sequence[str]) -> list[str]:
                 tuple_(early_receipt.c.channel, early_receipt.c.conversation).in_(named)
             )
         )
+    owned = connection.scalars(_ADDRESSES, keys)
+    forget_notes_about(connection, [*owned, *(row.address for row in rows)])
     _PART_CONVERSATION.run(
         connection,
         [
@@ -122,7 +138,9 @@ def _remove(transaction: Transaction, contact_ids: Sequence[str]) -> list[str]:
             for row in rows
         ],
     )
+    forget_waits(transaction, [row.id for row in rows])
     connection.execute(delete(address).where(address.c.contact_id.in_(keys["ids"])))
+    forget_merges(connection, keys["ids"])
     connection.execute(_FORGET_PROFILE, {**keys, "now": transaction.now})
     return [row.id for row in rows]
 
@@ -132,8 +150,7 @@ def _write_blanked(transaction: Transaction, rows: Sequence[Blanked]) -> int:
     count = WRITE_BLANKED.run(
         connection, [{"key": row.position, "body_now": row.body} for row in rows]
     )
-    positions = {"positions": [row.position for row in rows]}
-    forget_answers(transaction, list(connection.scalars(_DONE_OF_EVENTS, positions)))
+    forget_answers_about(transaction, [row.position for row in rows])
     return count
 
 
@@ -144,6 +161,8 @@ def _end(transaction: Transaction, item: End) -> str | None:
     )
     if not connection.scalars(unfinished).all():
         return None
+    for some in chunks(item.conversation_ids):
+        connection.execute(delete(handover).where(handover.c.conversation_id.in_(some)))
     connection.execute(
         update(contact)
         .where(contact.c.id.in_(item.contact_ids))
@@ -167,8 +186,9 @@ def _end(transaction: Transaction, item: End) -> str | None:
 
 _IDS: Final[BindParameter[Any]] = bindparam("ids", expanding=True)
 _CONVERSATIONS: Final = select(
-    conversation.c.id, conversation.c.channel, conversation.c.external_id
+    conversation.c.id, conversation.c.channel, conversation.c.external_id, conversation.c.address
 ).where(conversation.c.contact_id.in_(_IDS))
+_ADDRESSES: Final = select(address.c.address).where(address.c.contact_id.in_(_IDS))
 _PART_CONVERSATION: Final = Bulk(
     update(conversation)
     .where(conversation.c.id == bindparam("key"))
@@ -177,6 +197,7 @@ _PART_CONVERSATION: Final = Bulk(
         address=bindparam("address_now"),
         subject=null(),
         status=literal_column("'closed'"),
+        waiting_since=null(),
         context=bindparam("context_now"),
         updated_at=bindparam("now"),
     )

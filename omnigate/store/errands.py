@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from omnigate.store.schema import SEND
+from sqlalchemy import ColumnElement, Connection, Table, select
+
+from omnigate.store.schema import SEND, message_part
 
 
 class Errand(NamedTuple):
@@ -24,6 +26,22 @@ class Errand(NamedTuple):
         if self.first_part is None or self.last_part is None:
             return bool(part.action == SEND)
         return bool(self.first_part <= part.number <= self.last_part)
+
+
+def is_first_part(table: Table) -> ColumnElement[bool]:
+    """Return the condition for the part with which a change begins, of items or of dead letters."""
+    return (message_part.c.message_id == table.c.message_id) & (
+        message_part.c.number == table.c.first_part
+    )
+
+
+def read_steps(connection: Connection, errand: Errand) -> list[Any]:
+    """Return the parts that a change consists of, in order; none for what is to be sent."""
+    query = select(message_part).where(
+        message_part.c.message_id == errand.message_id,
+        message_part.c.number.between(errand.first_part, errand.last_part),
+    )
+    return list(connection.execute(query.order_by(message_part.c.number)))
 
 
 def errand_of(row: Any) -> Errand:

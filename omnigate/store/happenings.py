@@ -47,7 +47,9 @@ class Happenings:
             external_id=item.message_id,
         )
         return meaning_of(
-            self._batch.correspondence.record(EventType.BUTTON_PRESSED, thread, channel, item, data)
+            self._batch.correspondence.record(
+                EventType.BUTTON_PRESSED, thread, channel, item, data, "asked"
+            )
         )
 
     def blocked(self, channel: ChannelKey, item: ContactBlocked) -> Meaning | None:
@@ -67,10 +69,13 @@ class Happenings:
         *,
         blocked: bool,
     ) -> Meaning | None:
-        person = self._batch.correspondence.thread(channel, item, sender).person
-        if (person.blocked_at is not None) == blocked:
+        thread = self._batch.correspondence.thread(channel, item, sender)
+        person, since = thread.person, self._batch.transaction.now if blocked else None
+        if blocked == (thread.blocked_at is not None) == (person.blocked_at is not None):
             return None
-        person.blocked_at = self._batch.transaction.now if blocked else None
+        thread.blocked_at = since
+        thread.changed = True
+        person.blocked_at = since
         person.touch()
         event_type = EventType.CONTACT_BLOCKED if blocked else EventType.CONTACT_UNBLOCKED
         change = ContactChange(id=person.id, changed=["blocked"], reason=reason)

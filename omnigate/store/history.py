@@ -1,16 +1,13 @@
-"""Reading the log and the conversations: what the API, the channels and the operator look at."""
+"""Reading the log: what the API, the channels and the operator look at."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from pydantic_core import from_json
-from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
-from omnigate.channel import ConversationInfo
 from omnigate.model.event import EventType
-from omnigate.store.record import time_text
 from omnigate.store.schema import conversation, event, event_body, message
 from omnigate.store.transaction import RecordedEvent
 
@@ -21,73 +18,6 @@ class Portion(NamedTuple):
     events: list[RecordedEvent]
     more: bool
     """Perhaps there are more: as many came as were wanted, or as fit."""
-
-
-class ConversationRow(NamedTuple):
-    """A conversation as it is stored."""
-
-    id: str
-    channel: str
-    kind: str
-    external_id: str
-    contact_id: str
-    address: str
-    subject: str | None
-    status: str
-    owner: str | None
-    last_sequence: int
-    context: dict[str, Any]
-    created_at: str
-    updated_at: str
-
-
-def find_conversation(
-    connection: Connection, channel: str, external_id: str
-) -> ConversationInfo | None:
-    """Return a channel's conversation by the platform's id."""
-    row = connection.execute(_BY_KEY, {"channel": channel, "external_id": external_id}).first()
-    if row is None:
-        return None
-    return ConversationInfo(
-        row.id, row.external_id, row.status, row.next_sequence - 1, row.contact_id
-    )
-
-
-def read_conversation(connection: Connection, conversation_id: str) -> ConversationRow | None:
-    """Return a conversation by our id."""
-    query = select(conversation).where(conversation.c.id == conversation_id)
-    row = connection.execute(query).first()
-    return _conversation(row) if row is not None else None
-
-
-def list_conversations(
-    connection: Connection,
-    *,
-    channels: Collection[str] | None = None,
-    contact_id: str | None = None,
-    status: Literal["open", "closed"] | None = None,
-    before: tuple[int, str] | None = None,
-    limit: int = 50,
-) -> list[tuple[ConversationRow, tuple[int, str]]]:
-    """Return conversations with their place in the list, the latest change first."""
-    query = select(conversation)
-    if channels is not None:
-        query = query.where(conversation.c.channel.in_(list(channels)))
-    if contact_id is not None:
-        query = query.where(conversation.c.contact_id == contact_id)
-    if status is not None:
-        query = query.where(conversation.c.status == status)
-    if before is not None:
-        changed_at, last_id = before
-        query = query.where(
-            or_(
-                conversation.c.updated_at < changed_at,
-                and_(conversation.c.updated_at == changed_at, conversation.c.id < last_id),
-            )
-        )
-    query = query.order_by(conversation.c.updated_at.desc(), conversation.c.id.desc()).limit(limit)
-    rows = connection.execute(query).all()
-    return [(_conversation(row), (row.updated_at, row.id)) for row in rows]
 
 
 def read_history(
@@ -185,51 +115,12 @@ def conversation_of_event(connection: Connection, event_id: str) -> str | None:
     return found
 
 
-def read_timeline(
-    connection: Connection, contact_id: str, *, before: int | None, limit: int, max_bytes: int
-) -> Portion:
-    """Return the latest events of all conversations of a contact, newest first.
-
-    Ends before what would make it more than ``max_bytes``, but not before the first.
-    """
-    owned = connection.scalars(
-        select(conversation.c.id).where(conversation.c.contact_id == contact_id)
-    ).all()
-    latest: list[int] = []
-    for conversation_id in owned:
-        query = _KEPT.where(event.c.conversation_id == conversation_id)
-        if before is not None:
-            query = query.where(event.c.position < before)
-        latest += connection.scalars(query.order_by(event.c.sequence.desc()).limit(limit))
-    newest = sorted(latest, reverse=True)[:limit]
-    wanted = _EVENTS.where(event.c.position.in_(newest)).order_by(event.c.position.desc())
-    return _portion(connection, wanted, limit, max_bytes)
-
-
 def external_id_of(connection: Connection, message_id: str) -> tuple[str, str] | None:
     """Return conversation and platform's id of a message, for a reply; None if there is none."""
     row = connection.execute(
         select(message.c.conversation_id, message.c.external_id).where(message.c.id == message_id)
     ).first()
     return (row.conversation_id, row.external_id or message_id) if row is not None else None
-
-
-def _conversation(row: Any) -> ConversationRow:
-    return ConversationRow(
-        id=row.id,
-        channel=row.channel,
-        kind=row.kind,
-        external_id=row.external_id,
-        contact_id=row.contact_id,
-        address=row.address,
-        subject=row.subject,
-        status=row.status,
-        owner=row.owner,
-        last_sequence=row.next_sequence - 1,
-        context=from_json(row.context),
-        created_at=time_text(row.created_at),
-        updated_at=time_text(row.updated_at),
-    )
 
 
 def _portion(connection: Connection, query: Select[Any], limit: int, max_bytes: int) -> Portion:
@@ -260,10 +151,6 @@ def _recorded(row: Any) -> RecordedEvent:
     )
 
 
-_BY_KEY: Final = select(conversation).where(
-    conversation.c.channel == bindparam("channel"),
-    conversation.c.external_id == bindparam("external_id"),
-)
 _NEXT_RECORDED: Final = (
     select(event.c.position, event.c.recorded_at)
     .where(event.c.position > bindparam("after"), event.c.position <= bindparam("end"))
@@ -285,5 +172,3 @@ _EVENTS: Final[Select[Any]] = select(
         conversation, conversation.c.id == event.c.conversation_id
     )
 )
-_KEPT: Final = select(event.c.position).join(event_body, event_body.c.position == event.c.position)
-"""Of the events whose text is still there."""

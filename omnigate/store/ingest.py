@@ -12,10 +12,11 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select
 
 from omnigate import failpoints
-from omnigate.channel import Recorded
+from omnigate.hosting import Notes, Recorded
 from omnigate.model.inbound import Inbound
 from omnigate.store.dialect import upsert
 from omnigate.store.interpret import Interpreter
+from omnigate.store.notes import write_notes
 from omnigate.store.prepared import Lookup, bulk_insert
 from omnigate.store.quarantined import Puzzle, keep
 from omnigate.store.schema import cursor, dedup, event
@@ -32,6 +33,7 @@ class Intake:
     cursor: str | None = None
     puzzles: Sequence[Puzzle] = ()
     """What came along and was not understood."""
+    notes: Notes = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -63,6 +65,14 @@ def ingest(transaction: Transaction, intakes: Sequence[Intake]) -> list[list[Rec
     keep(transaction, [puzzle for intake in intakes for puzzle in intake.puzzles])
     _INSERT_DEDUP.run(transaction.connection, known.rows)
     _move_cursors(transaction, intakes)
+    write_notes(
+        transaction,
+        {
+            (intake.channel.name, key): value
+            for intake in intakes
+            for key, value in intake.notes.items()
+        },
+    )
     failpoints.reached("insert")
     return results
 

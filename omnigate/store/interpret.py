@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from omnigate.model.call import CallUpdate
 from omnigate.model.inbound import (
     ButtonPressed,
     ContactBlocked,
@@ -27,6 +28,7 @@ from omnigate.model.inbound import (
     Receipt,
 )
 from omnigate.store.batch import Batch, Meaning, meaning_of
+from omnigate.store.callsteps import CallSteps
 from omnigate.store.happenings import Happenings
 from omnigate.store.speech import Speech
 from omnigate.store.threads import ChannelKey
@@ -40,6 +42,7 @@ class Interpreter:
         self._batch = batch = Batch(transaction)
         self._speech = speech = Speech(batch)
         happenings = Happenings(batch)
+        self._calls = CallSteps(transaction, batch.ledger, batch.recorder, batch.shelf, batch.index)
         self._meanings: Sequence[
             tuple[type[Inbound], Callable[[ChannelKey, Any], Meaning | None]]
         ] = (
@@ -56,6 +59,7 @@ class Interpreter:
             (ConversationClosed, happenings.closed),
             (Rating, happenings.rating),
             (ConversationMoved, happenings.moved),
+            (CallUpdate, self._call),
         )
 
     def prepare(self, items: Iterable[tuple[ChannelKey, Inbound]]) -> None:
@@ -67,11 +71,16 @@ class Interpreter:
         batch.ledger.know(profile for _, item in items if (profile := _profile(item)) is not None)
         for channel, item in items:
             batch.index.want(channel.name, *_references(item))
+            if isinstance(item, (InboundMessage, MessageEdited)):
+                batch.arrivals.want(item)
             if isinstance(item, Receipt):
-                batch.receipts.want(channel.name, item.message_id)
+                batch.receipts.want(channel.name, item)
+            if isinstance(item, CallUpdate):
+                self._calls.want(item)
             for attachment in getattr(item, "attachments", ()):
                 if attachment.id is not None:
                     batch.shelf.want(attachment.id)
+        self._calls.load()
         batch.load()
 
     def interpret(self, channel: ChannelKey, item: Inbound) -> Meaning | None:
@@ -85,15 +94,21 @@ class Interpreter:
         """Write everything down."""
         batch = self._batch
         batch.ledger.flush()
+        batch.arrivals.flush()
         self._speech.flush()
         batch.index.flush()
         batch.shelf.flush()
         batch.receipts.flush()
+        self._calls.flush()
         batch.recorder.flush()
 
     def _receipt(self, channel: ChannelKey, item: Receipt) -> Meaning | None:
         recorded = self._batch.receipts.take(channel, item)
         return meaning_of(recorded[0], recorded[1]) if recorded else None
+
+    def _call(self, channel: ChannelKey, item: CallUpdate) -> Meaning | None:
+        recorded = self._calls.take(channel, item)
+        return meaning_of(recorded) if recorded else None
 
 
 def _profile(item: Inbound) -> Profile | None:

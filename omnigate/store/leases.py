@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, literal_column, select, update
 
-from omnigate.store.lanes import Lease
-from omnigate.store.parts import put_back
+from omnigate.store.owing import Lease
 from omnigate.store.prepared import Bulk
 from omnigate.store.schema import DUE, DUE_RETRYING, LEASED, lane
+from omnigate.store.starting import put_back
 from omnigate.store.transaction import Transaction
 
 
@@ -28,11 +28,10 @@ def void_leases(transaction: Transaction, items: Sequence[None]) -> list[int]:
 
 
 def give_back(transaction: Transaction, items: Sequence[Lease]) -> list[None]:
-    """Make leased lanes due as they were: nothing was tried."""
-    rows = [_held(lease) for lease in items]
-    _GIVE_BACK.run(transaction.connection, rows)
-    started = [item.job for lease in items for item in lease.items if item.job is not None]
-    put_back(transaction.connection, started)
+    """Make leased lanes due as they were: nothing was tried. What was lost is for who has it now."""
+    connection = transaction.connection
+    held = [lease for lease in items if _GIVE_BACK.run(connection, [_held(lease)]) == 1]
+    put_back(connection, [item.job for lease in held for item in lease.items if item.job])
     transaction.due.update(lease.destination_id for lease in items)
     return [None] * len(items)
 

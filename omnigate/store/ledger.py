@@ -62,14 +62,17 @@ class Ledger:
         """Return a loaded conversation, or None if there is none."""
         return self.by_key.get((channel.name, external_id))
 
-    def open_thread(self, channel: ChannelKey, external_id: str, profile: Profile) -> Thread:
-        """Return the conversation, begun if it is new, with the profile's owner as its contact.
+    def open_thread(
+        self, channel: ChannelKey, external_id: str, profile: Profile, person: Person | None = None
+    ) -> Thread:
+        """Return the conversation; one that is new is begun with the person, or the address's owner.
 
         Call `know` for all the profiles of the operation first.
         """
         thread = self.by_key.get((channel.name, external_id))
         if thread is None:
-            person = self._person(profile)
+            person = person or self.owner(profile.address) or self.new_person()
+            self._by_address.setdefault(profile.address, person)
             thread = Thread(
                 ids.conversation_id(), channel, external_id, person, profile.address, new=True
             )
@@ -91,7 +94,7 @@ class Ledger:
         """Load the contacts behind the addresses of the profiles."""
         wanted: dict[str, None] = {}
         for profile in profiles:
-            for address in (profile.address, *profile.also):
+            for address in proven_by(profile):
                 if address in self._by_address:
                     continue
                 if (owner := self._recent.owner(address)) is not None:
@@ -106,29 +109,55 @@ class Ledger:
     def learn(self, person: Person, profile: Profile) -> list[str]:
         """Take over a profile; return the names of what changed.
 
-        An address that belongs to somebody else stays theirs: see `rivals`.
+        An address that belongs to somebody else stays theirs: see `omnigate.store.proofs`.
         """
-        now = self._transaction.now
+        verified_at = self._transaction.now if profile.verified else None
         changed = person.learn(profile)
         gained = False
-        if self._by_address.setdefault(profile.address, person) is person:
-            gained = person.know(
-                profile.address, profile.username, now if profile.verified else None
-            )
-        for also in profile.also:
-            if self._by_address.setdefault(also, person) is person:
-                gained = person.know(also, None, now) or gained
+        for address in proven_by(profile):
+            if self._by_address.setdefault(address, person) is person:
+                username = profile.username if address == profile.address else None
+                gained = person.know(address, username, verified_at) or gained
         return [*changed, "addresses"] if gained else changed
 
-    def rivals(self, person: Person, profile: Profile) -> list[Person]:
-        """Return the other contacts that own an address proven to be this person's."""
-        if not profile.also:
-            return []
-        owners = [self._by_address.get(address) for address in profile.also]
-        return list({rival.id: rival for rival in owners if rival and rival is not person}.values())
+    def owner(self, address: str) -> Person | None:
+        """Return the contact that has an address; call `know` first."""
+        return self._by_address.get(address)
 
-    def absorb(self, winner: Person, loser: Person) -> None:
-        """Hand all of the loser's addresses and loaded conversations to the winner, in memory."""
+    def new_person(self) -> Person:
+        """Return a contact that nobody has heard of; give it an address."""
+        person = Person(ids.contact_id(), new=True)
+        self._people[person.id] = person
+        return person
+
+    def give(self, address: str, person: Person, *, verified_at: int | None = None) -> None:
+        """Have an address be a person's from here on, in memory, with the loaded conversations on it."""
+        giver = self._by_address.get(address)
+        self._by_address[address] = person
+        if giver is not None and giver is not person:
+            moved = [known for known in giver.identities if known.address == address]
+            for identity in moved:
+                giver.identities.remove(identity)
+                identity.changed = not identity.new
+                person.identities.append(identity)
+            person.in_order()
+            giver.touch()
+            person.touch()
+            for thread in self.by_id.values():
+                if thread.person is giver and thread.address == address:
+                    thread.person = person
+        person.know(address, None, verified_at)
+
+    def apart(self, contact_id: str) -> Person | None:
+        """Return a contact by id as it is by itself, also one that became part of another."""
+        self._read_people([contact_id])
+        return self._people.get(contact_id)
+
+    def absorb(self, winner: Person, loser: Person) -> list[str]:
+        """Hand all of the loser's addresses and loaded conversations to the winner, in memory.
+
+        Returns the names of fields that the winner had nothing in and now has from the loser.
+        """
         for identity in loser.identities:
             identity.changed = not identity.new
             winner.identities.append(identity)
@@ -136,11 +165,16 @@ class Ledger:
         loser.identities = []
         loser.merged_into = winner.id
         loser.touch()
-        winner.learn_gaps(loser)
+        filled = winner.learn_gaps(loser)
         for thread in self.by_id.values():
             if thread.person is loser:
                 thread.person = winner
-                thread.changed = True
+        return filled
+
+    def settle(self, *people: Person) -> None:
+        """Write contacts and their addresses at once, for rows that refer to them or are asked for."""
+        with self._recent.written_by_ledger():
+            write(self._transaction, people, ())
 
     def people(self, contact_ids: Sequence[str]) -> dict[str, Person]:
         """Load contacts by id, one that was merged as the one it became part of; not unknown ones."""
@@ -157,18 +191,6 @@ class Ledger:
         with self._recent.written_by_ledger():
             write(self._transaction, people, threads)
         self._recent.remember(threads, people)
-
-    def _person(self, profile: Profile) -> Person:
-        """Return the contact behind any of the proven addresses, or a new one."""
-        for address in (profile.address, *profile.also):
-            if (known := self._by_address.get(address)) is not None:
-                break
-        else:
-            known = Person(ids.contact_id(), new=True)
-            self._people[known.id] = known
-        for address in (profile.address, *profile.also):
-            self._by_address.setdefault(address, known)
-        return known
 
     def _person_now(self, contact_id: str) -> Person | None:
         self._read_people([contact_id])
@@ -203,6 +225,9 @@ class Ledger:
                     subject=row.subject,
                     status=row.status,
                     owner=row.owner,
+                    blocked_at=row.blocked_at,
+                    waiting_since=row.waiting_since,
+                    answered_at=row.answered_at,
                     next_sequence=row.next_sequence,
                     context=row.context,
                 )
@@ -233,9 +258,14 @@ class Ledger:
         for row in _ADDRESSES.run(connection, missing):
             person = self._people[row.contact_id]
             person.identities.append(
-                Identity(row.address, row.username, row.verified_at, row.created_at)
+                Identity(row.address, row.username, row.verified_at, row.created_at, row.consent)
             )
             self._by_address[row.address] = person
+
+
+def proven_by(profile: Profile) -> Sequence[str]:
+    """Return the addresses that a profile speaks of: its own, and those that it proves beside it."""
+    return (profile.address, *profile.also) if profile.verified else (profile.address,)
 
 
 _BY_KEY: Final = Lookup(

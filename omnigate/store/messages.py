@@ -61,8 +61,12 @@ class MessageIndex:
         self._transaction = transaction
         self._wanted: dict[str, set[str]] = {}
         self._known: dict[tuple[str, str], KnownMessage] = {}
-        self._brought: dict[tuple[str, str], tuple[dict[str, Any], str]] = {}
+        self._news: list[tuple[dict[str, Any], str]] = []
         """Messages that the batch itself brings: their rows, and what they say as JSON."""
+        self._brought: dict[tuple[str, str], tuple[dict[str, Any], str]] = {}
+        """Those that nobody has asked for yet, by what they are called."""
+        self._sent: set[tuple[str, str]] = set()
+        """What our own are called: that is no name for another."""
         self._contents: dict[str, Message] = {}
         self._changes: list[dict[str, Any]] = []
 
@@ -76,14 +80,20 @@ class MessageIndex:
         connection = self._transaction.connection
         for channel, external_ids in self._wanted.items():
             for some in chunks(sorted(external_ids)):
-                for query in (_BY_EXTERNAL_ID, _BY_PART):
-                    for row in connection.execute(query, {"channel": channel, "ids": some}):
-                        self._known[channel, row.said_as] = KnownMessage(*row[:-1])
+                keys = {"channel": channel, "ids": some}
+                for row in connection.execute(_BY_EXTERNAL_ID, keys):
+                    self._known[channel, row.said_as] = KnownMessage(*row[:-1])
+                for row in connection.execute(_BY_PART, keys):
+                    self._known[channel, row.said_as] = KnownMessage(*row[:-1])
+                    self._sent.add((channel, row.said_as))
         self._wanted.clear()
 
     def learn(self, row: dict[str, Any], said: str) -> None:
         """Make a message known that the batch itself brings; ``said`` is its JSON."""
-        self._brought[row["channel"], row["external_id"]] = (row, said)
+        self._news.append((row, said))
+        key = (row["channel"], row["external_id"])
+        if key not in self._sent:
+            self._brought[key] = (row, said)
 
     def find(self, channel: str, external_id: str) -> KnownMessage | None:
         """Return a message that was loaded or brought by the platform's id."""
@@ -107,10 +117,36 @@ class MessageIndex:
             content = read_messages(self._transaction.connection, [known.id])[known.id]
         return content
 
-    def change(self, content: Message, position: int) -> None:
-        """Note that what an inbound message says now is this, and stands in another event."""
-        self._contents[content.id] = content
-        self._changes.append({"key": content.id, "state": content.state, "position": position})
+    def latest(self, conversation_id: str, limit: int) -> list[Message]:
+        """Return the latest messages of a conversation, newest first, with what this batch brings."""
+        stored = list_messages(
+            self._transaction.connection, conversation_id=conversation_id, limit=limit
+        )
+        found = {content.id: content for content, _ in stored}
+        for row, said in self._news:
+            if row["conversation_id"] == conversation_id:
+                found[row["id"]] = Message.model_validate_json(said)
+        found |= {known: self._contents[known] for known in found if known in self._contents}
+        return [found[known] for known in sorted(found, reverse=True)[:limit]]
+
+    def change(self, known: KnownMessage, content: Message, position: int) -> None:
+        """Note that what a message says now is this, and stands in another event.
+
+        One that we have sent keeps by itself what it says, and how far it is changes with receipts: it
+        is written at once.
+        """
+        if known.position is None:
+            self._transaction.connection.execute(
+                _UPDATE_OWN,
+                {
+                    "key": known.id,
+                    "state_now": content.state,
+                    "content_now": content.model_dump_json(),
+                },
+            )
+            return
+        self._contents[known.id] = content
+        self._changes.append({"key": known.id, "state": content.state, "position": position})
 
     def flush(self) -> None:
         """Write the changes."""
@@ -221,6 +257,11 @@ _PARTS: Final = (
         message_part.c.action == SEND,
     )
     .order_by(message_part.c.message_id, message_part.c.number)
+)
+_UPDATE_OWN: Final = (
+    update(message)
+    .where(message.c.id == bindparam("key"))
+    .values(state=bindparam("state_now"), content=bindparam("content_now"))
 )
 _UPDATE: Final = (
     update(message)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from omnigate.errors import Refused
 from omnigate.model.address import Address
@@ -15,14 +15,16 @@ from omnigate.model.attachment import Attachment, Location
 from omnigate.model.event import EventType
 from omnigate.model.facts import Message, StatusData
 from omnigate.model.inbound import Profile
-from omnigate.model.outbound import Author, Button
+from omnigate.model.outbound import Author, Button, Notices
 from omnigate.store.blank import ERASED_SCHEME
 from omnigate.store.idempotency import Answers, IdempotencyKey
 from omnigate.store.ledger import Ledger
 from omnigate.store.messages import message_row
+from omnigate.store.owed import Owed, owe
 from omnigate.store.prepared import Query
-from omnigate.store.record import Draft, Owed, Recorder, owe
+from omnigate.store.record import Draft, Recorder
 from omnigate.store.schema import (
+    address,
     attachment,
     conversation,
     message,
@@ -30,6 +32,7 @@ from omnigate.store.schema import (
 )
 from omnigate.store.threads import ChannelKey, Thread
 from omnigate.store.transaction import Target, Transaction
+from omnigate.store.urgency import urgency_of
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class PartContent:
     buttons: list[list[Button]] = field(default_factory=list)
     author: Author | None = None
     reply_to: str | None = None
+    automatic: bool = False
     extensions: dict[str, Any] = field(default_factory=dict)
 
 
@@ -55,8 +59,14 @@ class Outgoing:
     said: Message
     parts: Sequence[PartContent]
     conversation_id: str | None = None
+    force: bool = False
+    """Also to a customer who wants no messages there."""
     address: Address | None = None
     """Where to write to when there is no conversation yet."""
+    contact_id: str | None = None
+    """Who is to have that address, where it was chosen for somebody."""
+    notices: Notices | None = None
+    """Whom messages that nobody asked for may go to; None: this one is none."""
     external_id: str | None = None
     """What the channel calls the conversation that then begins."""
     expires_at: int | None = None
@@ -130,7 +140,7 @@ class _Batch:
             Owed(
                 target,
                 thread.id,
-                item.channel.priority,
+                urgency_of(thread.waiting_since, is_notice=item.notices is not None),
                 message_id=said.id,
                 expires_at=item.expires_at,
             )
@@ -155,9 +165,7 @@ class _Batch:
             thread = self._ledger.by_id.get(item.conversation_id)
             if thread is None:
                 raise Refused("not_found", "there is no such conversation")
-            if thread.address.startswith(f"{ERASED_SCHEME}:"):
-                raise Refused("gone", "whom the conversation was with has been erased")
-            return thread
+            return self._open(thread, item)
         if item.address is None or item.external_id is None:
             raise Refused("no_recipient", "a message needs a conversation or an address")
         known = _LATEST.run(
@@ -166,16 +174,33 @@ class _Batch:
         )
         if known:
             self._ledger.load_ids([known[0].id])
-            return self._ledger.by_id[known[0].id]
-        return self._begin_thread(item.channel, item.address, item.external_id)
+            return self._open(self._ledger.by_id[known[0].id], item)
+        owner = self._ledger.owner(item.address)
+        held = owner.identity(item.address) if owner is not None else None
+        require_agreed(item, is_known=held is not None, consent=held.consent if held else None)
+        return self._open(self._begin_thread(item, item.address, item.external_id), item)
 
-    def _begin_thread(self, channel: ChannelKey, address: Address, external_id: str) -> Thread:
-        profile = Profile(address=address)
+    def _open(self, thread: Thread, item: Outgoing) -> Thread:
+        """Return the conversation; raises `Refused` when nothing can be written there."""
+        _require_open(thread.address, thread.blocked_at, item)
+        if item.contact_id is not None:
+            wanted = self._ledger.people([item.contact_id]).get(item.contact_id)
+            if wanted is not thread.person:
+                raise Refused("no_address", f"{item.address} is somebody else's by now")
+        if not thread.new:
+            held = thread.person.identity(thread.address)
+            require_agreed(item, is_known=True, consent=held.consent if held else None)
+        return thread
+
+    def _begin_thread(self, item: Outgoing, address: Address, external_id: str) -> Thread:
+        channel = item.channel
+        profile = _profile(address)
         self._ledger.load([(channel, external_id)])
         begun = self._ledger.thread(channel, external_id)
         if begun is not None:
             return begun
         thread = self._ledger.open_thread(channel, external_id, profile)
+        thread.subject = item.said.subject
         self._ledger.learn(thread.person, profile)
         self._recorder.record(
             Draft(
@@ -185,9 +210,69 @@ class _Batch:
                 channel=channel,
                 occurred_at=self._transaction.now,
                 data=StatusData(status="open", by="api").model_dump_json(),
+                before=item.said.id,
             )
         )
         return thread
+
+
+def _profile(address: Address) -> Profile:
+    """Return what an address alone tells of whom it is."""
+    return Profile(
+        address=address,
+        phone=address.path if address.scheme == "tel" else None,
+        email=address.path if address.scheme == "mailto" else None,
+    )
+
+
+def look_ahead(connection: Connection, item: Outgoing) -> None:
+    """Raise `Refused` when the message could not be queued because of whom it is for; changes nothing."""
+    if item.conversation_id is not None:
+        found = connection.execute(_ONE, {"id": item.conversation_id}).first()
+        if found is None:
+            raise Refused("not_found", "there is no such conversation")
+    else:
+        keys = {"channel": item.channel.name, "address": str(item.address)}
+        found = connection.execute(_LATEST_WITH, keys).first()
+    if found is not None:
+        _require_open(found.address, found.blocked_at, item)
+    whose = found.address if found is not None else str(item.address)
+    held = connection.execute(_HELD, {"address": whose}).first()
+    is_known = found is not None or held is not None
+    require_agreed(item, is_known=is_known, consent=held.consent if held is not None else None)
+
+
+def require_agreed(item: Outgoing, *, is_known: bool, consent: str | None) -> None:
+    """Raise `Refused` where a message that nobody asked for may not go."""
+    if item.notices is None or item.force:
+        return
+    if consent == "refused":
+        raise Refused(
+            "consent_refused",
+            "the customer has refused to be written to first here; set force to send it all the same",
+        )
+    if item.notices == "consent" and consent is None:
+        raise Refused(
+            "no_consent",
+            f"notices on {item.channel.name!r} need the customer's consent, and nobody has said that"
+            " it was given; PUT /v1/contacts/{id}/consents says so",
+        )
+    if not is_known:
+        raise Refused(
+            "not_known",
+            "nobody is known at this address, and notices go to customers who are; set force to send"
+            " it all the same",
+        )
+
+
+def _require_open(address: str, blocked_at: int | None, item: Outgoing) -> None:
+    if address.startswith(f"{ERASED_SCHEME}:"):
+        raise Refused("gone", "whom the conversation was with has been erased")
+    if blocked_at is not None and not item.force:
+        raise Refused(
+            "recipient_blocked",
+            "the customer has asked not to be written to here; set force to send it all the same",
+        )
 
 
 def _part_row(message_id: str, index: int, channel: str, part: PartContent) -> dict[str, Any]:
@@ -201,6 +286,19 @@ def _part_row(message_id: str, index: int, channel: str, part: PartContent) -> d
     }
 
 
+_HELD: Final = select(address.c.consent).where(address.c.address == bindparam("address"))
+_ONE: Final = select(conversation.c.address, conversation.c.blocked_at).where(
+    conversation.c.id == bindparam("id")
+)
+_LATEST_WITH: Final = (
+    select(conversation.c.address, conversation.c.blocked_at)
+    .where(
+        conversation.c.channel == bindparam("channel"),
+        conversation.c.address == bindparam("address"),
+    )
+    .order_by(conversation.c.updated_at.desc())
+    .limit(1)
+)
 _LATEST: Final = Query(
     select(conversation.c.id)
     .where(

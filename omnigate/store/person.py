@@ -49,6 +49,11 @@ class Person(NamedTuple):
         return [*self.contact_ids, *(row.id for row in self.conversations)]
 
     @property
+    def all_addresses(self) -> list[str]:
+        """Where they write from, and where they are answered."""
+        return [row.address for row in (*self.addresses, *self.conversations)]
+
+    @property
     def total(self) -> int:
         """About how many events there are."""
         return sum(row.next_sequence - 1 for row in self.conversations)
@@ -220,7 +225,9 @@ def _needles(connection: Connection, person: Person) -> list[bytes]:
     texts = {row.external_id for row in person.conversations}
     texts |= {row.address.partition(":")[2] for row in person.addresses}
     texts |= {text for row in rows for text in (row.phone, row.email) if text}
-    return [text.encode() for text in texts if len(text) >= _SHORTEST_NEEDLE]
+    # Many platforms write a number without its plus.
+    bare = {text.removeprefix("+") for text in texts}
+    return [text.encode() for text in bare if len(text) >= _SHORTEST_NEEDLE]
 
 
 def _theirs(connection: Connection, person: Person, letters: Sequence[Any]) -> set[str | None]:

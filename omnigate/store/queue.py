@@ -10,7 +10,17 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, tuple_
 
-from omnigate.store.schema import attempt, destination, event, lane, message, outbox
+from omnigate.store.errands import is_first_part
+from omnigate.store.schema import (
+    SEND,
+    attempt,
+    destination,
+    event,
+    lane,
+    message,
+    message_part,
+    outbox,
+)
 from omnigate.store.selection import CHUNK, Owner, Pick, destinations_called
 from omnigate.store.subjects import is_about
 
@@ -139,10 +149,12 @@ _ITEMS: Final[Select[Any]] = select(
     event.c.sequence,
     event.c.contact_id,
     func.coalesce(event.c.conversation_id, message.c.conversation_id).label("conversation_id"),
+    func.coalesce(message_part.c.action, SEND).label("action"),
 ).select_from(
     outbox.join(destination, destination.c.id == outbox.c.destination_id)
     .outerjoin(event, event.c.position == outbox.c.position)
     .outerjoin(message, message.c.id == outbox.c.message_id)
+    .outerjoin(message_part, is_first_part(outbox))
 )
 _ERRORS: Final = (
     select(attempt.c.outbox_id, attempt.c.error)

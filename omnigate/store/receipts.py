@@ -1,63 +1,31 @@
 """Receipts: what the platform says became of a part. Early, late, twice and in any order.
 
-A state only ever rises: queued → sending → sent → delivered → read. ``unknown`` stands below ``sent``
-and ``failed`` above it: they are ends that only proof may leave, that the part was taken or that it did
-arrive. So receipts lead to one state, in whatever order they come. A receipt for an id that
-is not known yet is kept until the part that bears the id is settled.
+States only rise (`omnigate.store.states`), so receipts lead to one state, in whatever order they come. A
+receipt for an id that is not known yet is kept until the part that bears the id is settled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Text, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, select
 
-from omnigate.model.event import EventType
-from omnigate.model.facts import Message, Part
 from omnigate.model.inbound import Receipt
 from omnigate.store.dialect import upsert
 from omnigate.store.ledger import Ledger
-from omnigate.store.messages import read_messages
-from omnigate.store.record import Draft, Recorder
+from omnigate.store.ranks import RANK
+from omnigate.store.record import Recorder
 from omnigate.store.schema import early_receipt, message, message_part
-from omnigate.store.threads import ChannelKey, Thread
+from omnigate.store.segments import Segments
+from omnigate.store.states import States
+from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import RecordedEvent, Transaction, chunks
-
-RANK: Final = {
-    "queued": 0,
-    "sending": 1,
-    "unknown": 2,
-    "sent": 3,
-    "failed": 4,
-    "delivered": 5,
-    "read": 6,
-}
 
 ANY_CONVERSATION: Final = ""
 """Stands in an early receipt for the conversation that its platform did not name."""
-
-STATE_EVENTS: Final = {
-    "sent": EventType.MESSAGE_SENT,
-    "delivered": EventType.MESSAGE_DELIVERED,
-    "read": EventType.MESSAGE_READ,
-    "failed": EventType.MESSAGE_FAILED,
-    "unknown": EventType.MESSAGE_UNKNOWN,
-}
-
-
-def rises(before: str, after: str) -> bool:
-    """Tell whether a part in state ``before`` may go over to ``after``."""
-    return RANK[after] > RANK[before]
-
-
-def message_state(parts: Sequence[str]) -> str:
-    """Return the state of a message from its parts': the worst end, else the least advanced."""
-    for end in ("failed", "unknown"):
-        if end in parts:
-            return end
-    return min(parts, key=RANK.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +40,19 @@ class Receipts:
 
     def __init__(self, transaction: Transaction, recorder: Recorder, ledger: Ledger) -> None:
         self._transaction = transaction
-        self._recorder = recorder
         self._ledger = ledger
         self._wanted: dict[str, set[str]] = {}
+        self._wanted_parts: set[str] = set()
         self._parts: dict[tuple[str, str], _Part] = {}
-        self._states: dict[str, dict[int, str]] = {}
-        self._messages: dict[str, Message] = {}
-        self._part_changes: list[dict[str, Any]] = []
-        self._message_changes: list[dict[str, Any]] = []
+        self._segments = Segments(transaction)
+        self._states = States(transaction, recorder)
         self._early: list[dict[str, Any]] = []
 
-    def want(self, channel: str, external_id: str) -> None:
-        """Have the part that the platform calls so loaded by `load`."""
-        self._wanted.setdefault(channel, set()).add(external_id)
+    def want(self, channel: str, item: Receipt) -> None:
+        """Have the part that a receipt is about loaded by `load`."""
+        self._wanted.setdefault(channel, set()).add(item.message_id)
+        if item.part is not None:
+            self._wanted_parts.add(item.part)
 
     def load(self) -> None:
         """Load the parts asked for, and their messages."""
@@ -94,23 +62,21 @@ class Receipts:
                 for row in connection.execute(_PARTS, {"channel": channel, "ids": some}):
                     part = _Part(row.message_id, row.number, row.conversation_id)
                     self._parts[channel, row.external_id] = part
+            for called, row in self._segments.load(channel, sorted(external_ids)).items():
+                part = _Part(row.message_id, row.number, row.conversation_id)
+                self._parts[channel, called] = part
+        self._load_by_own_ids()
         self._wanted.clear()
         self._ledger.load_ids(part.conversation_id for part in self._parts.values())
-        self.load_messages([part.message_id for part in self._parts.values()])
-
-    def load_messages(self, message_ids: Sequence[str]) -> None:
-        """Load messages with the states of their parts."""
-        connection = self._transaction.connection
-        missing = [known for known in dict.fromkeys(message_ids) if known not in self._messages]
-        self._messages.update(read_messages(connection, missing))
-        for known in missing:
-            if known in self._messages:
-                parts = self._messages[known].parts
-                self._states[known] = {part.index: part.state for part in parts}
+        self._states.load([part.message_id for part in self._parts.values()])
 
     def take(self, channel: ChannelKey, item: Receipt) -> tuple[RecordedEvent, str] | None:
         """Apply one receipt; return the event and the message when the message's state changed."""
         part = self._parts.get((channel.name, item.message_id))
+        if part is None and item.part is not None:
+            part = self._parts.get((channel.name, item.part))
+            if part is not None and self._segments.are_several(part.message_id, part.index):
+                part = None  # one of its segments is meant, and the others may be on their way
         if part is None:
             self._early.append(_early_row(channel.name, item, self._transaction.now))
             return None
@@ -121,88 +87,39 @@ class Receipts:
         if thread is None or thread.id != part.conversation_id:
             return None
         occurred_at = round(item.occurred_at.timestamp() * 1000)
-        recorded = self.move(
-            thread, part.message_id, part.index, item.state, item.error, occurred_at
-        )
+        state = self._segments.move(channel.name, item.message_id, item.state)
+        if state is None:
+            return None
+        error = self._segments.told(channel.name, item.message_id, item.error)
+        recorded = self._states.move(thread, part.message_id, part.index, state, error, occurred_at)
         return (recorded, part.message_id) if recorded else None
 
-    def move(
-        self,
-        thread: Thread,
-        message_id: str,
-        index: int,
-        state: str,
-        error: str | None,
-        occurred_at: int,
-        external_id: str | None = None,
-    ) -> RecordedEvent | None:
-        """Bring a part into a state, if it rises; record the message's event if that changes it."""
-        states = self._states[message_id]
-        if not rises(states[index], state):
-            return None
-        before = message_state(list(states.values()))
-        states[index] = state
-        self._part_changes.append(
-            {
-                "message": message_id,
-                "part": index,
-                "state": state,
-                "error": error,
-                "external_id": external_id,
-            }
-        )
-        if self._messages[message_id].state == "deleted":
-            return None
-        after = message_state(list(states.values()))
-        if after == before and after not in ("failed", "unknown"):
-            return None
-        self._message_changes.append({"key": message_id, "state": after, "error": error})
-        return self._record(thread, message_id, after, error, occurred_at)
+    @contextmanager
+    def set_down(self, message_id: str) -> Iterator[None]:
+        """Have what receipts say written down while somebody else changes a message they are about."""
+        self._states.flush()
+        yield
+        self._states.load_anew(message_id)
 
     def flush(self) -> None:
         """Write the changes."""
-        connection = self._transaction.connection
-        if self._part_changes:
-            connection.execute(_UPDATE_PART, self._part_changes)
-        if self._message_changes:
-            connection.execute(_UPDATE_MESSAGE, self._message_changes)
+        self._states.flush()
+        self._segments.flush()
         if self._early:
-            connection.execute(upsert(early_receipt).on_conflict_do_nothing(), self._early)
-        self._part_changes, self._message_changes, self._early = [], [], []
+            keep = upsert(early_receipt).on_conflict_do_nothing()
+            self._transaction.connection.execute(keep, self._early)
+        self._early = []
 
-    def _record(
-        self, thread: Thread, message_id: str, state: str, error: str | None, occurred_at: int
-    ) -> RecordedEvent | None:
-        if state not in STATE_EVENTS:
-            return None
-        said = self._messages[message_id]
-        changed = {
-            change["part"]: change
-            for change in self._part_changes
-            if change["message"] == message_id
-        }
-        parts = [_after(part, changed.get(part.index)) for part in said.parts]
-        said = said.model_copy(
-            update={
-                "state": state,
-                "error": error,
-                "parts": parts,
-                "external_ids": [part.external_id for part in parts if part.external_id],
-            }
-        )
-        self._messages[message_id] = said
-        return self._recorder.record(
-            Draft(
-                type=STATE_EVENTS[state],
-                person=thread.person,
-                thread=thread,
-                channel=thread.channel,
-                occurred_at=occurred_at,
-                data=said.model_dump_json(),
-                message_id=message_id,
-                media=bool(said.attachments),
-            )
-        )
+    def _load_by_own_ids(self) -> None:
+        """Load parts by the ids that we gave them."""
+        named = {one: _own_id(one) for one in self._wanted_parts}
+        messages = sorted({known[0] for known in named.values() if known is not None})
+        self._segments.load_of(messages)
+        for some in chunks(messages):
+            for row in self._transaction.connection.execute(_OWN, {"ids": some}):
+                part = _Part(row.message_id, row.number, row.conversation_id)
+                self._parts[row.channel, f"{row.message_id}.{row.number}"] = part
+        self._wanted_parts.clear()
 
 
 def take_early(connection: Connection, channel: str, external_ids: Sequence[str]) -> list[Any]:
@@ -216,17 +133,10 @@ def take_early(connection: Connection, channel: str, external_ids: Sequence[str]
     return sorted(found, key=lambda row: (RANK[row.state], row.occurred_at))
 
 
-def _after(part: Part, change: Mapping[str, Any] | None) -> Part:
-    """Return a part as it is after its latest change: why an earlier try failed is over then."""
-    if change is None:
-        return part
-    return part.model_copy(
-        update={
-            "state": change["state"],
-            "external_id": change["external_id"] or part.external_id,
-            "error": change["error"],
-        }
-    )
+def _own_id(text: str) -> tuple[str, int] | None:
+    """Return message and number of a part by its own id, None when it is none."""
+    message_id, _, number = text.rpartition(".")
+    return (message_id, int(number)) if message_id and number.isdecimal() else None
 
 
 def _early_row(channel: str, item: Receipt, now: int) -> dict[str, Any]:
@@ -254,24 +164,15 @@ _PARTS: Final = (
         message_part.c.external_id.in_(bindparam("ids", expanding=True)),
     )
 )
-_UPDATE_PART: Final = (
-    update(message_part)
-    .where(
-        message_part.c.message_id == bindparam("message"),
-        message_part.c.number == bindparam("part"),
+_OWN: Final = (
+    select(
+        message_part.c.channel,
+        message_part.c.message_id,
+        message_part.c.number,
+        message.c.conversation_id,
     )
-    .values(
-        state=bindparam("state"),
-        error=bindparam("error"),
-        external_id=func.coalesce(
-            bindparam("external_id", type_=Text()), message_part.c.external_id
-        ),
-    )
-)
-_UPDATE_MESSAGE: Final = (
-    update(message)
-    .where(message.c.id == bindparam("key"))
-    .values(state=bindparam("state"), error=bindparam("error"))
+    .join_from(message_part, message, message.c.id == message_part.c.message_id)
+    .where(message_part.c.message_id.in_(bindparam("ids", expanding=True)))
 )
 _MATCHES = (
     early_receipt.c.channel == bindparam("channel"),

@@ -9,15 +9,15 @@ from functools import lru_cache
 from typing import Any, Final
 
 from pydantic_core import to_json
-from sqlalchemy import Integer, bindparam, case, false, literal_column
 
 from omnigate import ids
 from omnigate.model.event import DATA, EventType
-from omnigate.store.dialect import upsert
-from omnigate.store.prepared import Bulk, bulk_insert
-from omnigate.store.schema import APART, DUE, IDLE, event, event_body, lane, outbox
+from omnigate.store.owed import Owed, owe
+from omnigate.store.prepared import bulk_insert
+from omnigate.store.schema import event, event_body
 from omnigate.store.threads import ChannelKey, Person, Thread
-from omnigate.store.transaction import RecordedEvent, Target, Transaction
+from omnigate.store.transaction import RecordedEvent, Transaction
+from omnigate.store.waits import CLOSED, Step, Waits
 
 MEDIA_URL: Final = "omnigate-media:"
 """Stands for an attachment's URL in stored envelopes: signed only when somebody gets to see it."""
@@ -42,6 +42,12 @@ class Draft:
     media: bool = False
     kept_from: int | None = None
     """The destination that is not to get it: it is about that one."""
+    wait: Step | None = None
+    """What it means for a customer who waits for an answer."""
+    owners: Sequence[str | None] | None = None
+    """To whom it goes, by backends that own the conversation; None: as the conversation says."""
+    before: str | None = None
+    """The identifier of what it comes before, where that was taken beforehand: its own sorts before it."""
 
 
 class Recorder:
@@ -52,12 +58,13 @@ class Recorder:
         self._events: list[dict[str, Any]] = []
         self._bodies: list[dict[str, Any]] = []
         self._owed: list[Owed] = []
+        self._waits = Waits(transaction)
 
     def record(self, draft: Draft) -> RecordedEvent:
         """Take the next position and sequence for an event and note where it goes."""
         transaction, thread = self._transaction, draft.thread
         position = transaction.numbers.take("event")
-        event_id = ids.event_id()
+        event_id = ids.event_id() if draft.before is None else ids.just_before("evt", draft.before)
         sequence = thread.next() if thread else None
         body = _envelope(draft, event_id, sequence, transaction.now)
         channel = draft.channel
@@ -89,90 +96,39 @@ class Recorder:
             draft.media,
         )
         transaction.recorded.append(recorded)
+        step = CLOSED if draft.type is EventType.CONVERSATION_CLOSED else draft.wait
+        if step is not None and thread is not None and channel is not None:
+            self._waits.follow(step, thread, channel, draft.occurred_at, draft.message_id)
         return recorded
 
     def flush(self) -> None:
-        """Write what was recorded: events, bodies, lanes, outbox."""
+        """Write what was recorded: events, bodies, lanes, outbox; after the conversations."""
         if not self._events:
             return
         connection = self._transaction.connection
         _INSERT_EVENT.run(connection, self._events)
         _INSERT_BODY.run(connection, self._bodies)
         owe(self._transaction, self._owed)
+        self._waits.flush()
         self._events, self._bodies, self._owed = [], [], []
 
     def _owe(self, draft: Draft, position: int) -> None:
         thread = draft.thread
-        targets = self._transaction.routing(
-            draft.channel.name if draft.channel else None,
-            draft.type,
-            thread.owner if thread else None,
-        )
+        channel = draft.channel.name if draft.channel else None
+        owners = draft.owners or (thread.owner if thread else None,)
+        targets = {
+            target.destination_id: target
+            for owner in owners
+            for target in self._transaction.routing(channel, draft.type, owner)
+        }
         about = thread or draft.person
         stream = about.id if about else OPERATIONS
         priority = draft.channel.priority if draft.channel else 100
-        for target in targets:
+        for target in targets.values():
             if target.destination_id == draft.kept_from:
                 continue
-            self._owed.append(Owed(target, stream, priority, position=position))
-
-
-@dataclass(slots=True)
-class Owed:
-    """One item that a destination is to get: an event by position, or an outbound message."""
-
-    target: Target
-    stream: str
-    priority: int
-    position: int | None = None
-    message_id: str | None = None
-    expires_at: int | None = None
-    replay: bool = False
-    first_part: int | None = None
-    last_part: int | None = None
-    """Of a change to the message; see `omnigate.store.errands`."""
-
-
-def owe(transaction: Transaction, owed: Sequence[Owed]) -> None:
-    """Put items into their lanes, in the given order; lanes first, sorted, then the outbox."""
-    if not owed:
-        return
-    now = transaction.now
-    lanes: dict[tuple[int, str], dict[str, Any]] = {}
-    rows: list[dict[str, Any]] = []
-    for item in owed:
-        number = transaction.numbers.take("outbox")
-        destination_id = item.target.destination_id
-        stream = item.stream if item.target.ordered else f"{item.stream}{APART}{number}"
-        known = lanes.get((destination_id, stream))
-        if known is None:
-            lanes[destination_id, stream] = {
-                "destination_id": destination_id,
-                "stream": stream,
-                "priority": item.priority,
-                "added": 1,
-                "now": now,
-            }
-        else:
-            known["added"] += 1
-        rows.append(
-            {
-                "id": number,
-                "destination_id": destination_id,
-                "stream": stream,
-                "position": item.position,
-                "message_id": item.message_id,
-                "attempts": 0,
-                "replay": item.replay,
-                "created_at": now,
-                "expires_at": item.expires_at or now + transaction.delivery_expiry_ms,
-                "first_part": item.first_part,
-                "last_part": item.last_part,
-            }
-        )
-    _UPSERT_LANE.run(transaction.connection, [lanes[key] for key in sorted(lanes)])
-    _INSERT_OUTBOX.run(transaction.connection, rows)
-    transaction.due.update(destination_id for destination_id, _ in lanes)
+            own = priority if target.priority is None else target.priority
+            self._owed.append(Owed(target, stream, own, position=position))
 
 
 def _envelope(draft: Draft, event_id: str, sequence: int | None, now: int) -> str:
@@ -214,32 +170,5 @@ def time_text(milliseconds: int) -> str:
     return f"{_second_text(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
 
 
-_IDLE: Final = literal_column(str(IDLE), Integer())
-_DUE: Final = literal_column(str(DUE), Integer())
-_NEW_LANE: Final = upsert(lane).values(
-    destination_id=bindparam("destination_id"),
-    stream=bindparam("stream"),
-    state=_DUE,
-    run_at=bindparam("now"),
-    priority=bindparam("priority"),
-    retrying=false(),
-    pending=bindparam("added"),
-    failures=literal_column("0"),
-    lease_token=literal_column("0"),
-    updated_at=bindparam("now"),
-)
-_UPSERT_LANE: Final = Bulk(
-    _NEW_LANE.on_conflict_do_update(
-        index_elements=[lane.c.destination_id, lane.c.stream],
-        set_={
-            "pending": lane.c.pending + _NEW_LANE.excluded.pending,
-            "state": case((lane.c.state == _IDLE, _DUE), else_=lane.c.state),
-            "run_at": case((lane.c.state == _IDLE, _NEW_LANE.excluded.run_at), else_=lane.c.run_at),
-            "priority": _NEW_LANE.excluded.priority,
-            "updated_at": _NEW_LANE.excluded.updated_at,
-        },
-    )
-)
 _INSERT_EVENT: Final = bulk_insert(event)
 _INSERT_BODY: Final = bulk_insert(event_body)
-_INSERT_OUTBOX: Final = bulk_insert(outbox)

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, update
 
 from omnigate.store.abandon import Abandonment, abandon
-from omnigate.store.record import OPERATIONS, Owed, owe
+from omnigate.store.owed import Owed, owe
+from omnigate.store.record import OPERATIONS
 from omnigate.store.schema import destination, event, event_body, lane, outbox, replay
 from omnigate.store.streams import REPLAY_PRIORITY, lane_prefix
 from omnigate.store.transaction import Target, Transaction
@@ -24,6 +25,8 @@ PENDING_LIMIT: Final = 500
 """How many events of one replay wait for their delivery at most."""
 SPAN: Final = 5000
 """How many positions of the log one step looks at."""
+PRUNED: Final = 100
+"""How many replays that are over one turn looks at."""
 
 State = Literal["running", "done", "cancelled"]
 
@@ -130,6 +133,28 @@ def advance_replay(transaction: Transaction, items: Sequence[Step]) -> list[int]
 def cancel_replay(transaction: Transaction, items: Sequence[int]) -> list[bool]:
     """End replays that run, with what they have pending; False for others."""
     return [_cancel(transaction, item) for item in items]
+
+
+def prune_replays(transaction: Transaction, items: Sequence[int]) -> list[int]:
+    """Delete replays that ended so many milliseconds ago and have nothing pending; return how many.
+
+    The latest one stays, so that its number is not given anew; at most `PRUNED` go at a time.
+    """
+    return [_prune(transaction, age_ms) for age_ms in items]
+
+
+def _prune(transaction: Transaction, age_ms: int) -> int:
+    connection = transaction.connection
+    latest = select(func.max(replay.c.id)).scalar_subquery()
+    rows = connection.execute(
+        _REPLAYS.where(replay.c.finished_at < transaction.now - age_ms, replay.c.id < latest)
+        .order_by(replay.c.id)
+        .limit(PRUNED)
+    ).all()
+    gone = [row.id for row in rows if not _replay(connection, row).pending]
+    if gone:
+        connection.execute(delete(replay).where(replay.c.id.in_(gone)))
+    return len(gone)
 
 
 def _advance(transaction: Transaction, step: Step) -> int:

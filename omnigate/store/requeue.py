@@ -15,9 +15,9 @@ from sqlalchemy import Connection, bindparam, literal_column, null, select, upda
 from omnigate.store.dead import put_away
 from omnigate.store.emptying import NO_CONTENT
 from omnigate.store.errands import Errand, errand_of
+from omnigate.store.owed import Owed, owe
 from omnigate.store.prepared import Bulk
-from omnigate.store.receipts import message_state
-from omnigate.store.record import Owed, owe
+from omnigate.store.ranks import message_state
 from omnigate.store.schema import dead, destination, event_body, message, message_part
 from omnigate.store.selection import number_chunks
 from omnigate.store.streams import REPLAY_LANE, REPLAY_PRIORITY, stream_of

@@ -15,20 +15,18 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from omnigate import failpoints
 from omnigate.model.event import OPERATIONAL, EventType
 from omnigate.model.facts import DeadDelivery
-from omnigate.store.lanes import Item, Lease
-from omnigate.store.prepared import Bulk, Lookup, bulk_insert
+from omnigate.store.lanerows import LaneRow, is_held, read_lanes, write_lanes
+from omnigate.store.owing import Item, Lease
+from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.reports import Report, report
 from omnigate.store.schema import (
-    APART,
     DUE,
     IDLE,
-    LEASED,
     attempt,
     dead,
     delivery_done,
     destination,
     exchange,
-    lane,
     outbox,
 )
 from omnigate.store.transaction import Transaction
@@ -64,34 +62,19 @@ class Settlement:
 
 def settle(transaction: Transaction, items: Sequence[Settlement]) -> list[bool]:
     """Apply outcomes; False for those whose lease was lost, which change nothing."""
-    lanes = _read_lanes(transaction.connection, items)
-    valid = [_is_held(item.lease, lanes.get(_key(item))) for item in items]
+    lanes = read_lanes(transaction.connection, [item.lease for item in items])
+    valid = [is_held(item.lease, lanes.get(_key(item))) for item in items]
     rows = _Rows()
     for item, held in zip(items, valid, strict=True):
         if held:
             _apply(transaction, item, lanes[_key(item)], rows)
     rows.write(transaction.connection)
-    _report_dead(transaction, [item for item, held in zip(items, valid, strict=True) if held])
     changed = {_key(item) for item, held in zip(items, valid, strict=True) if held}
-    _write_lanes(transaction, [lanes[key] for key in changed])
+    write_lanes(transaction, [lanes[key] for key in changed])
+    # Only now: a report may be owed in a lane that was just written from what was read before.
+    _report_dead(transaction, [item for item, held in zip(items, valid, strict=True) if held])
     failpoints.reached("finish")
     return valid
-
-
-@dataclass(slots=True)
-class _Lane:
-    """A lane's row while settlements are applied to it."""
-
-    destination_id: int
-    stream: str
-    state: int
-    run_at: int
-    retrying: bool
-    pending: int
-    failures: int
-    first_failure_at: int | None
-    lease_token: int
-    gap: str | None
 
 
 @dataclass(slots=True)
@@ -117,7 +100,7 @@ class _Rows:
             statement.run(connection, rows)
 
 
-def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) -> None:
+def _apply(transaction: Transaction, item: Settlement, row: LaneRow, rows: _Rows) -> None:
     now, owed = transaction.now, item.item
     attempts = owed.attempts + item.counts
     if item.error and (item.counts or item.outcome != "dead"):
@@ -135,6 +118,7 @@ def _apply(transaction: Transaction, item: Settlement, row: _Lane, rows: _Rows) 
                 "status": item.status,
                 "duration_ms": item.duration_ms,
                 "finished_at": now,
+                "replay": owed.replay,
             }
         )
     elif item.outcome == "dead":
@@ -198,53 +182,9 @@ def _destinations(items: Sequence[Settlement]) -> list[int]:
     return list({item.lease.destination_id for item in items})
 
 
-def _is_held(lease: Lease, row: _Lane | None) -> bool:
-    return row is not None and row.state == LEASED and row.lease_token == lease.token
-
-
-def _finish(row: _Lane, rows: _Rows, owed: Item) -> None:
+def _finish(row: LaneRow, rows: _Rows, owed: Item) -> None:
     row.pending -= 1
     rows.gone.append({"key": owed.id})
-
-
-def _read_lanes(
-    connection: Connection, items: Sequence[Settlement]
-) -> dict[tuple[int, str], _Lane]:
-    streams: dict[int, dict[str, None]] = {}
-    for item in items:
-        streams.setdefault(item.lease.destination_id, {})[item.lease.stream] = None
-    lanes = {}
-    for destination_id, names in streams.items():
-        for row in _LANES.run(connection, list(names), {"destination": destination_id}):
-            lanes[row.destination_id, row.stream] = known = _Lane(*row)
-            known.retrying = bool(known.retrying)
-    return lanes
-
-
-def _write_lanes(transaction: Transaction, rows: Sequence[_Lane]) -> None:
-    changes = [
-        {
-            "destination": row.destination_id,
-            "name": row.stream,
-            "state": row.state,
-            "run_at": row.run_at,
-            "retrying": row.retrying,
-            "pending": row.pending,
-            "failures": row.failures,
-            "first_failure_at": row.first_failure_at,
-            "gap": row.gap,
-            "updated_at": transaction.now,
-        }
-        for row in rows
-    ]
-    _UPDATE_LANE.run(transaction.connection, changes)
-    # A lane for one item alone has done its work: nothing will ever use it again.
-    over = [
-        {"destination": row.destination_id, "name": row.stream}
-        for row in rows
-        if row.state == IDLE and APART in row.stream
-    ]
-    _DELETE_LANE.run(transaction.connection, over)
 
 
 def _key(item: Settlement) -> tuple[int, str]:
@@ -291,35 +231,6 @@ def _attempt_row(transaction: Transaction, item: Settlement, number: int) -> dic
 
 _NAMES: Final = select(destination.c.id, destination.c.direction, destination.c.name).where(
     destination.c.id.in_(bindparam("ids", expanding=True))
-)
-_LANES: Final = Lookup(
-    lambda keys: select(*(getattr(lane.c, name) for name in _Lane.__dataclass_fields__)).where(
-        lane.c.destination_id == bindparam("destination"), lane.c.stream.in_(keys)
-    )
-)
-_UPDATE_LANE: Final = Bulk(
-    update(lane)
-    .where(lane.c.destination_id == bindparam("destination"), lane.c.stream == bindparam("name"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "state",
-                "run_at",
-                "retrying",
-                "pending",
-                "failures",
-                "first_failure_at",
-                "gap",
-                "updated_at",
-            )
-        }
-    )
-)
-_DELETE_LANE: Final = Bulk(
-    delete(lane).where(
-        lane.c.destination_id == bindparam("destination"), lane.c.stream == bindparam("name")
-    )
 )
 _DELETE_OUTBOX: Final = Bulk(delete(outbox).where(outbox.c.id == bindparam("key")))
 _INSERT_DONE: Final = bulk_insert(delivery_done)

@@ -12,9 +12,10 @@ from omnigate.model.facts import Message
 from omnigate.model.inbound import EchoMessage, InboundMessage, MessageDeleted, MessageEdited
 from omnigate.model.outbound import Author
 from omnigate.store.batch import Batch, Meaning, meaning_of
-from omnigate.store.messages import INSERT_MESSAGE, message_row
+from omnigate.store.fade import is_faded
+from omnigate.store.messages import INSERT_MESSAGE, KnownMessage, message_row
 from omnigate.store.record import milliseconds_of, time_text
-from omnigate.store.threads import ChannelKey
+from omnigate.store.threads import ChannelKey, Thread
 
 _UNSAID: Final = {
     name: field.get_default(call_default_factory=True)
@@ -38,10 +39,11 @@ class Speech:
     def message(self, channel: ChannelKey, item: InboundMessage) -> Meaning:
         """Record a message of a customer."""
         thread = self._batch.correspondence.thread(channel, item, item.sender)
+        veil = self._batch.arrivals.veil
         if item.context is not None:
-            thread.merge_context(item.context)
+            thread.merge_context(veil.context(item.context))
         if item.subject and thread.subject is None:
-            thread.subject = item.subject
+            thread.subject = veil.text(item.subject)
         message_id = ids.message_id()
         attachments = self._batch.shelf.take(channel.name, message_id, item.attachments)
         own_id = item.message_id or item.external_id
@@ -57,6 +59,7 @@ class Speech:
             },
             text=item.text,
             html=item.html,
+            full_text=item.full_text,
             subject=item.subject,
             attachments=attachments,
             location=item.location,
@@ -65,13 +68,21 @@ class Speech:
             forwarded_from=item.forwarded_from,
             album=item.album,
             button=item.button,
-            handover=item.handover,
+            handover=veil.named(item.handover),
             automatic=item.automatic,
             external_ids=[own_id],
             extensions=item.extensions,
         )
+        said = veil.json(said)
         recorded = self._batch.correspondence.record_message(
-            EventType.MESSAGE_RECEIVED, thread, channel, item, message_id, said, attachments
+            EventType.MESSAGE_RECEIVED,
+            thread,
+            channel,
+            item,
+            message_id,
+            said,
+            attachments,
+            None if item.automatic else "asked",
         )
         row = message_row(
             thread,
@@ -101,10 +112,39 @@ class Speech:
         known = self._batch.index.find(channel.name, item.message_id)
         if thread is None or known is None or known.conversation_id != thread.id:
             return None
+        if known.position is not None:
+            return self._changed_to(channel, item, event_type, thread, known)
+        if isinstance(item, MessageEdited) and not self._can_be_edited(known):
+            return None
+        with self._batch.receipts.set_down(known.id):
+            return self._changed_to(channel, item, event_type, thread, known)
+
+    def _can_be_edited(self, known: KnownMessage) -> bool:
+        """Tell whether what one of our own messages says now can be what an edit brings.
+
+        Of one that went out in several parts it would be only one, and one that is not kept any more is
+        never looked at again: what it says now would stay for ever.
+        """
+        is_whole = len(self._batch.index.content(known).parts) == 1
+        return is_whole and not is_faded(self._batch.transaction.connection, known.id)
+
+    def _changed_to(
+        self,
+        channel: ChannelKey,
+        item: MessageEdited | MessageDeleted,
+        event_type: EventType,
+        thread: Thread,
+        known: KnownMessage,
+    ) -> Meaning:
         before = self._batch.index.content(known)
         if isinstance(item, MessageEdited):
             attachments = self._batch.shelf.take(channel.name, known.id, item.attachments)
-            news: dict[str, Any] = {"state": "edited", "text": item.text, "html": item.html}
+            veil = self._batch.arrivals.veil
+            news: dict[str, Any] = {
+                "state": "edited",
+                "text": veil.text(item.text),
+                "html": veil.text(item.html),
+            }
             if attachments:
                 news["attachments"] = attachments
             if item.location is not None:
@@ -116,7 +156,7 @@ class Speech:
         recorded = self._batch.correspondence.record_message(
             event_type, thread, channel, item, known.id, said, message.attachments
         )
-        self._batch.index.change(message, recorded.position)
+        self._batch.index.change(known, message, recorded.position)
         return meaning_of(recorded, known.id)
 
     def echo(self, channel: ChannelKey, item: EchoMessage) -> Meaning:
@@ -136,7 +176,7 @@ class Speech:
             external_ids=[own_id],
         )
         recorded = self._batch.correspondence.record_message(
-            EventType.MESSAGE_SENT, thread, channel, item, message_id, said, attachments
+            EventType.MESSAGE_SENT, thread, channel, item, message_id, said, attachments, "answered"
         )
         row = message_row(
             thread,

@@ -26,7 +26,7 @@ from omnigate.store.engine import StoreLock, database_path, open_readers, open_w
 from omnigate.store.migrate import upgrade
 from omnigate.store.recent import Recent
 from omnigate.store.schema import installation
-from omnigate.store.transaction import RowNumbers, Target, Transaction
+from omnigate.store.transaction import ONE_EACH, TRUST, RowNumbers, Target, Transaction
 from omnigate.store.writer import Writer
 
 ParamsT = ParamSpec("ParamsT")
@@ -47,6 +47,10 @@ class Store:
         """32 random bytes that only this installation knows."""
         self.routing: Callable[[str | None, EventType, str | None], Sequence[Target]] = _nowhere
         """Asked for every event that is recorded; set by the composition root."""
+        self.one_each = ONE_EACH
+        """Schemes of addresses of which a person has one; set by the composition root."""
+        self.trust = TRUST
+        """What makes contacts one from now on; set by the composition root."""
         self.expiry_ms = int(delivery_expiry_seconds * 1000)
         """For how long what is recorded from now on is offered."""
         self._lock = StoreLock(path)
@@ -90,6 +94,8 @@ class Store:
             self.routing,
             self.expiry_ms,
             recent=self._recent,
+            one_each=self.one_each,
+            trust=self.trust,
         )
 
     def _prepare(self) -> None:

@@ -36,6 +36,11 @@ def stream_of(name: str) -> Stream:
     return Stream(before)
 
 
+def is_replay(name: str) -> bool:
+    """Tell whether what a lane carries is sent again on an operator's request."""
+    return name.endswith(REPLAY_LANE) or stream_of(name).replay_id is not None
+
+
 def lane_prefix(number: int) -> str:
     """Return what the names of a replay's lanes begin with; what they are about comes after it."""
     return f"{HISTORY}{number}{APART}"

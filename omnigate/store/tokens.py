@@ -14,7 +14,15 @@ from sqlalchemy import Connection, insert, select, update
 from omnigate.store.schema import token
 from omnigate.store.transaction import Transaction
 
-Scope = Literal["messages:send", "messages:read", "contacts:write", "events:read", "media", "admin"]
+Scope = Literal[
+    "messages:send",
+    "messages:read",
+    "contacts:write",
+    "calls",
+    "events:read",
+    "media",
+    "admin",
+]
 SCOPES: Final[tuple[str, ...]] = get_args(Scope)
 
 

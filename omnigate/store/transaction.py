@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from sqlalchemy import Connection, func, select
 
+from omnigate.model.call import Call
 from omnigate.model.event import EventType
+from omnigate.model.facts import ProofKind
 from omnigate.store.dialect import numbers_given
 from omnigate.store.recent import Recent
 from omnigate.store.schema import attempt, event, outbox, quarantine
+
+ONE_EACH: Final = frozenset({"user"})
+"""Schemes of which a person has one, whatever channels there are: the company's own customer ids."""
+
+
+class Trust(NamedTuple):
+    """What makes contacts one unasked, as the operator has it."""
+
+    merge_on: frozenset[ProofKind] = frozenset(get_args(ProofKind))
+    """Proofs that do; the others do nothing."""
+    call_proof_seconds: float = 10.0
+    """Talk that proves a number: who hangs up sooner may have picked up somebody else's phone."""
+
+
+TRUST: Final = Trust()
 
 
 class Target(NamedTuple):
@@ -20,6 +37,8 @@ class Target(NamedTuple):
     destination_id: int
     ordered: bool
     """False: the event goes in a lane of its own and waits for no other."""
+    priority: int | None = None
+    """Of the lane; None: as the channel has it that the event is recorded for."""
 
 
 Routing = Callable[[str | None, EventType, str | None], Sequence[Target]]
@@ -39,6 +58,30 @@ class RecordedEvent(NamedTuple):
     sequence: int | None
     body: str
     media: bool
+
+
+class CallChanged(NamedTuple):
+    """A call that was just committed as it is now, for those who follow it."""
+
+    channel: str
+    call: Call
+    has_ended: bool
+    """It has ended by this."""
+    is_cancelled: bool
+    """Somebody has taken it back while it was under way."""
+    asked_by: str | None
+    """The channel in which it was asked for."""
+    asked_in: str | None
+    """The platform's id of the conversation in which it was asked for."""
+
+
+class Waited(NamedTuple):
+    """A wait for an answer that has just ended with one, for those who count."""
+
+    channel: str
+    milliseconds: int
+    first: bool
+    """Nobody had answered in the conversation before."""
 
 
 class RowNumbers:
@@ -81,8 +124,15 @@ class Transaction:
     due: set[int] = field(default_factory=set)
     """Destinations that have lanes due because of this turn."""
     attachments_due: bool = False
+    calls: list[CallChanged] = field(default_factory=list)
+    waited: list[Waited] = field(default_factory=list)
+    overdue_at: int | None = None
+    """When the first of the waits that began in this turn becomes overdue."""
     recent: Recent = field(default_factory=Recent)
     """Conversations and contacts that need not be read."""
+    one_each: frozenset[str] = ONE_EACH
+    """Schemes of addresses of which a person has one."""
+    trust: Trust = TRUST
 
 
 def chunks(keys: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Row, text
 
+from omnigate.model.context import Context
 from omnigate.model.event import EventType
 from omnigate.store.destinations import Name, register
 from omnigate.store.engine import open_writer
@@ -18,7 +19,9 @@ from omnigate.store.ingest import Intake, ingest
 from omnigate.store.migrate import upgrade
 from omnigate.store.soundness import find_problems
 from omnigate.store.threads import ChannelKey
-from omnigate.store.transaction import RowNumbers, Target, Transaction
+from omnigate.store.transaction import TRUST, RowNumbers, Target, Transaction
+from tests.store.counter import SITE, VISITOR, Counter
+from tests.store.people import People
 
 BEGIN = 1_800_000_000_000
 CHANNEL = ChannelKey("app", "http", 50)
@@ -30,6 +33,7 @@ class Desk:
     def __init__(self, path: Path) -> None:
         self.engine = open_writer(path)
         self.now = BEGIN
+        self.trust = TRUST
         self.targets: list[Target] = []
         self.due: set[int] = set()
         self.failing = False
@@ -43,7 +47,9 @@ class Desk:
     def run(self, operation: Callable[..., Sequence[Any]], *items: Any) -> list[Any]:
         """Run an operation over a batch and commit."""
         with self.engine.begin() as connection:
-            transaction = Transaction(connection, self.now, self._numbers, self._route, 432_000_000)
+            transaction = Transaction(
+                connection, self.now, self._numbers, self._route, 432_000_000, trust=self.trust
+            )
             results = operation(transaction, list(items))
             self.due = transaction.due
             return list(results)
@@ -85,11 +91,11 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_desk(
     migrated: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Desk]]:
-    """Open as many empty stores as a test wants."""
+    """Open as many empty stores as the tests of a module want."""
     opened: list[Desk] = []
 
     def make() -> Desk:
@@ -136,3 +142,18 @@ def said() -> Callable[..., Any]:
         )
 
     return say
+
+
+@pytest.fixture
+def counter(desk: Any, said: Any) -> Counter:
+    """Anna has asked something on a page of the site."""
+    counter = Counter(desk, said)
+    page = Context(page="https://shop.example/bikes", title="Bikes", ip="192.0.2.1")
+    counter.write(SITE, VISITOR, text="Is it in stock?", context=page)
+    return counter
+
+
+@pytest.fixture
+def people(desk: Any, said: Any) -> People:
+    """Customers of an empty store."""
+    return People(desk, said)

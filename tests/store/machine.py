@@ -6,6 +6,7 @@ each lane what it owes, in order, whose it is and when it is due, without ever l
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,11 +21,21 @@ from omnigate.model.facts import Message
 from omnigate.model.inbound import ContactUpdated, InboundMessage, MessageEdited, Profile, Rating
 from omnigate.store.clock import SetBack, set_back
 from omnigate.store.destinations import Name, register
-from omnigate.store.lanes import Claim, Lease, claim
+from omnigate.store.lanes import Claim, claim
 from omnigate.store.leases import Waken, expire_leases, give_back, renew, void_leases, waken
 from omnigate.store.outbound import Outgoing, PartContent, enqueue
-from omnigate.store.parts import PartResult, settle_part
-from omnigate.store.prune import CHUNK, Ages, LaneWalk, prune, prune_lanes
+from omnigate.store.owing import Lease
+from omnigate.store.partresult import PartResult
+from omnigate.store.parts import settle_part
+from omnigate.store.prune import (
+    CHUNK,
+    Ages,
+    AttemptWalk,
+    LaneWalk,
+    prune,
+    prune_attempts,
+    prune_lanes,
+)
 from omnigate.store.schema import DUE, IDLE, LEASED
 from omnigate.store.settling import Outcome, Settlement, settle
 from omnigate.store.threads import ChannelKey
@@ -254,6 +265,15 @@ class StoreMachine(RuleBasedStateMachine):
             self._settle(one_each, [self._settlement(work, "delivered") for work in one_each])
             self.claim(name, 100, 100, 3, 0)
 
+    @precondition(lambda self: self._some_are(DUE))
+    @rule(outcomes=st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=4))
+    def all_destinations_answer_at_once(self, outcomes: list[Outcome]) -> None:
+        for name in self.numbers:
+            self.claim(name, 5, 5, 1, 0)
+        one_each = list({work.key: work for work in self.works if self._is_held(work)}.values())
+        said = itertools.cycle(outcomes)
+        self._settle(one_each, [self._settlement(work, next(said)) for work in one_each])
+
     @precondition(lambda self: any(work.next == 0 for work in self.works))
     @rule(data=st.data(), then=st.sampled_from(("settles", "gives back")))
     def a_worker_freezes_and_another_takes_over(self, data: st.DataObject, then: str) -> None:
@@ -389,6 +409,7 @@ class StoreMachine(RuleBasedStateMachine):
     def what_is_done_with_is_forgotten(self) -> None:
         ages = Ages(*(KEPT_MS for _ in Ages._fields))
         assert CHUNK not in self.run(prune, ages)[0].values()
+        assert self.run(prune_attempts, AttemptWalk(KEPT_MS))[0].after is None
         assert self.run(prune_lanes, LaneWalk(KEPT_MS)) == [None]
         horizon = self.desk.now - KEPT_MS
         self.ended = [(outcome, at) for outcome, at in self.ended if at >= horizon]

@@ -14,7 +14,8 @@ from omnigate.store.abandon import Abandonment, abandon
 from omnigate.store.cancelling import Cancellation, cancel_messages
 from omnigate.store.destinations import Name, register
 from omnigate.store.lanes import Claim, claim
-from omnigate.store.parts import PartResult, settle_part
+from omnigate.store.partresult import PartResult
+from omnigate.store.parts import settle_part
 from omnigate.store.queue import expired_items
 from omnigate.store.requeue import DeadReplay, replay_dead
 from omnigate.store.settling import Settlement, settle
@@ -214,7 +215,7 @@ def test_without_the_fence_they_would_not(
         return row is not None and bool(row.lease_token == lease.token)
 
     monkeypatch.setattr(shortening, "_shortened", unfenced)
-    monkeypatch.setattr(settling, "_is_held", by_number_alone)
+    monkeypatch.setattr(settling, "is_held", by_number_alone)
     for seed in range(4):
         try:
             meddle(new_desk(), said, random.Random(seed), 120)

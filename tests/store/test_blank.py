@@ -40,6 +40,16 @@ FIXED = {
         "url",
         "mime",
     ),
+    *(
+        "since",
+        "requested_at",
+        "callback_at",
+        "expires_at",
+        "ended_at",
+        "ringing_at",
+        "answered_at",
+    ),
+    *("source", "leg", "from_conversation", "other"),
 }
 """What has a shape of its own, or is an id or a name from the configuration."""
 

@@ -24,7 +24,8 @@ from omnigate.store.idempotency import IdempotencyKey, KeyReused
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.messages import read_messages
 from omnigate.store.outbound import Outgoing, PartContent, enqueue
-from omnigate.store.parts import PartResult, settle_part
+from omnigate.store.partresult import PartResult
+from omnigate.store.parts import settle_part
 from omnigate.store.requeue import DeadReplay, replay_dead
 from omnigate.store.settling import Settlement, settle
 from omnigate.store.threads import ChannelKey

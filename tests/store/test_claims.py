@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from omnigate.store import lanes
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.leases import Waken, expire_leases, give_back, waken
@@ -12,6 +15,7 @@ from omnigate.store.threads import ChannelKey
 
 LEASE_MS = 60_000
 HOUR = 3_600_000
+ASKED = ("destination", "now", "until", "free", "of_priority", "above")
 
 
 def take(desk: Any, destination: int, lanes: int = 5, retrying: int = 2) -> Any:
@@ -95,6 +99,62 @@ def test_what_was_tried_before_is_taken_in_order_of_its_time(desk: Any, said: An
     assert [lease.stream for lease in claimed.leases] == [leases[1].stream]
     assert claimed.leases[0].retrying
     assert claimed.next_due_at == desk.now - 500
+
+
+def test_a_lane_that_failed_goes_before_lanes_of_a_lower_priority(desk: Any, said: Any) -> None:
+    crm = desk.add_backend("crm")
+    mail = ChannelKey("mail", "http", 200)
+    desk.put(said("1", "chat-1"))
+    (failed,) = take(desk, crm).leases
+    fail(desk, failed, desk.now + 1000)
+    desk.run(ingest, Intake(mail, [said(f"m-{number}", f"m-{number}") for number in range(3)]))
+    desk.put(said("2", "chat-2"))
+    desk.now += 500
+    assert len(take(desk, crm, lanes=2).leases) == 2, "the time of the one that failed is to come"
+    desk.now += 500
+    desk.put(said("3", "chat-3"))
+    assert [not lease.retrying for lease in take(desk, crm, lanes=1).leases] == [True]
+    (again,) = take(desk, crm, lanes=1).leases
+    assert (again.stream, again.retrying) == (failed.stream, True)
+    fail(desk, again, desk.now)
+    (other,) = take(desk, crm, lanes=1, retrying=0).leases
+    assert not other.retrying, "no more of them than may be"
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        ("_LEASE_FRESH", "ix_lane_fresh (destination_id=?)"),
+        ("_LEASE_AS_URGENT", "ix_lane_fresh (destination_id=? AND priority<?)"),
+        ("_LEASE_ELDERS", "ix_lane_fresh (destination_id=? AND priority=? AND run_at<?)"),
+        ("_LEASE_RETRYING", "ix_lane_retrying (destination_id=? AND run_at<?)"),
+        ("_LEASE_AGAIN", "ix_lane_again (destination_id=? AND priority=? AND run_at<?)"),
+        ("_NEXT_PRIORITY", "ix_lane_fresh (destination_id=? AND priority>?)"),
+        ("_NEXT_AGAIN", "ix_lane_again (destination_id=? AND priority>?)"),
+    ],
+)
+def test_each_step_of_a_claim_is_found_by_an_index_in_its_order(
+    desk: Any, statement: str, index: str
+) -> None:
+    assert is_found_in_order(desk, statement, index)
+
+
+@pytest.mark.parametrize("statement", ["_LEASE_AGAIN", "_NEXT_AGAIN"])
+def test_a_step_of_a_claim_without_its_index_is_found_out(desk: Any, statement: str) -> None:
+    """Sabotage twin."""
+    with desk.engine.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX ix_lane_again")
+    assert not is_found_in_order(desk, statement, "ix_lane_again (")
+
+
+def is_found_in_order(desk: Any, statement: str, index: str) -> bool:
+    with desk.engine.begin() as connection:
+        ready = getattr(lanes, statement)._compile(connection)
+        given = ready.values(dict.fromkeys(ASKED, 1) | ready.constants)
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {ready.sql}", given).all()
+    plan = "; ".join(row.detail for row in rows)
+    is_sought = f"SEARCH lane USING INDEX {index}" in plan
+    return is_sought and "SCAN lane" not in plan and "TEMP B-TREE" not in plan
 
 
 def test_a_share_goes_to_whoever_waits_longest_whatever_the_priority(desk: Any, said: Any) -> None:

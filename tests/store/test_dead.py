@@ -12,7 +12,9 @@ from omnigate.store.dead import LETTERS, DeadDrop, DeadFilter, drop_dead
 from omnigate.store.destinations import Name, register
 from omnigate.store.erase import Blanked, write_blanked
 from omnigate.store.lanes import Claim, claim
-from omnigate.store.parts import PartResult, settle_part
+from omnigate.store.partresult import PartResult
+from omnigate.store.parts import settle_part
+from omnigate.store.record import OPERATIONS
 from omnigate.store.requeue import DeadReplay, replay_dead
 from omnigate.store.settling import Settlement, settle
 from tests.store.test_parts import queue, states
@@ -96,6 +98,28 @@ def test_replayed_letters_stand_in_order_in_a_lane_beside_the_live_one(
         desk.run(settle, Settlement(again, item, "dead", last=last, reason="x", error="x"))
     assert len(desk.rows("SELECT * FROM lane")) == 1, "the lane beside is gone"
     assert read(desk, LETTERS.count, DeadFilter(), 999) == 3, "it may die once more"
+
+
+def test_a_report_of_what_died_is_owed_in_a_lane_that_is_settled_with_it(
+    desk: Any, said: Any
+) -> None:
+    crm, bot = desk.add_backend("crm"), desk.add_backend("bot")
+    desk.put(said("one"))
+
+    def die() -> Settlement:
+        lease, *_ = take(desk, bot)
+        item = lease.items[0]
+        return Settlement(lease, item, "dead", last=True, reason="attempts", error="400")
+
+    def reports() -> list[Any]:
+        return [lease for lease in take(desk, crm) if lease.stream == OPERATIONS]
+
+    desk.run(settle, die())
+    (told,) = reports()
+    desk.run(settle, Settlement(told, told.items[0], "delivered", last=True), die())
+    assert desk.problems() == []
+    (told,) = reports()
+    assert (told.pending, told.items[0].event_type) == (1, "delivery.dead")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from omnigate.config.settings import Retention
+from omnigate.config.tables import Retention
 from omnigate.flow import housekeeping
 from omnigate.store import outbound
 from omnigate.store.idempotency import Answers, IdempotencyKey, KeyReused, read_answer

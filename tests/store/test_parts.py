@@ -15,7 +15,8 @@ from omnigate.store.destinations import Name, register
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.leases import give_back, void_leases
 from omnigate.store.outbound import Outgoing, PartContent, enqueue
-from omnigate.store.parts import PartResult, settle_part
+from omnigate.store.partresult import PartResult
+from omnigate.store.parts import settle_part
 from omnigate.store.threads import ChannelKey
 
 CHANNEL = ChannelKey("app", "http", 50)
@@ -76,6 +77,21 @@ def test_what_was_claimed_but_not_tried_is_not_in_doubt(desk: Any, app: int) -> 
     desk.run(void_leases, None)
     (lease,) = take(desk, app)
     assert lease.items[0].job.doubts == 1, "a crash leaves it in doubt"
+
+
+def test_whoever_lost_a_lease_takes_nothing_back_of_what_another_tried(desk: Any, app: int) -> None:
+    message = queue(desk, app, "anna")
+    (lost,) = take(desk, app)
+    desk.run(void_leases, None)
+    take(desk, app)
+    desk.run(give_back, lost)
+    assert states(desk, message) == [("sending", None)]
+    desk.run(void_leases, None)
+    (lease,) = take(desk, app)
+    assert lease.items[0].job.doubts == 2, "each of the two may have sent it"
+    desk.run(settle_part, PartResult(message, 0, "sent", "1"))
+    desk.run(settle_part, PartResult(message, 0, "queued", error="answered 500"))
+    assert states(desk, message) == [("sent", "1")], "what is sent is not sent again"
 
 
 def test_an_id_that_a_platform_gives_twice_stays_with_the_part_that_had_it_first(

@@ -16,8 +16,9 @@ from omnigate.store.destinations import Name, register
 from omnigate.store.idempotency import IdempotencyKey, KeyReused
 from omnigate.store.messages import read_messages
 from omnigate.store.outbound import Accepted, Outgoing, PartContent, enqueue
-from omnigate.store.parts import PartResult, settle_part
-from omnigate.store.receipts import RANK, message_state, rises
+from omnigate.store.partresult import PartResult
+from omnigate.store.parts import settle_part
+from omnigate.store.ranks import RANK, message_state, rises
 from omnigate.store.threads import ChannelKey
 
 WHEN = datetime(2026, 11, 21, 10, tzinfo=UTC)

@@ -24,6 +24,7 @@ from omnigate.store import store
 from omnigate.store.contacts import Edit, Merge, edit, merge
 from omnigate.store.conversations import StatusChange, Transfer, change_status, transfer
 from omnigate.store.ingest import Intake, ingest
+from omnigate.store.parting import Unmerge, unmerge
 from omnigate.store.recent import LIMIT, Recent
 from omnigate.store.store import Store, open_store
 from omnigate.store.threads import ChannelKey
@@ -37,11 +38,6 @@ NEVER = -1
 TURNS = 50
 
 Rows = dict[str, list[Any]]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def stumble(transaction: Transaction, items: Sequence[Intake]) -> list[None]:
@@ -90,7 +86,9 @@ class History:
             waiting = [self._store.writer.do_nowait(operation, item) for operation, item in jobs]
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    def _job(self, people: list[str], threads: list[str]) -> tuple[Any, Any]:
+    def _job(
+        self, people: list[str], threads: list[str], merges: list[tuple[str, int]]
+    ) -> tuple[Any, Any]:
         chance, roll = self._chance, self._chance.random()
         if roll < 0.62 or not people:
             return ingest, self._intake()
@@ -99,7 +97,10 @@ class History:
         if roll < 0.80:
             return edit, Edit(chance.choice(people), {"display_name": self._name()})
         if roll < 0.84:
-            return merge, Merge(chance.choice(people), chance.choice(people))
+            return merge, Merge(chance.choice(people), chance.choice(people), force=True)
+        if roll < 0.87 and merges:
+            loser, number = chance.choice(merges)
+            return unmerge, Unmerge(loser, number, "operator")
         if roll < 0.90:
             return change_unseen, chance.choice(people)
         if roll < 0.95:
@@ -117,8 +118,13 @@ class History:
         sender: dict[str, Any] = {"address": f"app:{conversation}"}
         if chance.random() < 0.3:
             sender["display_name"] = self._name()
-        if chance.random() < 0.1:
-            sender["also"] = [f"tel:+4912345{chance.randint(10, 14)}"]
+        if chance.random() < 0.2:
+            sender["also"] = [
+                chance.choice(
+                    (f"tel:+4912345{chance.randint(10, 14)}", f"user:{chance.randint(1, 3)}")
+                )
+            ]
+            sender["verified"] = True
         roll = chance.random()
         if roll < 0.05:
             return self._said(f"m{number}", conversation, item=ConversationClosed)
@@ -133,14 +139,18 @@ class History:
         return f"Name {self._chance.randint(1, 9)}"
 
 
-def read_ids(connection: Connection) -> tuple[list[str], list[str]]:
+def read_ids(connection: Connection) -> tuple[list[str], list[str], list[tuple[str, int]]]:
     people = connection.execute(text("SELECT id FROM contact ORDER BY id")).scalars().all()
     threads = connection.execute(text("SELECT id FROM conversation ORDER BY id")).scalars().all()
-    return list(people), list(threads)
+    merges = connection.execute(text("SELECT loser, id FROM merge WHERE undone_at IS NULL"))
+    return list(people), list(threads), [(row.loser, row.id) for row in merges]
 
 
 def read_all(connection: Connection) -> Rows:
-    tables = ("contact", "address", "conversation", "event", "event_body", "message", "dedup")
+    tables = (
+        *("contact", "address", "conversation", "merge", "conflict"),
+        *("event", "event_body", "message", "dedup"),
+    )
     return {
         table: sorted(map(tuple, connection.execute(text(f"SELECT * FROM {table}"))), key=repr)
         for table in tables
@@ -170,6 +180,7 @@ async def test_a_writer_that_remembers_writes_what_one_writes_that_reads_everyth
     print(f"seed {seed}")
     expected = await written(tmp_path, said, seed, Recent(NEVER), monkeypatch)
     assert len(expected["message"]) > TURNS // 2
+    assert expected["merge"]
     for limit in (LIMIT, 3):
         rows = await written(tmp_path, said, seed, Recent(limit), monkeypatch)
         assert rows == expected, (seed, limit)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from omnigate.store import replays
+from omnigate.store.abandon import Abandonment, abandon
 from omnigate.store.destinations import Name, register
 from omnigate.store.history import position_before
 from omnigate.store.lanes import Claim, claim
@@ -21,6 +22,7 @@ from omnigate.store.replays import (
     cancel_replay,
     count_window,
     list_replays,
+    prune_replays,
     read_replay,
 )
 from omnigate.store.settling import Settlement, settle
@@ -156,3 +158,42 @@ def test_the_place_of_a_time_in_the_log_is_found(desk: Any, said: Any, seed: int
         expected = max((position for position, at in rows if at < moment), default=0)
         assert read(desk, position_before, moment) == expected
     assert read(desk, position_before, 0) == 0
+
+
+def test_replays_that_were_over_long_ago_are_forgotten_but_for_the_latest(
+    desk: Any, said: Any, late: int
+) -> None:
+    """So no number is given anew; what runs or has something pending stays whatever its age."""
+    desk.put(said("one"), said("two"))
+    pending, running, over, cancelled, latest = (begin(desk, late, Window(0, 100)) for _ in "12345")
+    for number in (pending, over, latest):
+        desk.run(advance_replay, Step(number, 100))
+    ids = "SELECT id FROM outbox WHERE stream NOT LIKE :lanes"
+    rest = [row.id for row in desk.rows(ids, lanes=f"replay-{pending}#%")]
+    desk.run(abandon, Abandonment(rest, "cancelled"))
+    desk.run(cancel_replay, cancelled)
+    began = desk.now
+    desk.now = began + 1000
+    assert desk.run(prune_replays, 1000) == [0], "not old enough"
+    desk.now = began + 1001
+    assert desk.run(prune_replays, 1000) == [2]
+    left = [known.id for known in read(desk, list_replays, limit=10)]
+    assert left == [latest, running, pending]
+    assert begin(desk, late, Window(0, 1)) == latest + 1
+
+
+def test_what_was_replayed_stays_marked_once_it_is_delivered(
+    desk: Any, said: Any, late: int
+) -> None:
+    crm = desk.add_backend("crm")
+    desk.put(said("one"))
+    number = begin(desk, late, Window(0, 100))
+    desk.run(advance_replay, Step(number, 100))
+    deliver_all(desk, late)
+    (claimed,) = desk.run(claim, Claim(crm, 50, 50, 8, 60_000))
+    for lease in claimed.leases:
+        for item in lease.items:
+            last = item is lease.items[-1]
+            desk.run(settle, Settlement(lease, item, "delivered", last=last))
+    ends = desk.rows("SELECT destination_id, replay FROM delivery_done")
+    assert {(row.destination_id, bool(row.replay)) for row in ends} == {(late, True), (crm, False)}

@@ -15,11 +15,6 @@ from omnigate.store.writer import MAX_WEIGHT
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize(
     ("weights", "turns"),
     [
@@ -47,3 +42,19 @@ async def test_a_turn_takes_what_waits_up_to_its_weight_and_a_heavy_item_alone(
         assert await asyncio.gather(*waiting) == list(range(len(weights)))
         assert store.writer.waiting_weight == 0
     assert seen == turns
+
+
+async def test_a_store_that_is_closed_with_something_queued_writes_it_and_ends(
+    tmp_path: Path,
+) -> None:
+    seen: list[int] = []
+
+    def note(transaction: Transaction, items: Sequence[int]) -> list[int]:
+        seen.extend(items)
+        return list(items)
+
+    async with asyncio.timeout(30):
+        async with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+            # Closed in the same breath: the writer is woken once for both.
+            store.writer.do_nowait(note, 1)
+    assert seen == [1]

@@ -18,14 +18,9 @@ from omnigate.store.destinations import Name, register
 from omnigate.store.engine import open_writer
 from omnigate.store.store import open_store
 from omnigate.store.transaction import Transaction
-from omnigate.store.writer import Committed
+from omnigate.store.turns import Committed
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture
