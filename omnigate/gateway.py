@@ -13,6 +13,7 @@ nobody else constructs a part of another room.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from aiohttp import ClientSession
 from omnigate import logs, process, systemd
 from omnigate.channel import Channel
 from omnigate.config import Config, Settings
+from omnigate.flow.calling import CallDesk
 from omnigate.flow.census import Census
 from omnigate.flow.changing import Changes
 from omnigate.flow.clockwatch import ClockWatch
@@ -33,6 +35,8 @@ from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.doctor import Doctor
 from omnigate.flow.ephemeral import EphemeralRelay
 from omnigate.flow.figures import Figures
+from omnigate.flow.followers import Followers
+from omnigate.flow.handing import Handovers
 from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
@@ -41,11 +45,12 @@ from omnigate.flow.outfit import Outfitter
 from omnigate.flow.pulse import Pulse
 from omnigate.flow.reloading import Reloader, retry_policy
 from omnigate.flow.replayer import Replayer
+from omnigate.flow.replying import Replies
 from omnigate.flow.roster import Roster
 from omnigate.flow.steering import Steering
 from omnigate.flow.stream import Stream
-from omnigate.flow.supervisor import Followers
 from omnigate.flow.tasks import kept_up
+from omnigate.flow.waiting import Waiting
 from omnigate.flow.watchdog import Watchdog
 from omnigate.process import Signals
 from omnigate.server.app import admin_app, public_app
@@ -68,54 +73,46 @@ class Gateway:
         self.ready = False
         self.figures = Figures()
         self.pulse = Pulse(self.figures)
+        self.clock = ClockWatch(store)
+
+        # In: from the channels to the disk.
         self.inbox = Inbox(
             store,
             min_free_bytes=settings.store.min_free_bytes,
             is_closed=lambda name: self.roster.is_closed(name),
             figures=self.figures,
         )
-        self.stream = Stream(store)
-        self.media = Media(
-            store,
-            settings.files,
-            settings.public_url,
-            self._channel,
-            url_ttl_seconds=settings.media.url_ttl_seconds,
-            max_file_bytes=settings.media.max_file_bytes,
-            eager_channels=self._eager_channels,
-            session=self._session_of,
-            fetch_timeout_seconds=settings.media.fetch_timeout_seconds,
-            conversation_daily_bytes=settings.media.conversation_daily_bytes,
-            allow_private=[str(network) for network in settings.media.allow_private],
+        self.media = self._media(settings)
+
+        # On: from the disk to the backends, and out by the channels.
+        self.dispatcher = Dispatcher(
+            store, retry_policy(settings.retry), figures=self.figures, clock=self.clock
         )
-        self.outbound = Outbound(store, self.inbox, lambda: self.roster.channels, self.media.sign)
-        self.changes = Changes(store, self.inbox, lambda: self.roster.channels, self.media.sign)
+        self.stream = Stream(store)
         self.relay = EphemeralRelay(
             store,
             lambda: self.roster.routing,
             lambda: self.roster.backends,
             self.stream.publish_ephemeral,
         )
-        self.clock = ClockWatch(store)
-        self.dispatcher = Dispatcher(
-            store, retry_policy(settings.retry), figures=self.figures, clock=self.clock
-        )
-        self.followers = Followers(self.media.present)
-        self.roster = Roster(
+
+        # Back: what the API wants of the channels.
+        self.outbound = Outbound(store, self.inbox, lambda: self.roster.channels, self.media.sign)
+        self.changes = Changes(store, self.inbox, lambda: self.roster.channels, self.media.sign)
+        self.handovers = Handovers(store, lambda: self.roster.channels)
+        self.calls = CallDesk(
             store,
-            self.dispatcher,
-            self.followers,
-            Outfitter(
-                store=store,
-                inbox=self.inbox,
-                media=self.media,
-                relay=self.relay,
-                outbound=self.outbound,
-                public_url=settings.public_url,
-            ),
+            self.inbox,
+            lambda: self.roster.channels,
+            doubted_until=self.clock.doubted_until,
         )
+
+        # Who is at work, and who sees to it that they are.
+        self.followers = Followers(self.media.present)
+        self.roster = Roster(store, self.dispatcher, self.followers, self._outfitter(settings))
         self.steering = Steering(store, self.roster, self.dispatcher)
         self.replayer = Replayer(store, lambda: self.roster.routing)
+        self.waiting = Waiting(store)
         self.watchdog = Watchdog(self.roster.name_of)
         self.doctor = Doctor(store, self.roster)
         self.reloader = Reloader(config, store, self.roster, self.dispatcher, self.doctor)
@@ -127,21 +124,68 @@ class Gateway:
             self.clock.doubted_until,
             self.media.sweeper(),
         )
-        self.services = Services(
+        self.services = self._services(settings, stop, offline=offline)
+        self._listen_to_commits()
+
+    async def start(self) -> None:
+        """Make every configured channel and backend; run none."""
+        self.reloader.configure()
+        await self.roster.start(self.reloader.config)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they hold now."""
+        return self.reloader.config.settings
+
+    def _media(self, settings: Settings) -> Media:
+        """Return what keeps, fetches and serves files."""
+        return Media(
+            self.store,
+            settings.files,
+            settings.public_url,
+            self._channel,
+            url_ttl_seconds=settings.media.url_ttl_seconds,
+            max_file_bytes=settings.media.max_file_bytes,
+            eager_channels=self._eager_channels,
+            session=self._session_of,
+            fetch_timeout_seconds=settings.media.fetch_timeout_seconds,
+            conversation_daily_bytes=settings.media.conversation_daily_bytes,
+            allow_private=[str(network) for network in settings.media.allow_private],
+        )
+
+    def _outfitter(self, settings: Settings) -> Outfitter:
+        """Return what makes channels and backends, with all that their hosts reach."""
+        return Outfitter(
+            store=self.store,
+            inbox=self.inbox,
+            media=self.media,
+            relay=self.relay,
+            outbound=self.outbound,
+            replies=Replies(self.store, self.outbound, lambda: self.roster.routing),
+            handovers=self.handovers,
+            calls=self.calls,
+            public_url=settings.public_url,
+        )
+
+    def _services(self, settings: Settings, stop: Callable[[], None], *, offline: bool) -> Services:
+        """Return what the API may ask of the other parts."""
+        return Services(
             settings=settings,
-            store=store,
+            store=self.store,
             media=self.media,
             stream=self.stream,
             inbox=self.inbox,
             outbound=self.outbound,
             changes=self.changes,
+            calls=self.calls,
+            handovers=self.handovers,
             channels=lambda: self.roster.channels,
             channel=self.roster.channel,
             destinations=lambda: self.roster.members.values(),
             absent=self.roster.absent,
             troubles=self.doctor.troubles,
             figures=self.figures,
-            census=Census(store),
+            census=Census(self.store),
             rates=self.pulse.rates,
             steering=self.steering,
             replays=self.replayer,
@@ -153,20 +197,22 @@ class Gateway:
             started_at=int(time.time() * 1000),
             version=version("omnigate"),
             configured=lambda: self.reloader.config.channel_names,
+            resting=lambda: {
+                name: known.kind
+                for name, known in self.reloader.config.channels.items()
+                if not known.config.enabled
+            },
             offline=offline,
         )
-        store.writer.on_commit.append(lambda done: self.followers.tell(done.recorded))
-        store.writer.on_commit.append(lambda done: self.figures.recorded(done.recorded))
 
-    async def start(self) -> None:
-        """Make every configured channel and backend; run none."""
-        self.reloader.configure()
-        await self.roster.start(self.reloader.config)
-
-    @property
-    def settings(self) -> Settings:
-        """The settings as they hold now."""
-        return self.reloader.config.settings
+    def _listen_to_commits(self) -> None:
+        """Have whoever follows the store hear of what is on disk, and of nothing else."""
+        heard = self.store.writer.on_commit
+        heard.append(lambda done: self.followers.tell(done.recorded))
+        heard.append(lambda done: self.followers.tell_calls(done.calls))
+        heard.append(lambda done: self.figures.recorded(done.recorded))
+        heard.append(lambda done: self.figures.called(done.calls))
+        heard.append(lambda done: self.figures.answered(done.waited))
 
     def _channel(self, name: str) -> Channel | None:
         runner = self.roster.channels.get(name)
@@ -212,6 +258,8 @@ async def serve(config: Config, signals: Signals) -> None:
             forwarding.start_soon(kept_up, gateway.housekeeper.run, "housekeeping")
             forwarding.start_soon(kept_up, gateway.pulse.run, "rates")
             forwarding.start_soon(kept_up, gateway.replayer.run, "replays")
+            forwarding.start_soon(kept_up, gateway.calls.run, "calls")
+            forwarding.start_soon(kept_up, gateway.waiting.run, "waits")
             await _receive(gateway, signals)
             await _finish(gateway)
             forwarding.cancel_scope.cancel()
@@ -240,6 +288,7 @@ async def _receive(gateway: Gateway, signals: Signals) -> None:
         log.info("stopping")
         # Channels end before the listeners: those wait for connections, which the channels send off.
         gateway.stream.close()
+        gateway.calls.stop()
 
 
 @asynccontextmanager
@@ -256,6 +305,11 @@ async def _measured(gateway: Gateway) -> AsyncIterator[None]:
 
 async def _finish(gateway: Gateway) -> None:
     """Let attempts in flight end; what does not stays owed."""
-    cut = await gateway.dispatcher.drain(gateway.settings.server.shutdown_seconds)
+    seconds = gateway.settings.server.shutdown_seconds
+    cut, dials = await asyncio.gather(
+        gateway.dispatcher.drain(seconds), gateway.calls.drain(seconds)
+    )
+    if dials:
+        log.warning("calls cut short; the next start asks what became of them", count=dials)
     if cut:
         log.warning("attempts cut short; they are made again at the next start", count=cut)

@@ -6,7 +6,6 @@ what is worth saying, and puts them into a `Settlement`.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine
@@ -25,11 +24,11 @@ from omnigate.errors import (
     RetryLater,
     StoreError,
 )
-from omnigate.flow.alerts import Alerts
 from omnigate.flow.carriers import Unproven
 from omnigate.flow.clockwatch import ClockWatch
 from omnigate.flow.destination import Destination
 from omnigate.flow.figures import Reason
+from omnigate.flow.recovery import Recovery
 from omnigate.flow.retry import (
     HINT_CAP_SECONDS,
     RetryPolicy,
@@ -39,17 +38,13 @@ from omnigate.flow.retry import (
     after_item_failure,
     after_throttle,
 )
-from omnigate.store import destinations, leases
-from omnigate.store.lanes import Item, Lease
-from omnigate.store.leases import Waken
+from omnigate.store.owing import Item, Lease
 from omnigate.store.settling import Settlement
 from omnigate.store.store import Store
 from omnigate.transcript import transcribed
 
-WAKEN_CHUNK: Final = 500
-REJECTED_HINT_SECONDS: Final = 300.0
+REJECTED_SECONDS: Final = 300.0
 POSTPONE_SECONDS: Final = 1.0
-LONGEST_PAUSE_SECONDS: Final = 30.0
 
 _IN_DOUBT: Final = (
     "its time is over by a clock that was set ahead; it waits until the clock is believed"
@@ -67,14 +62,14 @@ class Attempts:
         policy: RetryPolicy,
         chance: random.Random,
         start: Callable[[Coroutine[Any, Any, None]], None],
-        alerts: Alerts,
+        recovery: Recovery,
         clock: ClockWatch,
     ) -> None:
         self.keeps_all_exchanges = False
         """Keep what was said also where it went well."""
         self._store = store
         self.policy = policy
-        self._alerts = alerts
+        self._recovery = recovery
         self._clock = clock
         self._chance = chance
         self._start = start
@@ -168,20 +163,24 @@ class Attempts:
         return Settlement(lease, item, "retry", last=True, run_at=run_at, error=error, counts=False)
 
     def _succeeded(self, destination: Destination) -> None:
+        has_failed = destination.health.first_failure_at is not None
         if destination.breaker.succeeded(self._store.now()):
             log.info("destination works again", **destination.labels)
-            self._start(self.recover(destination))
+            self._start(self._recovery.recover(destination))
+        elif has_failed:
+            self._start(self._recovery.remember(destination, changed=True))
 
     async def _destination_failed(
         self, destination: Destination, lease: Lease, item: Item, error: OmnigateError
     ) -> Settlement:
         hint = getattr(error, "retry_after_seconds", None)
-        if isinstance(error, CredentialsRejected):
-            hint = REJECTED_HINT_SECONDS
         hint = min(hint, HINT_CAP_SECONDS) if hint else None
         now, text = self._store.now(), str(error)
         first = destination.health.first_failure_at is None
-        opened = destination.breaker.failed(now, text, hint)
+        if isinstance(error, CredentialsRejected):
+            opened = destination.breaker.turned_away(now, text, REJECTED_SECONDS)
+        else:
+            opened = destination.breaker.failed(now, text, hint)
         if getattr(error, "pause", False):
             destination.health.paused = destination.health.paused or text
             log.error(
@@ -194,7 +193,7 @@ class Attempts:
             log.warning("destination fails; waiting", **destination.labels, error=text)
         elif first:
             log.warning("destination failed", **destination.labels, error=text)
-        await self._remember(destination, changed=bool(first or opened or hint))
+        await self._recovery.remember(destination, changed=bool(first or opened or hint))
         trial = self._trial(lease, item, now)
         verdict = after_destination_failure(self.policy, trial, self._chance.random(), hint)
         probe_at = destination.breaker.opens_at()
@@ -204,18 +203,6 @@ class Attempts:
             shorter = min(verdict.delay_seconds, until_probe_seconds)
             verdict = replace(verdict, delay_seconds=shorter)
         return await self._sentence(destination, lease, item, verdict, error, "destination")
-
-    async def _remember(self, destination: Destination, *, changed: bool) -> None:
-        """Write down how the destination is and raise the alerts that are due.
-
-        If the store refuses, the outcome of the attempt still counts: it is looked at again every 15 s.
-        """
-        try:
-            if changed or destination.health.paused:
-                await self.note(destination)
-            await self._alerts.look(destination)
-        except StoreError as error:
-            log.warning("not written down", **destination.labels, error=str(error))
 
     async def _item_failed(
         self, destination: Destination, lease: Lease, item: Item, error: Exception
@@ -286,30 +273,3 @@ class Attempts:
             error=error,
         )
         return Settlement(lease, item, "dead", last=True, reason=reason, error=error)
-
-    async def recover(self, destination: Destination) -> None:
-        """Make all waiting lanes due: recovery matters more than back-off.
-
-        Only then is the recovery noted: after a crash in between, the next success does this anew.
-        """
-        pause_seconds = POSTPONE_SECONDS
-        while True:
-            try:
-                await self.waken(destination)
-                await self.note(destination)
-                await self._alerts.call_off(destination)
-                return
-            except StoreError as error:
-                log.warning("recovery not finished", **destination.labels, error=str(error))
-            await asyncio.sleep(pause_seconds)
-            pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
-
-    async def waken(self, destination: Destination) -> None:
-        """Make all waiting lanes due, in chunks; the breaker still decides how many are tried."""
-        wanted = Waken(destination.health.destination_id, WAKEN_CHUNK)
-        while await self._store.writer.do(leases.waken, wanted) == WAKEN_CHUNK:
-            pass
-
-    async def note(self, destination: Destination) -> None:
-        """Write down how the destination is."""
-        await self._store.writer.do(destinations.note, destination.health)

@@ -81,6 +81,19 @@ class Breaker:
         self._asked_until = 0
         return True
 
+    def hope(self, now: int, *, insisted: bool = False) -> bool:
+        """Take in that it may work again: the next lane is the probe. False if nothing failed.
+
+        What the destination itself asked for still binds, unless an operator insisted.
+        """
+        health = self.health
+        if health.paused is not None or health.first_failure_at is None:
+            return False
+        if insisted:
+            self._asked_until = 0
+        health.breaker, health.retry_at = "open", max(now, self._asked_until)
+        return True
+
     def succeeded(self, now: int) -> bool:
         """Take in a success; True when the destination had been failing until now.
 
@@ -140,6 +153,17 @@ class Breaker:
         health.retry_at = max(health.retry_at or 0, now + health.opened_for_ms)
         health.breaker = "open"
         return True
+
+    def turned_away(self, now: int, error: str, seconds: float) -> bool:
+        """Take in that the destination refuses our credentials; True when that opened the breaker.
+
+        Nothing is tried for so long. It did not ask for that, so `hope` ends it.
+        """
+        was_open = self.health.breaker == "open"
+        self.failed(now, error)
+        self.health.breaker = "open"
+        self.health.retry_at = max(self.health.retry_at or 0, now + int(seconds * 1000))
+        return not was_open
 
     def blames_destination(self, stream: str, status: int | None) -> bool:
         """Take in an item's own failure; True when so many lanes fail alike that it is not the items."""

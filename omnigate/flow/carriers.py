@@ -6,17 +6,16 @@ and nowhere else in the flow, under a time limit.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Final, Protocol, TypeVar
+from typing import Final, NoReturn, Protocol, TypeVar
 
 import structlog
 
 from omnigate import failpoints
 from omnigate.backend import Backend
-from omnigate.channel import Channel, OnUncertain
+from omnigate.capabilities import OnUncertain
+from omnigate.channel import Channel
 from omnigate.errors import (
     CredentialsRejected,
     DestinationUnavailable,
@@ -25,19 +24,23 @@ from omnigate.errors import (
     RetryLater,
     Uncertain,
 )
-from omnigate.flow.contained import PluginMisbehaved, contained
-from omnigate.flow.tasks import is_told_to_end
+from omnigate.flow.patience import within
 from omnigate.model.event import Event, EventType
-from omnigate.model.outbound import OutboundChange, Reply
-from omnigate.store.lanes import Item, Lease
-from omnigate.store.parts import PartJob, PartResult, settle_part
+from omnigate.model.outbound import OutboundChange, Reply, Sent
+from omnigate.store.owing import Item, Lease
+from omnigate.store.partresult import PartResult
+from omnigate.store.parts import settle_part
 from omnigate.store.schema import SEND
+from omnigate.store.starting import PartJob
 from omnigate.store.writer import Writer
 
 DELIVER_SECONDS: Final = 25.0
 """A backend keeps its own time limit; this one is for those that do not."""
-SEND_SECONDS: Final = 60.0
 RESEND_AFTER_SECONDS: Final = 30.0
+
+CUT_SHORT: Final = (
+    "it may have been sent: an attempt ended, as by a kill, before its outcome was known"
+)
 
 MOST_REPLIES: Final = 10
 """Of a plugin that goes round the limit of `Reply`."""
@@ -95,11 +98,17 @@ class BackendCarrier:
         self,
         backend: Backend,
         present: Callable[[str], str],
-        reply: Callable[[str, Reply], Awaitable[None]],
+        reply: Callable[[str, Reply, int], Awaitable[None]],
+        now: Callable[[], int],
     ) -> None:
+        """``reply`` takes an answer to an event, and since when the backend has worked on it.
+
+        ``now`` returns milliseconds since 1970.
+        """
         self._backend = backend
         self._present = present
         self._reply = reply
+        self._now = now
 
     async def carry(self, lease: Lease, item: Item) -> None:
         """Deliver one event; a reply is queued, once, before the event counts as delivered."""
@@ -115,6 +124,7 @@ class BackendCarrier:
             attempt=item.attempts + 1,
             replay=item.replay,
         )
+        began_at = self._now()
         try:
             reply = await _within(DELIVER_SECONDS, self._backend.deliver, event)
         except TimeoutError:
@@ -125,7 +135,7 @@ class BackendCarrier:
             log.warning("reply cut: too many messages", item=event.id, count=len(reply.messages))
             reply = Reply.model_construct(messages=reply.messages[:MOST_REPLIES])
         if event.type in ANSWERABLE and _is_customers(event):
-            await self._reply(item.event_id, reply)
+            await self._reply(item.event_id, reply, began_at)
         else:
             log.warning("reply left out: no customer asked", item=event.id, type=event.type.value)
 
@@ -179,9 +189,11 @@ class ChannelCarrier:
     async def _send(self, job: PartJob, attempt: int) -> PartJob | None:
         rule = self._rule(job)
         if job.doubts and (rule == "hold" or (rule == "resend" and job.doubts > 1)):
-            await self._unknown(job, "it may have been sent before the daemon stopped")
+            await self._unknown(job, CUT_SHORT)
+        if job.doubts and rule == "lookup" and (found := await self._look_up(job, attempt)):
+            return await self._settle_sent(job, found)
         try:
-            external_id = await self._tell(job, attempt)
+            sent = await self._tell(job, attempt)
         except (RetryLater, DestinationUnavailable, CredentialsRejected, NotReady) as error:
             # Surely not sent.
             await self._settle(job, "queued", error=str(error))
@@ -190,34 +202,70 @@ class ChannelCarrier:
             await self._settle(job, "failed", error=str(error))
             raise
         except (Uncertain, TimeoutError) as error:
-            doubt = str(error) or f"no answer within {SEND_SECONDS:.0f} s"
+            doubt = str(error) or f"no answer within {self._patience_seconds:.0f} s"
             if rule == "hold":
                 await self._unknown(job, doubt)
             # The part stays in state ``sending``: whoever claims it next knows that it is in doubt.
-            after = RESEND_AFTER_SECONDS if rule == "resend" else None
+            after = RESEND_AFTER_SECONDS if rule in ("resend", "lookup") else None
             raise InDoubt(f"may have been sent: {doubt}", after_seconds=after) from error
-        return await self._settle(job, "sent", external_id=external_id)
+        except Exception as error:
+            if rule != "hold":
+                raise  # the part is in doubt, as above
+            log.exception("plugin raised", channel=self._channel.kind, part=job.part.id)
+            failed = f"the channel failed while it sent: {type(error).__name__}; see the log"
+            await self._unknown(job, f"it may have been sent, for {failed}")
+        return await self._settle_sent(job, sent)
 
-    async def _tell(self, job: PartJob, attempt: int) -> str | None:
+    async def _look_up(self, job: PartJob, attempt: int) -> Sent | None:
+        """Ask the platform whether it has a part that may have been sent.
+
+        Whatever else goes wrong meanwhile leaves the part in state ``sending``, and so in doubt.
+        """
+        if isinstance(job.part, OutboundChange):
+            return None
+        part = job.part.model_copy(update={"attempt": attempt})
+        try:
+            return await _within(self._patience_seconds, self._channel.lookup, part)
+        except Uncertain as error:
+            await self._unknown(job, str(error))
+        except Refused as error:
+            # It had taken the part, and tells now that it will not be delivered.
+            await self._settle(job, "failed", error=str(error))
+            raise
+        except TimeoutError as error:
+            doubt = (
+                f"the platform did not tell within {self._patience_seconds:.0f} s what became of it"
+            )
+            raise InDoubt(doubt, after_seconds=RESEND_AFTER_SECONDS) from error
+
+    async def _tell(self, job: PartJob, attempt: int) -> Sent | None:
         """Have the channel send the part or make the change; return what the platform calls it now."""
         if isinstance(job.part, OutboundChange):
             change = job.part.model_copy(update={"attempt": attempt})
-            await _within(SEND_SECONDS, self._channel.change, change)
+            await _within(self._patience_seconds, self._channel.change, change)
             return None
         is_repeated = job.doubts > 0 and self._rule(job) == "resend"
         part = job.part.model_copy(update={"attempt": attempt, "possible_duplicate": is_repeated})
-        sent = await _within(SEND_SECONDS, self._channel.send, part)
-        return sent.external_id
+        return await _within(self._patience_seconds, self._channel.send, part)
+
+    @property
+    def _patience_seconds(self) -> float:
+        return self._channel.capabilities.send_seconds
 
     def _rule(self, job: PartJob) -> OnUncertain:
         # What is changed twice is changed once.
         is_change = isinstance(job.part, OutboundChange)
         return "native" if is_change else self._channel.capabilities.on_uncertain
 
-    async def _unknown(self, job: PartJob, doubt: str) -> None:
+    async def _unknown(self, job: PartJob, doubt: str) -> NoReturn:
         """Hold the part as unknown; raises `Unproven`, since it will not be tried again."""
         await self._settle(job, "unknown", error=doubt)
         raise Unproven("unknown", doubt)
+
+    async def _settle_sent(self, job: PartJob, sent: Sent | None) -> PartJob | None:
+        if sent is None:
+            return await self._settle(job, "sent")
+        return await self._settle(job, "sent", external_id=sent.external_id, segments=sent.segments)
 
     async def _settle(
         self,
@@ -225,44 +273,20 @@ class ChannelCarrier:
         state: str,
         *,
         external_id: str | None = None,
+        segments: Sequence[str] = (),
         error: str | None = None,
     ) -> PartJob | None:
         part = job.part
         action = part.action if isinstance(part, OutboundChange) else SEND
-        result = PartResult(part.message, part.index, state, external_id, error, action)  # type: ignore[arg-type]  # one of the four, by the callers above
+        result = PartResult(part.message, part.index, state, external_id, error, action, segments)  # type: ignore[arg-type]  # one of the four, by the callers above
         return await self._writer.do(settle_part, result)
 
 
 async def _within(
     seconds: float, method: Callable[[GivenT], Awaitable[ResultT]], given: GivenT
 ) -> ResultT:
-    """Call a plugin's method in the attempt's own task; raises `TimeoutError` after so long.
-
-    A plugin that cancels that task does not end the attempt: a cancellation that reaches it is its
-    failure, as `PluginMisbehaved`; one that would reach the host after it returned is taken back.
-    """
-    task = asyncio.current_task()
-    try:
-        async with asyncio.timeout(seconds):
-            failpoints.reached("send")
-            with contained:
-                result = await method(given)
-            failpoints.reached("sent")
-    except asyncio.CancelledError as error:
-        if task is None or is_told_to_end(task):
-            raise
-        await _take_back(task)
-        raise PluginMisbehaved("the plugin cancelled the attempt") from error
-    if task is not None and task.cancelling() and not is_told_to_end(task):
-        await _take_back(task)
+    """Make an attempt: call a plugin's method as `within` does."""
+    failpoints.reached("send")
+    result = await within(seconds, method, given)
+    failpoints.reached("sent")
     return result
-
-
-async def _take_back(task: asyncio.Task[object]) -> None:
-    """Have the current task go on as if nobody had cancelled it; what is still to come comes here."""
-    while task.cancelling():
-        task.uncancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.sleep(0)
-    if is_told_to_end(task):
-        raise asyncio.CancelledError

@@ -9,7 +9,8 @@ from pydantic_core import to_jsonable_python
 
 from omnigate.errors import Refused
 from omnigate.flow.inbox import Inbox
-from omnigate.flow.outbound import LINK_SECONDS, Outlet
+from omnigate.flow.outbound import LINK_SECONDS
+from omnigate.flow.recipients import Outlet
 from omnigate.flow.render import render
 from omnigate.model.outbound import ChangeAction, Content, Edit
 from omnigate.store.changes import (

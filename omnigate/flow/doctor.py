@@ -22,7 +22,7 @@ from omnigate.flow.contained import contained
 from omnigate.flow.filesystem import configuration_findings, store_findings
 from omnigate.flow.member import Absentee, Member, called
 from omnigate.flow.roster import Roster
-from omnigate.flow.troubles import Finding, Severity, owed_in_vain, troubles
+from omnigate.flow.troubles import Finding, Severity, merged, owed_in_vain, troubles
 from omnigate.store.backlog import Backlog, count_backlog
 from omnigate.store.history import newest_event_at
 from omnigate.store.store import Store
@@ -77,8 +77,10 @@ class Doctor:
             *await configuration_findings(config),
             *store_findings(config.settings),
             await self._clock(),
-            *await asyncio.gather(*asked),
-            *self.troubles(await self._store.read(count_backlog)),
+            *merged(
+                await asyncio.gather(*asked),
+                self.troubles(await self._store.read(count_backlog)),
+            ),
             *_recipients(config),
         ]
         return [known for known in findings if subject in (None, known.subject)]
@@ -110,7 +112,7 @@ class Doctor:
         except Exception as error:
             log.exception("check failed", subject=subject)
             return Finding(subject, "bad", f"{type(error).__name__}: {error}", "see the log")
-        return Finding(subject, state, said)
+        return Finding(subject, state, said, health.remedy)
 
     async def _public_url(self, url: str) -> Finding:
         """Look whether the address that the world is told leads here."""
@@ -158,11 +160,18 @@ def _recipients(config: Config) -> Iterator[Finding]:
 
 
 def _hosts(config: BaseModel) -> set[str]:
-    """Return the hosts of the addresses in a section: its keys are named ``url`` or end in it."""
+    """Return the hosts in a section: its keys are named ``host``, or ``url`` or end in it.
+
+    Nothing is sent to a ``callback_url``: it is ours.
+    """
     found: set[str] = set()
     for key, value in config:
         if isinstance(value, BaseModel):
             found |= _hosts(value)
+        elif key == "host" and isinstance(value, str):
+            found.add(value)
+        elif key == "callback_url":
+            continue
         elif key.endswith("url") and value is not None and (host := urlsplit(str(value)).hostname):
             found.add(host)
     return found

@@ -25,7 +25,7 @@ from omnigate.model.event import (
 )
 from omnigate.model.inbound import Ephemeral, PageView, Presence, Typing
 from omnigate.store.contacts import read_contact
-from omnigate.store.history import find_conversation, read_conversation
+from omnigate.store.conversationreads import find_conversation, read_conversation
 from omnigate.store.store import Store
 from omnigate.store.threads import ChannelKey
 

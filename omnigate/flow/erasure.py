@@ -4,13 +4,20 @@ Theory of operation. It is done in steps of the writer's, each short and each fi
 order that leaves nothing behind whatever happens meanwhile:
 
 1. Requests in quarantine that name the person go while it is still known what names it.
-2. Profile and addresses go, and conversations are parted from the platform's: from here on whoever
-   writes is somebody new, and nobody can send into the old conversations.
-3. What is owed goes, fenced from attempts under way; dead letters with it.
-4. Files go, those first that a CRM had sent: only messages say which. Then messages and parts are
+2. Profile and addresses go, what channels have noted about them, and conversations are parted from the
+   platform's: from here on whoever writes is somebody new, and nobody can send into the old
+   conversations.
+3. Calls that wait are taken back, those under way are hung up, recordings go, and calls are emptied. What a
+   platform tells of one later adds nothing about anybody. Of calls to numbers of others that the person
+   asked for goes what was said with it (`omnigate.store.callwishes`).
+4. What is owed goes, fenced from attempts under way; dead letters with it.
+5. Files go, those first that a CRM had sent: only messages say which. Then messages and parts are
    emptied. From here on a late result of a send says nothing.
-5. Events are blanked: they are the last to be added to, and by now only blank ones are.
-6. ``contact.erased`` is recorded, and the log of the database is emptied into its file.
+6. Events are blanked: they are the last to be added to, and by now only blank ones are.
+7. Others' conversations that were carried on from here tell no more what was said here
+   (`omnigate.flow.hearsay`).
+8. Tokens to carry on with go, ``contact.erased`` is recorded, and the log of the database is emptied into
+   its file.
 
 An erasure that was cut short has not happened: asked for again, it goes through all steps once more.
 """
@@ -25,7 +32,9 @@ from typing import Final, NamedTuple, TypeVar
 import structlog
 
 from omnigate.errors import Refused
-from omnigate.store import discarding, emptying, erase, person, unqueue
+from omnigate.flow import hearsay
+from omnigate.store import callfade, discarding, emptying, erase, person, unqueue
+from omnigate.store.callends import Cancellation, cancel_calls
 from omnigate.store.erase import End, Removal
 from omnigate.store.person import Person
 from omnigate.store.quarantined import drop_quarantined
@@ -36,6 +45,8 @@ FILES: Final = 20
 """How many files one turn removes."""
 LANES: Final = 20
 """How many lanes one turn takes items out of."""
+CONVERSATIONS: Final = 100
+"""In how many conversations calls are looked for at a time."""
 _TRIES: Final = 20
 _PAUSE_SECONDS: Final = 0.25
 
@@ -62,6 +73,7 @@ class Erased:
     contact_id: str
     events: int = 0
     messages: int = 0
+    calls: int = 0
     files: int = 0
     cancelled: int = 0
     """Deliveries that were still owed, dead letters among them."""
@@ -99,11 +111,15 @@ class Erasure:
         # Anew, since somebody may have begun a conversation until just now.
         later = await self._store.read(person.read_person, contact_id)
         known = later or known
+        await self._empty_calls(known, done)
+        await hearsay.forget_wishes(self._store, known)
         done.cancelled = await self._from_queue(known)
         await self._drop_uploads(known, done)
         await self._empty_messages(known, done)
         await self._blank(known, done, tell)
-        end = End(known.contact_id, known.contact_ids, reason)
+        await hearsay.hush(self._store, known)
+        owned = [row.id for row in known.conversations]
+        end = End(known.contact_id, known.contact_ids, owned, reason)
         await self._store.writer.do(erase.end_erasure, end)
         done.is_clean = await self._empty_log()
         log.info("contact erased", contact=known.contact_id, events=done.events, files=done.files)
@@ -162,6 +178,19 @@ class Erasure:
                 done.files += await self._drop(files)
                 done.messages += await self._store.writer.do(emptying.empty_messages, ids)
                 after = ids[-1]
+
+    async def _empty_calls(self, known: Person, done: Erased) -> None:
+        for some in _pieces([row.id for row in known.conversations], CONVERSATIONS):
+            after = ""
+            while calls := await self._store.read(callfade.calls_in, some, after):
+                # Taken back again after a cut: what ended meanwhile says so, and nothing is lost.
+                await asyncio.gather(
+                    *(self._store.writer.do(cancel_calls, Cancellation(one)) for one in calls)
+                )
+                recordings = await self._store.read(discarding.attachment_ids_of, calls)
+                done.files += await self._drop(recordings)
+                done.calls += await self._store.writer.do(callfade.empty_calls, calls)
+                after = calls[-1]
 
     async def _drop(self, attachment_ids: Sequence[str]) -> int:
         count = 0

@@ -33,7 +33,7 @@ from omnigate.store.attachments import (
 )
 from omnigate.store.discarding import ForgottenFiles, forget_files
 from omnigate.store.store import Store
-from omnigate.store.writer import Committed
+from omnigate.store.turns import Committed
 
 PARALLEL: Final = 4
 RETRY_SECONDS: Final = (5, 30, 120, 600, 3600)

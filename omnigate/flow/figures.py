@@ -5,21 +5,34 @@ They outlive what they count: a channel or backend that is exchanged goes on whe
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from omnigate.figures import ATTEMPT_SECONDS, DELIVERY_SECONDS, QUICK_SECONDS, Histogram
+from omnigate.figures import (
+    ATTEMPT_SECONDS,
+    DELIVERY_SECONDS,
+    QUICK_SECONDS,
+    RESPONSE_SECONDS,
+    Histogram,
+)
+from omnigate.model.call import CallState
 from omnigate.model.event import EventType
 from omnigate.store.destinations import Direction
-from omnigate.store.transaction import RecordedEvent
+from omnigate.store.transaction import CallChanged, RecordedEvent, Waited
 
 Outcome = Literal["delivered", "retry", "dead"]
 Reason = Literal[
     "", "destination", "item", "throttled", "internal", "refused", "unknown", "expired", "attempts"
 ]
 """Why an attempt was not a delivery, in classes: what plugins say of it is without number."""
+
+MOST_CODES: Final = 30
+"""Reasons that are told apart of each channel; more of them, and the rest are counted together."""
+OTHER_CODES: Final = "other"
+_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 OUTBOUND_STATES: Final = {
     EventType.MESSAGE_SENT: "sent",
@@ -63,6 +76,10 @@ class ChannelFigures:
     """Requests that proved authentic and were not understood."""
     acknowledge_seconds: Histogram = field(default_factory=lambda: Histogram(QUICK_SECONDS))
     """From the hand-over of items until they were on disk."""
+    response_seconds: Histogram = field(default_factory=lambda: Histogram(RESPONSE_SECONDS))
+    """From when a customer began to wait until they were answered."""
+    first_response_seconds: Histogram = field(default_factory=lambda: Histogram(RESPONSE_SECONDS))
+    """The same for answers that were the first in their conversation."""
 
 
 @dataclass(slots=True, eq=False)
@@ -113,6 +130,10 @@ class Figures:
     events: Counter[tuple[EventType, str | None]] = field(default_factory=Counter)
     """(type, channel) → how many were recorded."""
     leases_lost: int = 0
+    calls: Counter[tuple[str, CallState]] = field(default_factory=Counter)
+    """(channel, end) → how many calls ended so."""
+    calls_refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(channel, code) → how many wishes for a call a rule was against."""
 
     def channel(self, name: str) -> ChannelFigures:
         """Return the figures of a channel of the configuration."""
@@ -130,6 +151,26 @@ class Figures:
         counts = self.events
         for event in events:
             counts[event.type, event.channel] += 1
+
+    def answered(self, waits: Sequence[Waited]) -> None:
+        """Count waits that ended with an answer."""
+        for waited in waits:
+            figures, seconds = self.channel(waited.channel), waited.milliseconds / 1000
+            figures.response_seconds.observe(seconds)
+            if waited.first:
+                figures.first_response_seconds.observe(seconds)
+
+    def called(self, changes: Sequence[CallChanged]) -> None:
+        """Count calls that have ended."""
+        for changed in changes:
+            if changed.has_ended:
+                self.calls[changed.channel, changed.call.state] += 1
+
+    def refused_a_call(self, channel: str, code: str) -> None:
+        """Count a wish for a call that a rule was against. Codes are the plugin's: few are told apart."""
+        codes = {known for name, known in self.calls_refused if name == channel}
+        is_word = code in codes or (len(codes) < MOST_CODES and _CODE.fullmatch(code) is not None)
+        self.calls_refused[channel, code if is_word else OTHER_CODES] += 1
 
     @property
     def attempts(self) -> int:

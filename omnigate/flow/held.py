@@ -11,7 +11,7 @@ import structlog
 
 from omnigate.flow.figures import Figures
 from omnigate.store import leases, settling
-from omnigate.store.lanes import Lease
+from omnigate.store.owing import Lease
 from omnigate.store.settling import Settlement
 from omnigate.store.store import Store
 

@@ -14,14 +14,24 @@ from typing import Final
 
 import structlog
 
-from omnigate.config.settings import Retention
+from omnigate.config.tables import Retention
 from omnigate.errors import StoreError
 from omnigate.flow.fading import fade_old
 from omnigate.flow.sweeping import Sweeper
 from omnigate.store.abandon import Abandonment, abandon
-from omnigate.store.prune import CHUNK, Ages, LaneWalk, prune, prune_lanes, shrink
+from omnigate.store.prune import (
+    CHUNK,
+    Ages,
+    AttemptWalk,
+    LaneWalk,
+    prune,
+    prune_attempts,
+    prune_lanes,
+    shrink,
+)
 from omnigate.store.queue import expired_items
 from omnigate.store.record import time_text
+from omnigate.store.replays import PRUNED, prune_replays
 from omnigate.store.store import Store
 
 ROUND_SECONDS: Final = 3600.0
@@ -114,6 +124,8 @@ class Housekeeper:
         try:
             for forget in (
                 self._prune,
+                self._prune_attempts,
+                self._prune_replays,
                 self._prune_lanes,
                 self._expire,
                 self._fade,
@@ -144,6 +156,23 @@ class Housekeeper:
             counts = await self._store.writer.do(prune, ages)
             now.removed.update(counts)
             more = CHUNK in counts.values()
+
+    async def _prune_attempts(self, now: Round) -> None:
+        walk: AttemptWalk | None = AttemptWalk(self._retention().attempts_days * _DAY)
+        while walk is not None and self._doubted_until() is None:
+            step = await self._store.writer.do(prune_attempts, walk)
+            now.removed.update(attempt=step.gone)
+            walk = walk._replace(after=step.after) if step.after is not None else None
+        now.removed += Counter()  # nothing is not worth telling
+
+    async def _prune_replays(self, now: Round) -> None:
+        kept_ms = self._retention().attempts_days * _DAY
+        more = True
+        while more and self._doubted_until() is None:
+            count = await self._store.writer.do(prune_replays, kept_ms)
+            now.removed.update(replay=count)
+            more = count == PRUNED
+        now.removed += Counter()  # nothing is not worth telling
 
     async def _prune_lanes(self, _: Round) -> None:
         walk: LaneWalk | None = LaneWalk(IDLE_LANE_DAYS * _DAY)
@@ -192,4 +221,5 @@ def _ages(kept: Retention) -> Ages:
         exchanges=kept.exchanges_days * _DAY,
         dead=kept.dead_days * _DAY,
         quarantine=kept.quarantine_days * _DAY,
+        waits=kept.waits_days * _DAY,
     )

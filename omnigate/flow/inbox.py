@@ -10,15 +10,16 @@ from typing import Final
 
 import structlog
 
-from omnigate.channel import Recorded
 from omnigate.errors import Overloaded, StoreError
 from omnigate.flow.figures import Figures
+from omnigate.hosting import Notes, Recorded
+from omnigate.model.call import CallUpdate
 from omnigate.model.inbound import Inbound
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.quarantined import Puzzle, keep
 from omnigate.store.store import Store
 from omnigate.store.threads import ChannelKey
-from omnigate.store.writer import FULL_SECONDS
+from omnigate.store.turns import FULL_SECONDS
 
 WAITING_LIMIT: Final = 1000
 WAITING_MESSAGES_LIMIT: Final = 10_000
@@ -70,19 +71,23 @@ class Inbox:
         items: Sequence[Inbound],
         cursor: str | None = None,
         puzzles: Sequence[Puzzle] = (),
+        notes: Notes | None = None,
     ) -> list[Recorded]:
         """Store the items, and what came with them and nobody understood, all or none.
 
-        Returns once they are on disk.
+        Returns once they are on disk. What becomes of calls that have begun is taken in from a channel that
+        is paused, too: nobody can put that off. So are notes alone, which bring nothing in.
 
         Raises `Overloaded` or `StoreError`, and then nothing was stored.
         """
         figures = self.figures.channel(channel.name)
         began = time.perf_counter()
         try:
-            self.admit(channel.name)
-            intake = Intake(channel, items, cursor, puzzles)
-            recorded = await self._store.writer.do(ingest, intake, weight=len(items) + len(puzzles))
+            brings_news = bool(puzzles) or not all(isinstance(item, CallUpdate) for item in items)
+            self.admit(channel.name if brings_news else None)
+            intake = Intake(channel, items, cursor, puzzles, notes or {})
+            weight = len(items) + len(puzzles) + len(intake.notes)
+            recorded = await self._store.writer.do(ingest, intake, weight=weight)
         except (Overloaded, StoreError):
             figures.refused += len(items)
             raise

@@ -4,64 +4,42 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 from pydantic_core import to_json
 
 from omnigate import ids
-from omnigate.channel import Capabilities
 from omnigate.errors import Refused
 from omnigate.flow.inbox import Inbox
+from omnigate.flow.preview import Preview, outbound_parts, preview
+from omnigate.flow.recipients import Outlet, Recipient, Recipients, notices_of
 from omnigate.flow.render import render
-from omnigate.model.address import Address
 from omnigate.model.attachment import Attachment, AttachmentKind
 from omnigate.model.facts import Message
-from omnigate.model.outbound import Content, OutboundMessage, Reply, ToConversation
+from omnigate.model.outbound import (
+    Content,
+    OutboundMessage,
+    Reply,
+    ToConversation,
+)
 from omnigate.store.attachments import BY_CRM, read_attachments
-from omnigate.store.history import conversation_of_event, external_id_of, read_conversation
+from omnigate.store.blank import ERASED_SCHEME
+from omnigate.store.history import conversation_of_event, external_id_of
 from omnigate.store.idempotency import IdempotencyKey, read_answer
-from omnigate.store.outbound import Accepted, Outgoing, enqueue
+from omnigate.store.outbound import Accepted, Outgoing, enqueue, look_ahead
 from omnigate.store.record import MEDIA_URL, milliseconds_of
 from omnigate.store.store import Store
-from omnigate.store.threads import ChannelKey
 
 LINK_SECONDS: Final = 30 * 24 * 3600
 """How long a link that a customer gets in place of a file works."""
 REPLY_SCOPE: Final = "reply"
+CHANNEL_SCOPE: Final = "channel:"
 
 log = structlog.get_logger("outbound")
 
 _KINDS: Final[Mapping[str, AttachmentKind]] = {"image": "image", "video": "video", "audio": "audio"}
-
-
-class Outlet(Protocol):
-    """A channel that messages can be sent through."""
-
-    @property
-    def key(self) -> ChannelKey:
-        """Name, kind and priority."""
-
-    @property
-    def destination_id(self) -> int:
-        """The channel's row among the destinations."""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What a part may carry."""
-
-    def conversation_of(self, address: Address) -> str:
-        """Return the conversation that writing to an address begins; raises `Refused`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipient:
-    outlet: Outlet
-    conversation_id: str | None
-    address: Address | None = None
-    external_id: str | None = None
 
 
 class Outbound:
@@ -76,7 +54,7 @@ class Outbound:
     ) -> None:
         self._store = store
         self._inbox = inbox
-        self._outlets = outlets
+        self._recipients = Recipients(store, outlets)
         self._sign = sign
 
     async def submit(
@@ -91,17 +69,39 @@ class Outbound:
 
         ``channels`` limits what the caller may write to, ``owner`` names whose uploads it may attach.
         Raises `Refused` with the code ``not_found``, ``no_channel``, ``no_attachment``,
-        ``reply_elsewhere`` or ``expired``; `KeyReused`; `Overloaded`; `StoreError`.
+        ``reply_elsewhere``, ``expired``, ``no_address``, with one of those by which
+        `omnigate.store.outbound` refuses blocked and unwilling customers, or of the channel's own, for
+        what it would refuse; `KeyReused`; `Overloaded`; `StoreError`.
         """
         if key is not None:
             answer = await self._store.read(read_answer, key, Accepted)
             if answer is not None:
                 return answer
         self._inbox.admit()
-        recipient = await self._recipient(message, channels)
+        recipient = await self._recipients.find(message, channels)
         outgoing = await self._prepare(message, recipient, owner)
+        _require_sendable(outgoing, recipient)
         outgoing.key = key
         return await self._store.writer.do(enqueue, outgoing)
+
+    async def preview(
+        self,
+        message: OutboundMessage,
+        *,
+        channels: Collection[str] | None = None,
+        owner: str | None = None,
+    ) -> Preview:
+        """Return what a message would become; nothing is stored. Raises `Refused` as `submit` does."""
+        recipient = await self._recipients.find(message, channels)
+        outgoing = await self._prepare(message, recipient, owner)
+        await self._store.read(look_ahead, outgoing)
+        return preview(
+            outgoing.said,
+            outgoing.parts,
+            recipient.outlet,
+            recipient.external_id,
+            recipient.address,
+        )
 
     async def reply(self, event_id: str, reply: Reply) -> None:
         """Queue a backend's answer to an event, once however often the event is delivered.
@@ -125,28 +125,30 @@ class Outbound:
                     "a reply cannot be sent", answered=event_id, number=number, error=str(error)
                 )
 
-    async def _recipient(
-        self, message: OutboundMessage, channels: Collection[str] | None
-    ) -> _Recipient:
-        if isinstance(message.to, ToConversation):
-            row = await self._store.read(read_conversation, message.to.conversation)
-            if row is None or (channels is not None and row.channel not in channels):
-                raise Refused("not_found", "there is no such conversation")
-            return _Recipient(self._outlet(row.channel), row.id)
-        name = message.to.channel
-        if channels is not None and name not in channels:
-            raise Refused("no_channel", f"there is no channel {name!r}")
-        outlet, address = self._outlet(name), message.to.address
-        return _Recipient(outlet, None, address, outlet.conversation_of(address))
-
-    def _outlet(self, name: str) -> Outlet:
-        outlet = self._outlets().get(name)
-        if outlet is None:
-            raise Refused("no_channel", f"there is no channel {name!r} in the configuration")
-        return outlet
+    async def answer(
+        self,
+        channel: str,
+        conversation_id: str,
+        content: Content,
+        key: str,
+        *,
+        force: bool = False,
+    ) -> str | None:
+        """Queue what a channel itself has to say, once per key; None when it cannot be sent."""
+        fields = content.model_dump(exclude_unset=True)
+        to = ToConversation(conversation=conversation_id)
+        message = OutboundMessage.model_validate({**fields, "to": to, "force": force})
+        try:
+            accepted = await self.submit(
+                message, key=IdempotencyKey(f"{CHANNEL_SCOPE}{channel}", key, "")
+            )
+        except Refused as error:
+            log.info("a channel's own answer is not sent", channel=channel, error=str(error))
+            return None
+        return accepted.id
 
     async def _prepare(
-        self, content: OutboundMessage, recipient: _Recipient, owner: str | None
+        self, content: OutboundMessage, recipient: Recipient, owner: str | None
     ) -> Outgoing:
         outlet, message_id = recipient.outlet, ids.message_id()
         now = self._store.now()
@@ -175,6 +177,7 @@ class Outbound:
             reply_to=content.reply_to,
             client_ref=content.client_ref,
             degraded=degraded,
+            automatic=content.automatic,
             extensions=content.extensions,
         )
         return Outgoing(
@@ -183,13 +186,16 @@ class Outbound:
             said=said,
             parts=parts,
             conversation_id=recipient.conversation_id,
+            force=content.force,
             address=recipient.address,
             external_id=recipient.external_id,
+            contact_id=recipient.contact_id,
+            notices=notices_of(content, outlet),
             expires_at=expires_at,
             new_attachments=rows,
         )
 
-    async def _reply_to(self, content: Content, recipient: _Recipient) -> str | None:
+    async def _reply_to(self, content: Content, recipient: Recipient) -> str | None:
         """Return the platform's id of the message that is answered."""
         if content.reply_to is None:
             return None
@@ -231,12 +237,28 @@ class Outbound:
             "mime": mime,
             "name": file["name"],
             "caption": file["caption"],
+            "inline": False,
             "state": "pending",
             "source": to_json({"url": file["url"], "named_by": BY_CRM}).decode(),
             "failures": 0,
             "retry_at": self._store.now(),
             "created_at": self._store.now(),
         }
+
+
+def _require_sendable(outgoing: Outgoing, recipient: Recipient) -> None:
+    """Raise `Refused` for what the channel can say at once that it would refuse."""
+    if recipient.address.scheme == ERASED_SCHEME:
+        return  # of the store: whom it was with is gone
+    parts = outbound_parts(outgoing.said, outgoing.parts, recipient.external_id, recipient.address)
+    try:
+        for part in parts:
+            recipient.outlet.estimate(part)
+    except Refused:
+        raise
+    except Exception as error:
+        # It may be able to send what it cannot estimate.
+        log.error("a channel cannot estimate", channel=outgoing.channel.name, exc_info=error)
 
 
 def fingerprint(body: bytes) -> str:

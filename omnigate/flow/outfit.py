@@ -11,13 +11,16 @@ import structlog
 from omnigate.backend import Backend
 from omnigate.channel import Channel
 from omnigate.config import BackendSection, ChannelSection
+from omnigate.flow.calling import CallDesk
 from omnigate.flow.carriers import BackendCarrier, Carrier, ChannelCarrier
 from omnigate.flow.contained import contained
 from omnigate.flow.ephemeral import EphemeralRelay
+from omnigate.flow.handing import Handovers
 from omnigate.flow.hosts import DaemonBackendHost, DaemonChannelHost
 from omnigate.flow.inbox import Inbox
 from omnigate.flow.media import Media
 from omnigate.flow.outbound import Outbound
+from omnigate.flow.replying import Replies
 from omnigate.flow.supervisor import ChannelRunner
 from omnigate.store.store import Store
 
@@ -55,6 +58,9 @@ class Outfitter:
     media: Media
     relay: EphemeralRelay
     outbound: Outbound
+    replies: Replies
+    handovers: Handovers
+    calls: CallDesk
     public_url: str
 
     def backend(self, section: BackendSection) -> Outfit:
@@ -62,9 +68,9 @@ class Outfitter:
         host = DaemonBackendHost(section.name)
         with contained:
             backend = section.plugin(section.config, host)
-        return Outfit(
-            backend, host, BackendCarrier(backend, self.media.present, self.outbound.reply)
-        )
+        answering = self.replies.of(section.name)
+        carrier = BackendCarrier(backend, self.media.present, answering.take, answering.now)
+        return Outfit(backend, host, carrier)
 
     def channel(self, section: ChannelSection, runner: ChannelRunner) -> Outfit:
         """Make the channel that a runner is to run."""
@@ -75,6 +81,9 @@ class Outfitter:
             inbox=self.inbox,
             media=self.media,
             relay=self.relay,
+            outbound=self.outbound,
+            handovers=self.handovers,
+            calls=self.calls,
             public_url=self.public_url,
             report=runner.report,
             allow_private=getattr(config, "allow_private", ()),

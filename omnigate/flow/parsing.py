@@ -36,7 +36,24 @@ def parsed(channel: str, parse: Parse, given: Request) -> tuple[Sequence[Inbound
 
 
 HOOK: Final = "/hook"
-POLLED: Final = to_json(
-    {"method": "POST", "path": HOOK, "query": {}, "headers": {}, "remote": None}
-).decode()
-"""What quarantine keeps of the request that a polled update would have come by."""
+REDACTED: Final = "(redacted)"
+_KEPT_HEADERS: Final = frozenset(
+    {"content-type", "content-length", "content-encoding", "user-agent", "date"}
+)
+"""Headers whose values quarantine keeps; any other may be a secret."""
+
+
+def kept_of(given: Request) -> str:
+    """Return what quarantine keeps of a request beside its body, as JSON: no secret is in it."""
+    headers = {
+        name.lower(): value if name.lower() in _KEPT_HEADERS else REDACTED
+        for name, value in given.headers.items()
+    }
+    described = {
+        "method": given.method,
+        "path": given.path,
+        "query": dict.fromkeys(given.query, REDACTED),
+        "headers": headers,
+        "remote": given.remote,
+    }
+    return to_json(described).decode()

@@ -12,7 +12,7 @@ import structlog
 from omnigate import config as configuration
 from omnigate import logs, plugins, systemd
 from omnigate.config import Config, Settings
-from omnigate.config.settings import Retry
+from omnigate.config.tables import Retry
 from omnigate.errors import ConfigError, OmnigateError, Refused
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.doctor import Doctor
@@ -21,6 +21,7 @@ from omnigate.flow.retry import RetryPolicy
 from omnigate.flow.roster import Roster
 from omnigate.process import Signals
 from omnigate.store.store import Store
+from omnigate.store.transaction import Trust
 
 AT_START_ONLY: Final = ("server", "admin", "store", "media")
 """Tables that are built into what runs; a change of them waits for the next start."""
@@ -128,6 +129,9 @@ class Reloader:
         """Hand the parts what of the settings they can take over while they work."""
         settings = self.config.settings
         self._store.expiry_ms = int(settings.retry.expiry_seconds * 1000)
+        self._store.trust = Trust(
+            frozenset(settings.identity.merge_on), settings.identity.call_proof_seconds
+        )
         self._dispatcher.configure(
             retry_policy(settings.retry), keeps_all_exchanges=settings.log.exchanges == "all"
         )

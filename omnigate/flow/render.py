@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from omnigate.channel import Capabilities, TextUnits
+from omnigate.capabilities import Capabilities, TextUnits
 from omnigate.model.attachment import Attachment, Location
 from omnigate.model.outbound import Button, Content, plain_text
 from omnigate.store.outbound import PartContent
 
-_MEASURES: Final[dict[TextUnits, Callable[[str], int]]] = {
+MEASURES: Final[dict[TextUnits, Callable[[str], int]]] = {
     "characters": len,
     "utf16": lambda text: len(text.encode("utf-16-le")) // 2,
     "bytes": lambda text: len(text.encode()),
@@ -70,17 +70,22 @@ def render(
     parts[-1].buttons = shown
     for part in parts:
         part.author = content.author if capabilities.author else None
+        part.automatic = content.automatic
         part.extensions = content.extensions
     return parts, degraded
 
 
-def split_text(text: str, limit: int, units: TextUnits) -> list[str]:
-    """Cut text into pieces of at most ``limit`` units, at paragraphs, lines, sentences or words.
+def measure_of(capabilities: Capabilities) -> Callable[[str], int]:
+    """Return what tells how long a text is for a channel."""
+    return capabilities.measure or MEASURES[capabilities.text_units]
+
+
+def split_text(text: str, limit: int, measure: Callable[[str], int]) -> list[str]:
+    """Cut text into pieces that measure at most ``limit``, at paragraphs, lines, sentences or words.
 
     Never inside a surrogate pair or a joined emoji, and only inside a word that is longer than a
     piece. Joined again, the pieces say the same but for white space at the cuts.
     """
-    measure = _MEASURES[units]
     pieces = []
     rest = text
     while measure(rest) > limit:
@@ -119,14 +124,14 @@ def _assemble(
     text: str, files: Sequence[Attachment], capabilities: Capabilities, degraded: list[str]
 ) -> list[PartContent]:
     """Distribute text and files over parts: the text first, beside the files where it fits."""
-    measure, limit = _MEASURES[capabilities.text_units], capabilities.text_limit
+    measure, limit = measure_of(capabilities), capabilities.text_limit
     groups = _albums(files, capabilities)
     caption_limit = capabilities.caption_limit if capabilities.caption_limit is not None else limit
     if groups and (caption_limit is None or measure(text) <= caption_limit):
         texts: list[str] = []
         parts = [PartContent(text=text or None, attachments=groups.pop(0))]
     else:
-        texts = [text] if limit is None else split_text(text, limit, capabilities.text_units)
+        texts = [text] if limit is None else split_text(text, limit, measure)
         parts = [PartContent(text=piece) for piece in texts if piece]
     parts += [PartContent(attachments=group) for group in groups]
     if len(texts) > 1:
@@ -166,7 +171,7 @@ def _on_a_map(point: Location) -> str:
 
 def _longest_prefix(text: str, limit: int, measure: Callable[[str], int]) -> int:
     """Return how many characters fit, never ending inside a joined emoji."""
-    low, high = 1, min(len(text), limit)
+    low, high = 1, len(text)
     while low < high:
         middle = (low + high + 1) // 2
         if measure(text[:middle]) <= limit:

@@ -15,7 +15,8 @@ import structlog
 from anyio.abc import TaskGroup
 
 from omnigate.backend import Backend
-from omnigate.channel import Channel
+from omnigate.calling import CallChannel
+from omnigate.channel import Channel, ChannelConfig
 from omnigate.config import BackendSection, BrokenSection, ChannelSection, Config
 from omnigate.errors import ConfigError, Problem, Refused
 from omnigate.flow.breaker import Breaker
@@ -23,14 +24,17 @@ from omnigate.flow.changes import Changes, changes
 from omnigate.flow.channel_alerts import ChannelAlerts
 from omnigate.flow.destination import Destination
 from omnigate.flow.dispatcher import Dispatcher
+from omnigate.flow.followers import Followers
 from omnigate.flow.member import Absentee, Key, Member, Section, called, wanted_members
 from omnigate.flow.outfit import Outfitter
 from omnigate.flow.router import RoutingTable, routing_table
-from omnigate.flow.supervisor import ChannelRunner, Followers
+from omnigate.flow.supervisor import DOWN, ChannelRunner
 from omnigate.store.backlog import Backlog
+from omnigate.store.callreads import NO_CALLS, CallCount, count_calls
 from omnigate.store.destinations import Direction, Health, Name, register
 from omnigate.store.store import Store
 from omnigate.store.threads import ChannelKey
+from omnigate.store.transaction import ONE_EACH
 
 CHANNEL_CONCURRENCY: Final = 20
 
@@ -51,6 +55,8 @@ class Roster:
         self._outfitter = outfitter
         self._running: TaskGroup | None = None
         self._alerts = ChannelAlerts(store)
+        self._down: set[str] = set()
+        """Names of the channels that say they are down."""
         self._disabled: frozenset[Key] = frozenset()
 
     @property
@@ -137,7 +143,7 @@ class Roster:
     def run(self, member: Member) -> None:
         """Have a channel run, if it may."""
         runner = member.runner
-        if self._running is not None and runner is not None and not runner.is_paused:
+        if self._running is not None and runner is not None and not runner.is_at_rest:
             self._running.start_soon(runner.run)
 
     async def close(self) -> None:
@@ -166,6 +172,9 @@ class Roster:
             },
         )
         self._store.routing = self.routing
+        self._store.one_each = ONE_EACH.union(
+            *(section.plugin.capabilities.one_each for section in config.channels.values())
+        )
         # Who is new comes first: letting others go may take a while, and events are owed already.
         for key in sorted(made, key=lambda key: key in self.members):
             await self._engage(key, made[key])
@@ -184,6 +193,7 @@ class Roster:
     ) -> dict[Key, Member]:
         made: dict[Key, Member] = {}
         problems: list[Problem] = []
+        calls = await self._store.read(count_calls)
         for (direction, name), section in sections.items():
             known = self.members.get((direction, name))
             health = (
@@ -201,6 +211,9 @@ class Roster:
                     continue
                 log.exception(f"{direction} could not be made", name=name)
                 member.failure = f"the plugin failed: {type(error).__name__}: {error}"
+            if member.runner is not None:
+                # Known before anything listens: nobody who tells of a call is turned away.
+                member.runner.goes_on = _goes_on(member, calls.get(name, NO_CALLS))
             is_new = known is None or known.failure is None
             if strict and is_new and isinstance(section, BrokenSection):
                 problems.append(_refused(member, f"has a broken plugin: {section.error}"))
@@ -214,10 +227,10 @@ class Roster:
         if member.direction == "channel":
             config = section.config if isinstance(section, ChannelSection) else None
             member.runner = ChannelRunner(
-                ChannelKey(section.name, section.kind, config.priority if config else 100),
+                _key(section, config),
                 config,
                 member.health,
-                self._alerts.changed,
+                self._heard,
             )
         if isinstance(section, BrokenSection):
             member.failure = f"the plugin is broken: {section.error}"
@@ -227,6 +240,17 @@ class Roster:
             member.outfit = self._outfitter.backend(section) if member.enabled else None
         elif member.runner is not None:
             member.outfit = self._outfitter.channel(section, member.runner)
+
+    def _heard(self, runner: ChannelRunner) -> None:
+        """Hear that a channel says it is otherwise; what waits for one that is up again waits no longer."""
+        self._alerts.changed(runner)
+        if runner.reported in DOWN:
+            self._down.add(runner.name)
+        elif runner.reported == "up" and runner.name in self._down:
+            self._down.discard(runner.name)
+            member = self.members.get(("channel", runner.name))
+            if member is not None and member.destination is not None:
+                self._dispatcher.hope(member.destination)
 
     async def _engage(self, key: Key, member: Member) -> None:
         """Put a new member to work, in the place of an old one if there is one."""
@@ -268,6 +292,21 @@ class Roster:
 
     def _of(self, direction: Direction) -> Iterator[Member]:
         return (known for known in list(self.members.values()) if known.direction == direction)
+
+
+def _key(section: Section | BrokenSection, config: ChannelConfig | None) -> ChannelKey:
+    """Return a channel as the store is to know it."""
+    if config is None:
+        return ChannelKey(section.name, section.kind)
+    seconds = config.response_target_seconds
+    target_ms = round(seconds * 1000) or None
+    return ChannelKey(section.name, section.kind, config.priority, target_ms)
+
+
+def _goes_on(member: Member, calls: CallCount) -> bool:
+    """Tell whether a channel lets nothing in, and has calls to follow all the same."""
+    calls_people = member.outfit is not None and isinstance(member.outfit.plugin, CallChannel)
+    return member.health.intake_closed and calls_people and calls.in_progress > 0
 
 
 def _refused(member: Member, why: str) -> Problem:

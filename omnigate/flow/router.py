@@ -1,9 +1,16 @@
-"""Where events go: the first route that matches, all its backends, each by its own filter."""
+"""Where events go: the first route that matches, its backends or the one that owns, and its observers.
+
+Theory of operation. A conversation that nobody was handed belongs to all backends of its channel's route
+together. Once it was handed to one, that one owns it: the others hear no more of it, but for those that
+observe. An owner that the configuration does not name any more owns nothing: the conversation is the
+route's again, and its next owner's once it is handed over. Whoever gets an event gets it by its own filter.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from omnigate.backend import BackendConfig
 from omnigate.config import ChannelSection, Config
@@ -24,13 +31,25 @@ class Receiver:
         return any(event_type in types_matching(pattern) for pattern in self.config.events)
 
 
+class Way(NamedTuple):
+    """The route of one channel."""
+
+    backends: Sequence[str] = ()
+    observers: Sequence[str] = ()
+    priority: int | None = None
+    """Of the channel's lanes; None: as the event has it."""
+
+
+_NO_WAY: Final = Way()
+
+
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
     """Which backends a channel's events go to, worked out when the configuration is read."""
 
     receivers: Mapping[str, Receiver]
-    by_channel: Mapping[str, Sequence[str]]
-    """Channel → names of backends, from the first route that matches."""
+    ways: Mapping[str, Way]
+    """By channel, from the first route that matches."""
     _targets: dict[tuple[str | None, EventType, str | None], tuple[Target, ...]] = field(
         default_factory=dict
     )
@@ -40,21 +59,22 @@ class RoutingTable:
     ) -> Sequence[Target]:
         """Return the destinations of an event; see `omnigate.store.transaction.Routing`.
 
-        A conversation that was transferred goes to its owner alone, as long as that one exists.
         Operational events need no route: every backend that names them gets them.
         """
         key = (channel, event_type, owner)
         targets = self._targets.get(key)
         if targets is None:
-            asked = (
-                self.receivers.values()
-                if event_type in OPERATIONAL
-                else self._chosen(channel, owner)
-            )
-            chosen = [receiver for receiver in asked if receiver.wants(event_type)]
+            is_operational = event_type in OPERATIONAL
+            asked = self.receivers.values() if is_operational else self._told(channel, owner)
+            way = self.ways.get(channel, _NO_WAY) if channel is not None else _NO_WAY
             targets = tuple(
-                Target(receiver.destination_id, receiver.config.order != "unordered")
-                for receiver in chosen
+                Target(
+                    receiver.destination_id,
+                    receiver.config.order != "unordered",
+                    None if is_operational else way.priority,
+                )
+                for receiver in asked
+                if receiver.wants(event_type)
             )
             self._targets[key] = targets
         return targets
@@ -63,18 +83,25 @@ class RoutingTable:
         """Return the backends that want a fleeting event."""
         return [
             receiver.name
-            for receiver in self._chosen(channel, owner)
+            for receiver in self._told(channel, owner)
             if receiver.config.include_ephemeral and receiver.wants(event_type)
         ]
 
-    def _chosen(self, channel: str | None, owner: str | None) -> Collection[Receiver]:
+    def owners(self, channel: str, owner: str | None) -> Sequence[str]:
+        """Return the backends whose a conversation is: they may answer the customer by their replies."""
         if owner is not None and owner in self.receivers:
-            return [self.receivers[owner]]
-        if channel is not None:
-            names: Collection[str] = self.by_channel.get(channel, ())
+            return [owner]
+        return self.ways.get(channel, _NO_WAY).backends
+
+    def _told(self, channel: str | None, owner: str | None) -> Iterable[Receiver]:
+        """Return the backends that hear of something, each once."""
+        if channel is None:
+            ways: Iterable[Way] = self.ways.values()
+            names = [name for way in ways for name in (*way.backends, *way.observers)]
         else:
-            names = dict.fromkeys(name for some in self.by_channel.values() for name in some)
-        return [self.receivers[name] for name in names if name in self.receivers]
+            observers = self.ways.get(channel, _NO_WAY).observers
+            names = [*self.owners(channel, owner), *observers]
+        return [self.receivers[name] for name in dict.fromkeys(names) if name in self.receivers]
 
 
 def routing_table(config: Config, destination_ids: Mapping[str, int]) -> RoutingTable:
@@ -88,15 +115,14 @@ def routing_table(config: Config, destination_ids: Mapping[str, int]) -> Routing
         name: Receiver(name, destination_id, known.get(name) or BackendConfig())
         for name, destination_id in destination_ids.items()
     }
-    by_channel = {
-        section.name: _backends_of(config, section) for section in config.channels.values()
-    }
-    return RoutingTable(receivers, by_channel)
+    ways = {section.name: _way(config, section) for section in config.channels.values()}
+    return RoutingTable(receivers, ways)
 
 
-def _backends_of(config: Config, section: ChannelSection) -> Sequence[str]:
-    """Return the backends of the first route that the channel takes."""
+def _way(config: Config, section: ChannelSection) -> Way:
+    """Return the first route that the channel takes."""
+    priority = section.config.priority
     for route in config.settings.routes:
         if route.matches(section.name, section.kind, section.config.labels):
-            return route.backends
-    return ()
+            return Way(route.backends, route.observers, priority)
+    return Way(priority=priority)

@@ -2,6 +2,8 @@
 
 A channel is *paused* both ways: it does not run, its endpoints answer 503 and what is owed to customers
 waits. *Draining*, it lets nothing more in and still sends what is owed; once nothing is, it is paused.
+Calls that have begun go on either way, whatever anybody does: until the last of them has ended their channel
+runs, so that they are followed and can be ended. It begins no more, and is drained only then.
 All of it stands in the destination's row and holds over restarts.
 
 What is asked of one channel or backend is carried out one after another. A reload may exchange a member
@@ -17,14 +19,17 @@ from typing import Final, Literal, NamedTuple
 
 import structlog
 
+from omnigate.calling import CallChannel
 from omnigate.errors import OmnigateError, Refused, StoreError
 from omnigate.flow.contained import contained
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.member import BY_OPERATOR, DRAINED, Key, Member
 from omnigate.flow.roster import Roster
+from omnigate.flow.supervisor import ChannelRunner
 from omnigate.model.event import Event, EventType
 from omnigate.model.samples import sample
 from omnigate.store import destinations
+from omnigate.store.callreads import NO_CALLS, count_calls
 from omnigate.store.destinations import Direction
 from omnigate.store.store import Store
 
@@ -70,6 +75,8 @@ class Steering:
             before = _standing(self._roster.member(direction, name))
             if direction == "channel":
                 await self._close_intake(name)
+                # Before it is paused: whoever tells of a call just then is not turned away.
+                await self._look_at_calls(name)
             await self._pause(self._roster.member(direction, name), BY_OPERATOR)
             if direction == "channel":
                 await self._stop_if_paused(name)
@@ -90,15 +97,22 @@ class Steering:
             return Steered(self._roster.member("channel", name), before)
 
     async def resume(self, direction: Direction, name: str) -> Steered:
-        """Go on after a pause or a drain; a channel that does not run for whatever reason runs."""
+        """Go on after a pause or a drain; a channel that does not run for whatever reason runs.
+
+        What failed and waits is tried at once: who resumes it knows that it is mended.
+        """
         self._roster.member(direction, name)
         async with self._locks[direction, name]:
             member = self._roster.member(direction, name)
             before = _standing(member)
             member.health.intake_closed = False
+            if member.runner is not None:
+                member.runner.goes_on = False
             await self._end_pause(member)
             member = self._roster.member(direction, name)
             self._roster.run(member)
+            if member.destination is not None:
+                self._dispatcher.hope(member.destination, insisted=True)
             if before in ("paused", "draining"):
                 log.info(f"{direction} resumed", **{direction: name})
             elif before == "stopped":
@@ -150,7 +164,7 @@ class Steering:
         while True:
             known, troubles = troubles, {}
             for name, runner in self._roster.channels.items():
-                if runner.health.intake_closed and (runner.is_running or not runner.is_paused):
+                if runner.health.intake_closed and _is_watched(runner):
                     try:
                         await self._end_drain(name)
                     except (StoreError, Refused) as error:
@@ -165,16 +179,43 @@ class Steering:
             health = self._roster.member("channel", name).health
             if health.intake_closed and health.paused is None:
                 owed = await self._store.read(destinations.owed_to, health.destination_id)
+                in_progress = await self._calls_in_progress(name)
                 member = self._roster.member("channel", name)
-                if not owed and not (member.destination is not None and member.destination.busy):
+                if (
+                    not owed
+                    and not in_progress
+                    and not (member.destination is not None and member.destination.busy)
+                ):
                     await self._pause(member, DRAINED)
             await self._stop_if_paused(name)
 
     async def _stop_if_paused(self, name: str) -> None:
-        """End a channel that is paused by now, whoever paused it: its destination can do so too."""
+        """End a channel that is paused by now, whoever paused it: its destination can do so too.
+
+        Not while calls of it go on: then it runs, also after a restart.
+        """
+        await self._look_at_calls(name)
         runner = self._roster.channel(name)
-        if runner is not None and runner.is_paused:
+        if runner is None or not runner.is_paused:
+            return
+        if not runner.goes_on:
             await runner.stop()
+        elif runner.is_ended:
+            self._roster.run(self._roster.member("channel", name))
+
+    async def _look_at_calls(self, name: str) -> None:
+        """Look whether calls of a channel that lets nothing in go on."""
+        in_progress = await self._calls_in_progress(name)
+        runner = self._roster.channel(name)
+        if runner is not None and runner.health.intake_closed:
+            runner.goes_on = bool(in_progress)
+
+    async def _calls_in_progress(self, name: str) -> int:
+        runner = self._roster.channel(name)
+        if runner is None or not isinstance(runner.channel, CallChannel):
+            return 0
+        counts = await self._store.read(count_calls)
+        return counts.get(name, NO_CALLS).in_progress
 
     async def _close_intake(self, name: str) -> None:
         health = self._roster.member("channel", name).health
@@ -198,6 +239,12 @@ class Steering:
         if is_news:
             did = "drained" if reason == DRAINED else "paused"
             log.info(f"{member.direction} {did}", **{member.direction: member.name})
+
+
+def _is_watched(runner: ChannelRunner) -> bool:
+    """Tell whether anything is still to be done about a channel that lets nothing in."""
+    calls = isinstance(runner.channel, CallChannel)
+    return calls or runner.is_running or not runner.is_paused
 
 
 def _standing(member: Member) -> Before:

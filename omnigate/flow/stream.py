@@ -15,7 +15,7 @@ from typing import Final
 
 from omnigate.model.event import Event
 from omnigate.store.store import Store
-from omnigate.store.writer import Committed
+from omnigate.store.turns import Committed
 
 QUEUE_LENGTH: Final = 200
 """Fleeting events that one follower may leave unread; further ones pass it by."""

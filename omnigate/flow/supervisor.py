@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,21 +11,24 @@ import anyio
 import anyio.lowlevel
 import structlog
 
-from omnigate.channel import Capabilities, Channel, ChannelConfig, HealthState
+from omnigate.capabilities import Capabilities, Estimate
+from omnigate.channel import Channel, ChannelConfig
 from omnigate.errors import CredentialsRejected, NotReady
 from omnigate.flow.contained import PluginMisbehaved, contained
+from omnigate.hosting import HealthState
 from omnigate.model.address import Address
-from omnigate.model.event import Event
+from omnigate.model.outbound import OutboundPart
 from omnigate.store.destinations import Health
 from omnigate.store.threads import ChannelKey
-from omnigate.store.transaction import RecordedEvent
 
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
 STEADY_SECONDS: Final = 60.0
 """After running for so long a channel's next failure counts as the first again."""
+SETTLED_SECONDS: Final = 3.0
+"""After running for so long a channel that has just started counts as up, unless it says itself how it is."""
 PROVEN_SECONDS: Final = 30.0
-"""After running for so long a channel that was down counts as up, unless it says so earlier itself."""
+"""After running for so long a channel that was down counts as up, unless it says itself how it is."""
 STOP_SECONDS: Final = 10.0
 DOWN: Final = frozenset({"down", "stopped"})
 """States in which a channel does not do its work."""
@@ -55,9 +58,13 @@ class ChannelRunner:
     channel: Channel | None = None
     reported: HealthState = "starting"
     message: str = ""
+    goes_on: bool = False
+    """It has begun what goes on while it is paused, such as calls: until that is over it runs."""
     _latest: _Run | None = None
     """Runs, or ran last; it ends after all that were before it."""
     _retired: bool = False
+    _speaks: bool = False
+    """Whether the channel has said since its start how it is."""
 
     @property
     def name(self) -> str:
@@ -80,10 +87,20 @@ class ChannelRunner:
         return self.health.intake_closed and self.health.paused is not None
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether it is paused, and nothing that it has begun goes on."""
+        return self.is_paused and not self.goes_on
+
+    @property
     def is_running(self) -> bool:
         """Whether it works, and nobody has asked it to end."""
         latest = self._latest
         return latest is not None and not latest.ended.is_set() and not latest.scope.cancel_called
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it was asked to end since it began to work, or has never begun."""
+        return self._latest is None or self._latest.scope.cancel_called
 
     @property
     def state(self) -> str:
@@ -106,21 +123,38 @@ class ChannelRunner:
         with contained:
             return self.channel.conversation_of(address)
 
+    @property
+    def reaches_any(self) -> bool:
+        """Whether `conversation_of` says nothing of whom the channel can write to."""
+        return self.channel is None or type(self.channel).conversation_of is Channel.conversation_of
+
+    def estimate(self, part: OutboundPart) -> Estimate | None:
+        """Return what sending a part would come to; raises `Refused`, or `PluginMisbehaved`."""
+        if self.channel is None:
+            return None
+        with contained:
+            return self.channel.estimate(part)
+
     def report(self, state: HealthState, message: str = "") -> None:
-        """Note how the channel is; said once per change."""
+        """Note how the channel says that it is; said once per change."""
+        self._speaks = True
+        self._note(state, message)
+
+    def _note(self, state: HealthState, message: str = "") -> None:
         if (state, message) == (self.reported, self.message):
             return
-        tell = log.warning if state in DOWN else log.info
-        tell(f"channel {state}", channel=self.name, **({"reason": message} if message else {}))
+        if state != "starting":  # how it goes is told soon
+            tell = log.warning if state in DOWN else log.info
+            tell(f"channel {state}", channel=self.name, **({"reason": message} if message else {}))
         self.reported, self.message = state, message
         self.changed(self)
 
     async def run(self) -> None:
         """Run the channel until `stop` or cancelled; start it again with back-off when it fails.
 
-        Returns at once while it runs already, is paused or retired. Waits for an earlier run to end.
+        Returns at once while it runs already, is at rest or retired. Waits for an earlier run to end.
         """
-        if self.channel is None or self._retired or self.is_paused or self.is_running:
+        if self.channel is None or self._retired or self.is_at_rest or self.is_running:
             return
         earlier, self._latest = self._latest, (latest := _Run())
         try:
@@ -145,31 +179,36 @@ class ChannelRunner:
         self._retired = True
         await self.stop()
 
-    def _is_back(self) -> None:
-        if self.reported == "down":
-            self.report("up")
+    def _is_well(self) -> None:
+        # A channel that tries again by itself knows better, and may say nothing more until it is up.
+        if self.reported in ("starting", "down") and not self._speaks:
+            self._note("up")
 
     async def _run(self, channel: Channel) -> None:
         pause = FIRST_PAUSE_SECONDS
         loop = asyncio.get_running_loop()
-        self.report("up")
+        self._note("starting")
         while True:
             started = loop.time()
-            # Not at once: a platform that is still away would be up and down again at every try.
-            proven = loop.call_later(PROVEN_SECONDS, self._is_back)
+            self._speaks = False
+            # Not at once: a login may yet be refused, and a platform that is still away would be up and
+            # down again at every try.
+            silent_seconds = SETTLED_SECONDS if self.reported == "starting" else PROVEN_SECONDS
+            well = loop.call_later(silent_seconds, self._is_well)
             try:
                 await self._run_once(channel)
+                self._is_well()
                 return
             except CredentialsRejected as error:
-                self.report("stopped", f"the platform refuses our credentials: {error}")
+                self._note("stopped", f"the platform refuses our credentials: {error}")
                 return
             except NotReady as error:
-                self.report("down", str(error))
+                self._note("down", str(error))
             except Exception as error:
                 log.exception("channel failed", name=self.name)
-                self.report("down", f"{type(error).__name__}: {error}")
+                self._note("down", f"{type(error).__name__}: {error}")
             finally:
-                proven.cancel()
+                well.cancel()
             if loop.time() - started > STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             await asyncio.sleep(pause)
@@ -229,42 +268,3 @@ def _look_at(ended: asyncio.Task[None]) -> None:
     """See how a channel ended: whoever has told it to end does not ask, and asyncio would complain."""
     if not ended.cancelled():
         ended.exception()
-
-
-class Followers:
-    """Tells channels that follow their conversations (`Channel.recorded`) what was committed."""
-
-    def __init__(self, present: Callable[[str], str]) -> None:
-        self._present = present
-        self._channels: dict[str, Channel] = {}
-
-    def remove(self, name: str) -> None:
-        """Tell a channel nothing more."""
-        self._channels.pop(name, None)
-
-    def add(self, name: str, channel: Channel) -> None:
-        """Have a channel told, if its class wants to hear."""
-        if type(channel).recorded is not Channel.recorded:
-            self._channels[name] = channel
-
-    def tell(self, recorded: Sequence[RecordedEvent]) -> None:
-        """Tell the channels concerned, conversation by conversation, in order."""
-        if not self._channels:
-            return
-        groups: dict[tuple[str, str], list[Event]] = {}
-        for row in recorded:
-            if row.channel in self._channels and row.conversation is not None:
-                event = as_event(row, self._present)
-                groups.setdefault((row.channel, row.conversation), []).append(event)
-        for (name, conversation), events in groups.items():
-            try:
-                with contained:
-                    self._channels[name].recorded(conversation, events)
-            except Exception:
-                log.exception("channel raised in recorded()", name=name)
-
-
-def as_event(row: RecordedEvent, present: Callable[[str], str]) -> Event:
-    """Return a stored event as plugins see it, its files' addresses freshly signed."""
-    body = present(row.body) if row.media else row.body
-    return Event(id=row.id, type=row.type, body=body.encode(), sequence=row.sequence)

@@ -16,6 +16,9 @@ from omnigate.store.destinations import Direction
 
 Severity = Literal["good", "warning", "bad"]
 
+LONGEST_LABEL: Final = 20
+"""Characters: the name of a folder or a session, or what failed."""
+
 _THINGS: Final[dict[Direction, str]] = {"backend": "event", "channel": "message"}
 
 
@@ -29,6 +32,11 @@ class Finding:
     message: str
     remedy: str = ""
     """What to do; empty when there is nothing to do."""
+    cause: str | None = None
+    """Why somebody does not work, in the words of the platform or receiver, as it stands in the message;
+    None for what has nothing to do with that."""
+    is_reported: bool = False
+    """Whether it is a channel that says so of itself; when it is asked it says it anew."""
 
 
 def troubles(everybody: Iterable[Member | Absentee], backlog: Backlog) -> list[Finding]:
@@ -50,6 +58,57 @@ def owed_in_vain(absent: Iterable[Absentee], backlog: Backlog) -> list[Finding]:
     ]
 
 
+def merged(asked: Iterable[Finding], known: Iterable[Finding]) -> list[Finding]:
+    """Return what was found by asking, and what was known before, each trouble once.
+
+    That somebody works badly, and that it does not work when it is asked, is one trouble.
+    """
+    rest = list(known)
+    found: list[Finding] = []
+    for one in asked:
+        whole = one
+        for other in [it for it in rest if _is_one_trouble(one, it)]:
+            rest.remove(other)
+            whole = _as_one(whole, other)
+        found.append(whole)
+    return [*found, *rest]
+
+
+def _is_one_trouble(asked: Finding, known: Finding) -> bool:
+    if asked.subject != known.subject or asked.state == "good" or known.cause is None:
+        return False
+    return asked.state == "bad" or _says_the_same(asked.message, known.cause)
+
+
+def _as_one(asked: Finding, known: Finding) -> Finding:
+    """Return a trouble as it is now, with what else is known of it."""
+    cause = known.cause or ""
+    if cause and (known.is_reported or _says_the_same(asked.message, cause)):
+        before, _, after = known.message.partition(cause)
+        message = f"{before}{asked.message}{after}"
+    else:
+        message = f"{asked.message}; {known.message}"
+    is_bad = "bad" in (asked.state, known.state)
+    return Finding(
+        asked.subject, "bad" if is_bad else "warning", message, known.remedy or asked.remedy
+    )
+
+
+def _says_the_same(one: str, other: str) -> bool:
+    """Tell whether one repeats the other: what a channel says of itself is often why a send failed.
+
+    ``not bound: smsc.example:2775 refuses connections`` is what ``transceiver: smsc.example:2775 refuses
+    connections`` says.
+    """
+    return bool(one and other) and (_gist(one) in other or _gist(other) in one)
+
+
+def _gist(words: str) -> str:
+    """Return words without the label before them."""
+    label, _, gist = words.partition(": ")
+    return gist if gist and len(label) <= LONGEST_LABEL else words
+
+
 def counted(count: int, noun: str) -> str:
     """Return a number of things: ``1 event``, ``2 events``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
@@ -66,12 +125,31 @@ def _of_one(one: Member | Absentee, owed: Owed) -> Iterator[Finding]:
     elif one.failure is not None:
         what = f"{one.failure}{_waiting(one.direction, owed)}"
         yield Finding(_called(one), "bad", what, "see the log; once mended: omnigate reload")
-    elif one.health.paused is not None:
-        yield _paused(one, one.health.paused, owed)
-    elif one.state in ("open", "failing"):
-        yield _failing(one, owed)
-    if one.runner is not None and one.failure is None:
-        yield from _of_channel(one.runner, owed)
+    else:
+        yield from _at_work(one, owed)
+
+
+def _at_work(one: Member, owed: Owed) -> Iterator[Finding]:
+    """Return what is wrong with deliveries, and with the channel itself; once where that is the same."""
+    delivering, reported = _delivering(one, owed), None
+    if one.runner is not None and not one.runner.is_paused:
+        reported = _reported(one.runner, "" if delivering else _waiting("channel", owed))
+        if delivering and reported and _says_the_same(reported.cause or "", delivering.cause or ""):
+            delivering, reported = None, _reported(one.runner, _waiting("channel", owed))
+    if delivering is not None:
+        yield delivering
+    if one.runner is not None and one.runner.state == "draining":
+        what = f"draining, lets nothing in; {counted(owed.pending, 'message')} to send"
+        undo = f"to undo: omnigate channel resume {one.name}"
+        yield Finding(_called(one), "warning", what, undo)
+    if reported is not None:
+        yield reported
+
+
+def _delivering(one: Member, owed: Owed) -> Finding | None:
+    if one.health.paused is not None:
+        return _paused(one, one.health.paused, owed)
+    return _failing(one, owed) if one.state in ("open", "failing") else None
 
 
 def _in_vain(one: Member | Absentee, pending: int) -> Finding:
@@ -99,7 +177,7 @@ def _paused(one: Member, reason: str, owed: Owed) -> Finding:
         return Finding(_called(one), "warning", f"{reason}{waiting}", resume)
     test = f", or omnigate backend test {one.name}" if one.direction == "backend" else ""
     remedy = f"once it is back: {resume}{test}"
-    return Finding(_called(one), "bad", f"paused: {reason}{waiting}", remedy)
+    return Finding(_called(one), "bad", f"paused: {reason}{waiting}", remedy, reason)
 
 
 def _failing(one: Member, owed: Owed) -> Finding:
@@ -116,26 +194,35 @@ def _failing(one: Member, owed: Owed) -> Finding:
         "bad" if one.state == "open" else "warning",
         f"failed{often}{said}{_waiting(one.direction, owed)}",
         f"it is tried again by itself; {more}",
+        health.last_error or "",
     )
 
 
-def _of_channel(runner: ChannelRunner, owed: Owed) -> Iterator[Finding]:
-    subject, look = f"channel {runner.name}", f"omnigate channel log {runner.name}"
-    resume = f"omnigate channel resume {runner.name}"
+def _reported(runner: ChannelRunner, waiting: str) -> Finding | None:
+    """Return what a channel says of itself, and what waits for one that does not work."""
+    look = f"see omnigate channel log {runner.name}"
+    match runner.reported:
+        case "stopped":
+            # Starting it again reads nothing anew: what was mended in the configuration needs a reload.
+            remedy = (
+                "mend that in the configuration and run omnigate reload, or at the platform and run "
+                f"omnigate channel resume {runner.name}"
+            )
+        case "down":
+            remedy = f"it is tried again by itself; {look}"
+        case "degraded":
+            remedy, waiting = look, ""
+        case _:
+            return None
     said = f": {runner.message}" if runner.message else ""
-    if runner.is_paused:
-        return
-    if runner.state == "draining":
-        left = counted(owed.pending, "message")
-        yield Finding(
-            subject, "warning", f"draining, lets nothing in; {left} to send", f"to undo: {resume}"
-        )
-    if runner.reported == "stopped":
-        yield Finding(subject, "bad", f"stopped{said}", f"mend that, then: {resume}")
-    elif runner.reported == "down":
-        yield Finding(subject, "bad", f"down{said}", f"it is tried again by itself; see {look}")
-    elif runner.reported == "degraded":
-        yield Finding(subject, "warning", f"degraded{said}", f"see {look}")
+    return Finding(
+        f"channel {runner.name}",
+        "warning" if runner.reported == "degraded" else "bad",
+        f"{runner.reported}{said}{waiting}",
+        remedy,
+        runner.message,
+        is_reported=True,
+    )
 
 
 def _dead(one: Member | Absentee, owed: Owed) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 import omnigate
 from omnigate.config import BackendSection, BrokenSection, ChannelSection, Config, Settings
-from omnigate.config.settings import Route
+from omnigate.config.tables import Route
 from omnigate.flow.ephemeral import AT_ONCE, EphemeralRelay
 from omnigate.flow.roster import Roster
 from omnigate.gateway import Gateway
@@ -34,11 +34,6 @@ SECONDS = 10.0
 EXPIRY_SECONDS = 5 * 24 * 3600.0
 APP = ChannelKey("app", "idle", 50)
 ABSENT = ["broken", "gone", "off", "unmade"]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 class Idle(omnigate.Channel):

@@ -198,3 +198,68 @@ def test_a_clock_that_is_set_back_lengthens_no_wait() -> None:
     asked.succeeded(NOW - day)
     assert asked.limit(20, NOW - day + 59_999) == 0
     assert asked.limit(20, NOW - day + 60_000) == 1
+
+
+def test_a_destination_that_says_it_is_up_again_is_probed_at_once() -> None:
+    breaker = Breaker(Health(1))
+    for _ in range(5):
+        breaker.failed(0, "refused")
+    assert breaker.limit(20, 1) == 0
+    assert breaker.hope(1)
+    assert breaker.limit(20, 1) == 1, "one lane is the probe"
+
+
+def test_hope_ends_neither_a_pause_nor_what_the_destination_asked_for() -> None:
+    paused = Breaker(Health(1))
+    paused.failed(0, "refused")
+    paused.health.paused = "by the operator"
+    assert not paused.hope(1)
+    asked = Breaker(Health(2))
+    asked.failed(0, "429", hint_seconds=60)
+    asked.hope(1)
+    assert asked.limit(20, 59_000) == 0
+    assert asked.limit(20, 60_000) == 1
+
+
+def test_hope_changes_nothing_where_nothing_failed() -> None:
+    breaker = Breaker(Health(1))
+    assert not breaker.hope(1)
+    assert breaker.limit(20, 1) == 20
+
+
+def test_credentials_that_are_refused_hold_it_back_until_there_is_hope() -> None:
+    """Nobody asked for that pause: once they are mended nothing waits for its end."""
+    one = Breaker(Health(1))
+    assert one.turned_away(0, "wrong password", 300)
+    assert not one.turned_away(0, "wrong password", 300), "it was open already"
+    assert one.limit(20, 299_999) == 0
+    assert one.limit(20, 300_000) == 1, "one lane is the probe"
+    assert one.hope(1)
+    assert one.limit(20, 1) == 1
+
+
+def test_a_hold_over_credentials_ends_by_hope_after_a_restart_too() -> None:
+    one = Breaker(Health(1))
+    one.turned_away(0, "wrong password", 300)
+    restarted = Breaker(replace(one.health))
+    assert restarted.limit(20, 1) == 0
+    assert restarted.hope(1)
+    assert restarted.limit(20, 1) == 1
+
+
+def test_a_probe_that_is_turned_away_has_it_wait_as_long_again() -> None:
+    one = Breaker(Health(1))
+    one.turned_away(0, "wrong password", 300)
+    one.probe()
+    assert one.turned_away(300_000, "wrong password", 300)
+    assert one.limit(20, 599_999) == 0
+    one.succeeded(600_000)
+    assert one.limit(20, 600_000) == 1
+
+
+def test_who_insists_has_it_probed_whatever_it_asked_for() -> None:
+    """An account is filled up, say, and the operator knows it."""
+    asked = Breaker(Health(1))
+    asked.failed(0, "no money", hint_seconds=900)
+    assert asked.hope(1, insisted=True)
+    assert asked.limit(20, 1) == 1, "one lane is the probe"

@@ -15,16 +15,11 @@ from omnigate.flow.contained import PluginMisbehaved
 from omnigate.flow.tasks import Tasks
 from omnigate.model.event import Event
 from omnigate.model.outbound import Reply
-from omnigate.store.lanes import Item, Lease
+from omnigate.store.owing import Item, Lease
 
 pytestmark = pytest.mark.anyio
 
 SECONDS = 20.0
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def cancel_myself() -> None:
@@ -71,10 +66,10 @@ class Bot(omnigate.Backend):
 async def attempt(deed: Callable[[], Awaitable[None]], outcomes: list[Any]) -> None:
     """Make one attempt as the dispatcher does, and then what it does after one."""
 
-    async def reply(event_id: str, reply: Reply) -> None:
+    async def reply(event_id: str, reply: Reply, began_at: int) -> None:
         raise AssertionError("nothing replies here")
 
-    carrier = BackendCarrier(Bot(deed), lambda text: text, reply)
+    carrier = BackendCarrier(Bot(deed), lambda text: text, reply, lambda: 0)
     lease = Lease(1, "cnv", 1, False, 0, None, [], 1)
     item = Item(1, 0, 0, 0, False, event_id="evt", event_type="message.received", body="{}")
     try:

@@ -24,7 +24,7 @@ from omnigate.model.outbound import Reply
 from omnigate.model.samples import sample
 from omnigate.store.destinations import Name, register
 from omnigate.store.ingest import Intake, ingest
-from omnigate.store.lanes import Item, Lease
+from omnigate.store.owing import Item, Lease
 from omnigate.store.store import Store, open_store
 from omnigate.store.threads import ChannelKey
 from omnigate.store.transaction import Target
@@ -34,11 +34,6 @@ pytestmark = pytest.mark.anyio
 SECONDS = 5.0
 """Far less than a heartbeat: what was lost sight of would come back with the renewal of leases."""
 HOUR = 3600.0
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 class Clock:
@@ -111,6 +106,13 @@ class House:
             assert time.monotonic() < deadline, f"waited too long until {what}"
             await asyncio.sleep(0.005)
 
+    async def wait_until_failed(self) -> None:
+        """Wait until a failed attempt is on disk."""
+        deadline = time.monotonic() + SECONDS
+        while not await self.rows("SELECT 1 FROM attempt"):
+            assert time.monotonic() < deadline, "waited too long until the attempt had failed"
+            await asyncio.sleep(0.005)
+
     async def wait_until_delivered(self, count: int) -> None:
         await self.wait_until(
             lambda: self.dispatcher.figures.delivered >= count, f"{count} were delivered"
@@ -133,7 +135,7 @@ async def running(house: House, concurrency: int = 4) -> AsyncIterator[Dispatche
     house.destination = Destination(
         name="crm",
         direction="backend",
-        carrier=BackendCarrier(house.crm, lambda text: text, no_reply),
+        carrier=BackendCarrier(house.crm, lambda text: text, no_reply, house.store.now),
         breaker=Breaker(health),
         concurrency=concurrency,
     )
@@ -153,10 +155,10 @@ async def test_only_what_a_customer_did_is_answered(tmp_path: Path) -> None:
         async def deliver(self, event: Event) -> Reply | None:
             return Reply.model_validate({"messages": [{"text": "Yes?"}]})
 
-    async def note(event_id: str, reply: Reply) -> None:
+    async def note(event_id: str, reply: Reply, began_at: int) -> None:
         answered.append(event_id)
 
-    carrier = BackendCarrier(Bot(), lambda text: text, note)
+    carrier = BackendCarrier(Bot(), lambda text: text, note, lambda: 0)
     lease = Lease(1, "cnv", 1, False, 0, None, [], 1)
     for kind in ("message.received", "message.sent", "message.read", "button.pressed"):
         body = sample(EventType(kind)).model_dump_json()
@@ -165,7 +167,7 @@ async def test_only_what_a_customer_did_is_answered(tmp_path: Path) -> None:
     assert answered == ["message.received", "button.pressed"]
 
 
-async def no_reply(event_id: str, reply: Reply) -> None:
+async def no_reply(event_id: str, reply: Reply, began_at: int) -> None:
     raise AssertionError("nothing replies here")
 
 
@@ -202,7 +204,7 @@ async def test_what_becomes_due_while_a_claim_is_committed_is_not_forgotten(hous
         # The claim finds nothing due; before it is told so, an hour passes.
         house.store.writer.on_commit.insert(0, leap)
         house.destination.hungry = True
-        house.dispatcher._feed(house.destination)  # as a timer does
+        house.dispatcher._claims.feed(house.destination)  # as a timer does
         await house.store.writer.do(register, Name("backend", "other"))
         await house.wait_until_delivered(2)
 
@@ -222,7 +224,7 @@ async def test_an_open_breaker_lets_one_lane_through_after_its_pause_and_success
         gate = asyncio.Event()
         house.crm.answer = lambda event: gate.wait()
         house.clock.ahead_seconds += 31
-        house.dispatcher._feed(house.destination)  # the timer runs by the real clock
+        house.dispatcher._claims.feed(house.destination)  # the timer runs by the real clock
         await house.wait_until(lambda: len(house.crm.asked) > asked, "it was probed")
         await house.put("another")
         assert len(house.crm.asked) == asked + 1
@@ -241,7 +243,7 @@ async def test_a_lone_conversation_is_tried_at_every_probe_however_late_its_own_
         await house.wait_until(lambda: house.destination.busy == 0, "the attempt ended")
         house.crm.answer = lambda event: None
         house.clock.ahead_seconds += 31
-        house.dispatcher._feed(house.destination)  # the timer runs by the real clock
+        house.dispatcher._claims.feed(house.destination)  # the timer runs by the real clock
         await house.wait_until_delivered(2)
 
 
@@ -290,11 +292,42 @@ async def test_a_breaker_that_takes_a_test_for_any_success_keeps_its_lanes_waiti
         await house.put("a")
         await house.wait_until(lambda: len(house.crm.asked) == 1, "it was tried")
         await house.wait_until(lambda: house.destination.busy == 0, "the attempt ended")
+        await house.wait_until_failed()
         house.crm.answer = lambda event: None
         assert not await dispatcher.proven(house.destination)
         ((waits_ms,),) = await house.rows("SELECT run_at FROM lane WHERE pending")
         assert waits_ms > house.store.now() + HOUR * 900
     assert len(house.crm.asked) == 1
+
+
+async def test_a_failure_that_is_over_is_not_told_after_the_daemon_was_killed(house: House) -> None:
+    async with running(house):
+        house.crm.answer = unavailable()
+        await house.put("a")
+        await house.wait_until(lambda: house.destination.health.failures > 0, "it failed")
+        house.crm.answer = lambda event: None
+        await house.wait_until_delivered(2)
+        deadline = time.monotonic() + SECONDS
+        while await house.rows("SELECT failures, first_failure_at FROM destination") != [(0, None)]:
+            assert time.monotonic() < deadline, "the store still tells of the failure"
+            await asyncio.sleep(0.005)
+
+
+async def test_who_refused_our_credentials_is_tried_at_once_when_it_says_that_it_is_up(
+    house: House,
+) -> None:
+    def refuses(event: Event) -> None:
+        raise omnigate.CredentialsRejected("wrong password")
+
+    house.policy = RetryPolicy((HOUR,), jitter=0)
+    async with running(house) as dispatcher:
+        house.crm.answer = refuses
+        await house.put("a")
+        await house.wait_until(lambda: len(house.crm.asked) == 1, "it was tried")
+        await house.wait_until(lambda: house.destination.busy == 0, "the attempt ended")
+        house.crm.answer = lambda event: None
+        dispatcher.hope(house.destination)
+        await house.wait_until_delivered(2)
 
 
 @pytest.mark.parametrize("state", ["open", "probing"])

@@ -22,11 +22,6 @@ pytestmark = pytest.mark.anyio
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 # Spellings that some parser or system takes for an address that is not public.
 SPELLINGS = """
 127.0.0.1 127.1 127.0.1 127.255.255.254 0 0.0.0.0 00.0.0.0 0x7f000001 0x7f.1 0x7f.0.0.1 0x7f.0x0.0x0.0x1

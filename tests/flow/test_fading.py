@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from omnigate.config.settings import Retention
+from omnigate.config.tables import Retention
 from omnigate.errors import StoreError
 from omnigate.flow import fading
 from omnigate.flow.fading import fade_old
 from omnigate.flow.housekeeping import Housekeeper
+from omnigate.handovertoken import digest_of, new_handover_token
+from omnigate.ids import handover_id
 from omnigate.model.attachment import AttachmentRef
 from omnigate.model.event import Envelope
 from omnigate.model.facts import Message
@@ -22,8 +24,14 @@ from omnigate.model.inbound import InboundMessage, Profile
 from omnigate.store import erase, fade
 from omnigate.store.abandon import Abandonment, abandon
 from omnigate.store.attachments import Fetched, settle_fetched
+from omnigate.store.conversationreads import (
+    find_conversation,
+    list_conversations,
+    read_conversation,
+)
 from omnigate.store.destinations import Name, register
-from omnigate.store.history import list_conversations, read_log
+from omnigate.store.handovers import NewHandover, make_handovers
+from omnigate.store.history import read_log
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.messages import list_messages
 from omnigate.store.outbound import Outgoing, PartContent, enqueue
@@ -40,11 +48,6 @@ CANARY = "cAnary7"
 CHANNEL = ChannelKey("app", "http")
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 class Shop:
     """A store whose clock the test moves."""
 
@@ -55,13 +58,13 @@ class Shop:
         self.discarded: list[str] = []
         self._number = 0
 
-    async def say(self, text: str, **more: Any) -> None:
+    async def say(self, text: str, *, verified: bool = False, **more: Any) -> None:
         self._number += 1
         said = InboundMessage(
             external_id=str(self._number),
             conversation="anna",
             occurred_at=datetime.fromtimestamp(self.now, UTC),
-            sender=Profile(address="user:anna", display_name=f"Anna {CANARY}"),
+            sender=Profile(address="user:anna", display_name=f"Anna {CANARY}", verified=verified),
             text=text,
             **more,
         )
@@ -254,3 +257,35 @@ def test_dead_letters_are_never_kept_longer_than_what_they_say():
         Retention(bodies_days=7)
     assert Retention(bodies_days=7, dead_days=7).bodies_days == 7
     assert Retention(bodies_days=0).bodies_days == 0
+
+
+async def test_what_a_handover_has_told_goes_with_what_was_said(shop: Shop) -> None:
+    await shop.say(f"old {CANARY}", verified=True)
+    shop.now += 60 * DAY
+    await shop.say("of late")
+    ((site, _),) = await shop.store.read(list_conversations)
+    token = new_handover_token()
+    until = int((shop.now + DAY) * 1000)
+    new = NewHandover(handover_id(), digest_of(token), site.id, ["bot"], until)
+    await shop.store.writer.do(make_handovers, new)
+    comer = InboundMessage(
+        external_id="1",
+        conversation="7",
+        occurred_at=datetime.fromtimestamp(shop.now, UTC),
+        sender=Profile(address="telegram:7", verified=True),
+        handover=token,
+    )
+    await shop.store.writer.do(ingest, Intake(ChannelKey("bot", "telegram"), [comer]))
+
+    async def told() -> list[str | None]:
+        known = await shop.store.read(find_conversation, "bot", "7")
+        found = await shop.store.read(read_conversation, known.id)
+        return [message["text"] for message in found.context["handover"]["messages"]]
+
+    assert await told() == [f"old {CANARY}", "of late"]
+    shop.now += 31 * DAY
+    await shop.fade()
+    assert await told() == ["of late"]
+    shop.now += 60 * DAY
+    await shop.fade()
+    assert await told() == []

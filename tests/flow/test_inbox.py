@@ -23,11 +23,6 @@ pytestmark = pytest.mark.anyio
 CHANNEL = ChannelKey("app", "http")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def messages(count: int, name: str) -> list[omnigate.InboundMessage]:
     return [
         omnigate.InboundMessage(

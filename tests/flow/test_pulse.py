@@ -91,8 +91,3 @@ async def test_counting_that_costs_nothing_is_done_whenever_somebody_asks(
 
 class Clock:
     now = 0.0
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"

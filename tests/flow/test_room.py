@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from omnigate.config.settings import Settings, Store
+from omnigate.config.settings import Settings
+from omnigate.config.tables import Store
 from omnigate.flow.filesystem import store_findings
 
 

@@ -25,11 +25,6 @@ IS_INSTALLED: set[str] = set()
 """Names of channels that can be made."""
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Moody(omnigate.Channel):
     """Cannot be made as long as something outside is missing."""
 
@@ -185,3 +180,15 @@ def _owe(transaction: Any, items: Any) -> list[None]:
             (destination_id,),
         )
     return [None] * len(items)
+
+
+async def test_the_store_is_told_of_which_schemes_a_person_has_one_address(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = house.gateway.store
+    assert store.one_each == {"user"}
+    monkeypatch.setattr(Moody, "capabilities", omnigate.Capabilities(one_each=frozenset({"mood"})))
+    await house.change("works", "fails")
+    assert store.one_each == {"user", "mood"}
+    await house.change()
+    assert store.one_each == {"user"}

@@ -26,11 +26,6 @@ pytestmark = pytest.mark.anyio
 SECONDS = 20.0
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steering, "LOOK_SECONDS", 0.01)
@@ -357,3 +352,13 @@ async def test_what_a_reload_takes_away_meanwhile_is_refused(house: House, verb:
     with pytest.raises(omnigate.Refused, match="poll"):
         await getattr(house.steering, verb)("channel", "poll")
     assert WORK["poll"].instances == []
+
+
+async def test_what_is_not_paused_and_waits_is_tried_when_it_is_resumed(house: House) -> None:
+    """The operator mended it and says so: nothing is waited for any longer."""
+    breaker = house.roster.member("channel", "poll").destination.breaker  # type: ignore[union-attr]  # it runs
+    now = house.gateway.store.now()
+    breaker.failed(now, "no money", hint_seconds=900)
+    assert breaker.limit(20, now + 1000) == 0
+    await house.steering.resume("channel", "poll")
+    assert breaker.limit(20, now + 1000) == 1

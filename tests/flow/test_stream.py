@@ -20,11 +20,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 async def store(tmp_path):
     async with open_store(f"sqlite:///{tmp_path}/test.db") as opened:
         yield opened

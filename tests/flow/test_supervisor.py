@@ -24,11 +24,6 @@ pytestmark = pytest.mark.anyio
 SECONDS = 20.0
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 class Polling(omnigate.Channel):
     """Asks a platform that is sometimes away."""
 
@@ -136,18 +131,133 @@ async def test_trying_again_does_not_count_as_being_back(monkeypatch: pytest.Mon
     states: list[str] = []
     async with running(states) as channel:
         await until(lambda: channel.rounds > 10)
-        assert states == ["up", "down"]
+        assert states == ["down"]
         channel.away = False
-        await until(lambda: states == ["up", "down", "up"])
+        await until(lambda: states == ["down", "up"])
 
 
 async def test_who_takes_every_start_for_a_recovery_cries_wolf(monkeypatch: Any) -> None:
     """The sabotage twin."""
     monkeypatch.setattr(supervisor, "PROVEN_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "SETTLED_SECONDS", 0.0)
     states: list[str] = []
     async with running(states) as channel:
         await until(lambda: channel.rounds > 10)
         assert states.count("up") > 3
+
+
+class Persisting(Polling):
+    """Tries again by itself, and says once what keeps it from its work."""
+
+    async def run(self) -> None:
+        self.rounds += 1
+        runner = self.runner
+        runner.report("down", "the platform refuses connections")
+        while self.away:  # noqa: ASYNC110  # as it would sleep between attempts
+            await asyncio.sleep(0.005)
+        runner.report("up", "connected")
+        await asyncio.Event().wait()
+
+    runner: ChannelRunner
+
+
+async def test_a_channel_that_says_that_it_is_down_is_so_until_it_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "PROVEN_SECONDS", 0.05)
+    states: list[str] = []
+    runner = runner_of(Persisting, states)
+    channel = runner.channel
+    assert isinstance(channel, Persisting)
+    channel.runner = runner
+    task = asyncio.create_task(runner.run())
+    await until(lambda: "down" in states)
+    await asyncio.sleep(0.3)  # six times as long as silence takes for proof
+    assert states == ["down"]
+    channel.away = False
+    await until(lambda: states == ["down", "up"])
+    assert runner.message == "connected"
+    await runner.stop()
+    await task
+
+
+class LoggingIn(Polling):
+    """Is let in, or not, and takes its time over it."""
+
+    answer: asyncio.Event
+    lets_in = True
+    runner: ChannelRunner
+
+    async def run(self) -> None:
+        self.rounds += 1
+        await self.answer.wait()
+        if not self.lets_in:
+            raise omnigate.CredentialsRejected("the password is wrong")
+        self.runner.report("up", "logged in")
+        await asyncio.Event().wait()
+
+
+async def logged_in(*, lets_in: bool) -> list[str]:
+    """Return the states of a channel whose login the platform answers once it has been asked for."""
+    states: list[str] = []
+    runner = runner_of(LoggingIn, states)
+    channel = runner.channel
+    assert isinstance(channel, LoggingIn)
+    channel.runner, channel.answer, channel.lets_in = runner, asyncio.Event(), lets_in
+    task = asyncio.create_task(runner.run())
+    await until(lambda: channel.rounds)
+    await asyncio.sleep(0.05)  # whoever speaks too early has the time for it
+    channel.answer.set()
+    await until(lambda: ("up" if lets_in else "stopped") in states)
+    await runner.stop()
+    await task
+    return states
+
+
+async def test_a_channel_is_up_when_it_is_let_in_and_not_before() -> None:
+    assert await logged_in(lets_in=True) == ["up"]
+    assert await logged_in(lets_in=False) == ["stopped"]
+
+
+async def test_whoever_takes_a_start_for_success_speaks_too_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sabotage twin."""
+    monkeypatch.setattr(supervisor, "SETTLED_SECONDS", 0.0)
+    assert await logged_in(lets_in=False) == ["up", "stopped"]
+
+
+async def test_a_channel_that_never_says_how_it_is_is_up_once_it_has_run_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "SETTLED_SECONDS", 0.2)
+    states: list[str] = []
+    async with running(states) as channel:
+        channel.away = False
+        await until(lambda: channel.rounds)
+        assert states == []
+        await until(lambda: states == ["up"])
+
+
+class Resting(Polling):
+    """Has nothing to do beside its endpoints, once the platform is there."""
+
+    async def run(self) -> None:
+        self.rounds += 1
+        if self.away:
+            raise omnigate.NotReady("the platform is away")
+
+
+async def test_a_channel_with_nothing_to_do_is_up_at_once_also_after_a_failure() -> None:
+    states: list[str] = []
+    runner = runner_of(Resting, states)
+    channel = runner.channel
+    assert isinstance(channel, Resting)
+    task = asyncio.create_task(runner.run())
+    await until(lambda: "down" in states)
+    channel.away = False
+    await asyncio.wait_for(task, SECONDS)
+    assert states == ["down", "up"]
 
 
 class Failing(Polling):
@@ -198,7 +308,7 @@ async def test_a_channel_that_ends_its_own_task_is_down_and_begins_anew(
     async with anyio.create_task_group() as group:
         group.start_soon(runner.run)
         await until(lambda: channel.rounds > 3)
-        assert states == ["up", "down"]
+        assert states == ["down"]
         assert PluginMisbehaved.__name__ in runner.message
         await runner.stop()
         assert not group.cancel_scope.cancel_called

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from omnigate import ids
-from omnigate.config.settings import Retention
+from omnigate.config.tables import Retention
 from omnigate.flow import sweeping
 from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.shelf import Shelf
@@ -28,11 +28,6 @@ pytestmark = pytest.mark.anyio
 NOW = 1_800_000_000.0
 HOUR = 3600.0
 DAY = 24 * HOUR
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 class House:

@@ -12,11 +12,6 @@ from omnigate.flow import tasks
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_what_fails_begins_anew_and_what_is_cancelled_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

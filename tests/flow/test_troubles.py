@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
 import omnigate
-from omnigate.cli.app import build
+from omnigate.cli.app import tree
 from omnigate.flow.member import BY_OPERATOR, DRAINED, Absentee, Member
 from omnigate.flow.supervisor import ChannelRunner
-from omnigate.flow.troubles import troubles
+from omnigate.flow.troubles import Finding, merged, troubles
 from omnigate.store.backlog import Backlog, Owed
 from omnigate.store.destinations import Direction, Health
 from omnigate.store.threads import ChannelKey
@@ -129,7 +128,10 @@ CASES: list[Any] = [
                 "channel app",
                 "bad",
                 "stopped: the platform refuses our credentials",
-                "mend that, then: omnigate channel resume app",
+                (
+                    "mend that in the configuration and run omnigate reload, or at the platform and run "
+                    "omnigate channel resume app"
+                ),
             )
         ],
     ),
@@ -144,6 +146,77 @@ CASES: list[Any] = [
                 "down: the platform is away",
                 "it is tried again by itself; see omnigate channel log app",
             )
+        ],
+    ),
+    (
+        "down, and what waits for it",
+        channel("down", "the platform is away"),
+        Owed(pending=2),
+        [
+            (
+                "channel app",
+                "bad",
+                "down: the platform is away; 2 messages wait",
+                "it is tried again by itself; see omnigate channel log app",
+            )
+        ],
+    ),
+    (
+        "down, and nothing can be sent for that",
+        channel(
+            "down",
+            "away",
+            failures=3,
+            first_failure_at=1,
+            last_error="not sent: away",
+            breaker="open",
+        ),
+        Owed(pending=2),
+        [
+            (
+                "channel app",
+                "bad",
+                "down: away; 2 messages wait",
+                "it is tried again by itself; see omnigate channel log app",
+            )
+        ],
+    ),
+    (
+        "down, and said in other words why nothing can be sent",
+        channel(
+            "down",
+            "transceiver: the SMSC at h:1 refuses",
+            failures=1,
+            first_failure_at=1,
+            last_error="not bound: the SMSC at h:1 refuses",
+        ),
+        Owed(pending=1),
+        [
+            (
+                "channel app",
+                "bad",
+                "down: transceiver: the SMSC at h:1 refuses; 1 message waits",
+                "it is tried again by itself; see omnigate channel log app",
+            )
+        ],
+    ),
+    (
+        "down one way, and another trouble the other way",
+        channel("down", "no mailbox", failures=3, first_failure_at=1, last_error="no relay"),
+        Owed(pending=2),
+        [
+            (
+                "channel app",
+                "warning",
+                "failed 3 times in a row: no relay; 2 messages wait",
+                "it is tried again by itself; see omnigate channel log app",
+            ),
+            (
+                "channel app",
+                "bad",
+                "down: no mailbox",
+                "it is tried again by itself; see omnigate channel log app",
+            ),
         ],
     ),
     (
@@ -196,6 +269,70 @@ def test_it_is_said_with_what_to_do(
     assert [(it.subject, it.state, it.message, it.remedy) for it in found] == wanted
 
 
+DOWN = channel("down", "INBOX: refuses connections")
+ASKED: list[Any] = [
+    (
+        "what a channel says of itself it says anew",
+        DOWN,
+        Finding("channel app", "bad", "IMAP: refuses connections; SMTP: too"),
+        [("bad", "down: IMAP: refuses connections; SMTP: too; 2 events wait")],
+    ),
+    (
+        "a receiver that fails as it did",
+        member("backend", "crm", breaker="open", **FAILING),
+        Finding("backend crm", "bad", "https://crm.example answered 503"),
+        [("bad", "failed 7 times in a row: https://crm.example answered 503; 2 events wait")],
+    ),
+    (
+        "a receiver that fails otherwise than it did",
+        member("backend", "crm", breaker="open", **FAILING),
+        Finding("backend crm", "bad", "connection refused"),
+        [("bad", "connection refused; failed 7 times in a row: answered 503; 2 events wait")],
+    ),
+    (
+        "one that works when it is asked",
+        DOWN,
+        Finding("channel app", "good", "reads INBOX"),
+        [("good", "reads INBOX"), ("bad", "down: INBOX: refuses connections; 2 events wait")],
+    ),
+    (
+        "one that fails and is weak beside that",
+        DOWN,
+        Finding("channel app", "warning", "weak: nothing is signed", "name addresses"),
+        [
+            ("warning", "weak: nothing is signed"),
+            ("bad", "down: INBOX: refuses connections; 2 events wait"),
+        ],
+    ),
+    (
+        "what an operator has paused",
+        member("backend", "crm", paused=BY_OPERATOR),
+        Finding("backend crm", "bad", "connection refused"),
+        [("bad", "connection refused"), ("warning", f"{BY_OPERATOR}; 2 events wait")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "asked", "wanted"), [pytest.param(*c[1:], id=c[0]) for c in ASKED])
+def test_what_is_known_and_found_by_asking_is_one_trouble(
+    one: Member, asked: Finding, wanted: list[tuple[str, str]]
+) -> None:
+    found = merged([asked], troubles([one], Backlog({1: Owed(pending=2)})))
+    said = [(it.state, it.message.replace("messages", "events")) for it in found]
+    assert said == wanted
+    assert all(it.remedy for it in found if it.state == "bad" and it.message != asked.message)
+
+
+def test_what_was_set_aside_is_said_beside_what_does_not_work() -> None:
+    asked = Finding("backend crm", "bad", "connection refused")
+    crm = member("backend", "crm", breaker="open", **FAILING)
+    found = merged([asked], troubles([crm], Backlog({1: Owed(dead=1)})))
+    assert [it.message.partition(":")[0] for it in found] == [
+        "connection refused; failed 7 times in a row",
+        "1 dead letter",
+    ]
+
+
 def test_what_is_in_quarantine_is_named_channel_by_channel_whoever_is_configured() -> None:
     found = troubles([], Backlog(quarantined={"sms": 1, "app": 2}))
     assert [(it.subject, it.message, it.remedy) for it in found] == [
@@ -214,7 +351,7 @@ def test_what_is_in_quarantine_is_named_channel_by_channel_whoever_is_configured
 
 def unknown_commands(remedy: str) -> list[str]:
     """Return the commands in a text that the command line does not have."""
-    command: Any = get_command(build())
+    command: Any = tree()
     found = []
     for words in remedy.split("omnigate ")[1:]:
         noun, verb, *_ = [*words.replace(",", "").split(" "), ""]

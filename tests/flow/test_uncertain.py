@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from omnigate.flow.carriers import ChannelCarrier
-from omnigate.store import parts
+from omnigate.store import starting
 from tests.flow.simulation.platform import Answer, Call, Platform
 from tests.flow.simulation.world import HOUR, MINUTE, Outside, World, simulate
 from tests.seeds import draw_seed
@@ -77,6 +77,32 @@ def judge_lost_answer(rule: str, answer: Answer, platform: Platform, told: Seque
         assert [call.possible_duplicate for call in tries] == [False, True]
 
 
+def errors_of_parts(connection: Connection) -> Sequence[str]:
+    return connection.scalars(text("SELECT error FROM message_part")).all()
+
+
+def test_a_send_that_ends_in_a_mistake_of_the_plugin_is_held_where_a_duplicate_would_cost(
+    tmp_path: Path,
+) -> None:
+    """It is told what happened: the daemon neither stopped nor got no answer."""
+    told: list[str] = []
+
+    async def scenario(world: World) -> tuple[Platform, list[Any]]:
+        platform = Platform("app", "hold", in_turn("puzzled"))
+        world.installs.append(platform.install)
+        crm = world.add("crm")
+        async with world.living():
+            await platform.write(world, "anna", "hello")
+            await world.until_nothing_is_owed(HOUR)
+            told.extend(await world.store.read(errors_of_parts))
+        return platform, outcomes(crm)
+
+    platform, events = simulate(tmp_path, scenario)
+    assert len(platform.calls) == 1
+    assert events == ["message.unknown"]
+    assert "the channel failed while it sent: KeyError" in told[0]
+
+
 def test_what_stays_in_doubt_is_sent_again_only_once_and_then_unknown(tmp_path: Path) -> None:
     platform, told = simulate(tmp_path, one_message("resend", "lost", "lost", "lost"))
     assert platform.shown == ["hello", "hello", "and more"]
@@ -116,6 +142,73 @@ def test_what_the_platform_refuses_fails_and_what_follows_is_sent(
     assert told == ["message.failed", "message.sent"]
 
 
+def test_a_channel_says_how_long_a_send_may_take(tmp_path: Path) -> None:
+    """The platform needs ten minutes by design; a channel that allows that is not cut short."""
+
+    async def scenario(world: World) -> Platform:
+        platform = Platform("app", "hold", lambda call: "slow", send_seconds=900.0)
+        world.installs.append(platform.install)
+        world.add("crm")
+        async with world.living():
+            await platform.write(world, "anna", "hello")
+            await world.until_nothing_is_owed(HOUR)
+        return platform
+
+    platform = simulate(tmp_path, scenario)
+    assert platform.shown == ["hello"]
+    assert len(platform.calls) == 1
+
+
+def asked(answer: Answer, *tells: str) -> Callable[[World], Any]:
+    """Send a message whose first answer is lost, by a platform that can be asked."""
+
+    async def scenario(world: World) -> tuple[Platform, list[str]]:
+        platform = Platform("app", "lookup", in_turn(answer), tells=list(tells))
+        world.installs.append(platform.install)
+        crm = world.add("crm")
+        async with world.living():
+            await platform.write(world, "anna", "hello")
+            await platform.write(world, "anna", "and more")
+            await world.until_nothing_is_owed(HOUR)
+        return platform, outcomes(crm)
+
+    return scenario
+
+
+@pytest.mark.parametrize("answer", ["lost", "never came", "hangs"])
+def test_a_platform_that_can_be_asked_is_asked_before_anything_is_sent_again(
+    answer: Answer, tmp_path: Path
+) -> None:
+    platform, told = simulate(tmp_path, asked(answer))
+    assert platform.shown == ["hello", "and more"]
+    assert len(platform.lookups) == 1
+    assert told == ["message.sent", "message.sent"]
+
+
+@pytest.mark.parametrize("trouble", ["down", "later"])
+@pytest.mark.parametrize("answer", ["lost", "never came"])
+def test_what_is_in_doubt_stays_so_until_the_platform_has_told(
+    answer: Answer, trouble: str, tmp_path: Path
+) -> None:
+    platform, told = simulate(tmp_path, asked(answer, trouble, trouble))
+    assert platform.shown == ["hello", "and more"]
+    assert len(platform.lookups) == 3
+    assert told == ["message.sent", "message.sent"]
+
+
+def test_what_the_platform_cannot_tell_for_good_is_unknown(tmp_path: Path) -> None:
+    platform, told = simulate(tmp_path, asked("lost", "lost"))
+    assert platform.shown == ["hello", "and more"]
+    assert told == ["message.unknown", "message.sent"]
+
+
+def test_what_the_platform_has_refused_meanwhile_has_failed(tmp_path: Path) -> None:
+    """It took the message, and tells when it is asked that it will never be delivered."""
+    platform, told = simulate(tmp_path, asked("never came", "refused"))
+    assert platform.shown == ["and more"]
+    assert told == ["message.failed", "message.sent"]
+
+
 def crash(rule: str) -> Callable[[World], Any]:
     """Cut the power after the platform showed the message and before its answer was stored."""
 
@@ -138,6 +231,7 @@ def judge_crash(rule: str, platform: Platform, told: Sequence[str]) -> None:
     expected = {
         "native": ["one", "hello", "three", "and more"],
         "resend": ["one", "hello", "hello", "three", "and more"],
+        "lookup": ["one", "hello", "three", "and more"],
         "hold": ["one", "hello", "and more"],
     }
     assert platform.shown == expected[rule]
@@ -148,7 +242,7 @@ def judge_crash(rule: str, platform: Platform, told: Sequence[str]) -> None:
     assert told == [first, "message.sent"]
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [*RULES, "lookup"])
 def test_a_crash_between_intent_and_result_leaves_the_part_in_doubt(
     rule: str, tmp_path: Path
 ) -> None:
@@ -158,7 +252,7 @@ def test_a_crash_between_intent_and_result_leaves_the_part_in_doubt(
 def no_intent(patch: pytest.MonkeyPatch) -> None:
     """Call first, and note only afterwards that something was begun."""
     patch.setattr(
-        parts,
+        starting,
         "_START",
         text(
             "UPDATE message_part SET doubts = :doubts_now WHERE message_id = :message AND number = :part"
@@ -170,7 +264,7 @@ def forgets_doubts(patch: pytest.MonkeyPatch) -> None:
     send = ChannelCarrier._send
 
     async def careless(self: Any, job: Any, attempt: int) -> Any:
-        return await send(self, parts.PartJob(job.part, 0), attempt)
+        return await send(self, starting.PartJob(job.part, 0), attempt)
 
     patch.setattr(ChannelCarrier, "_send", careless)
 

@@ -22,11 +22,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     async with open_store(f"sqlite:///{tmp_path}/test.db") as opened:
         yield opened
@@ -41,6 +36,9 @@ def host(store: Store) -> DaemonChannelHost:
         inbox=Inbox(store, min_free_bytes=0),
         media=nobody,
         relay=EphemeralRelay(store, nobody, nobody, nobody),
+        outbound=nobody,
+        handovers=nobody,
+        calls=nobody,
         public_url="https://gate.example.org",
         report=lambda state, message: None,
     )
@@ -115,3 +113,23 @@ async def test_when_nothing_can_be_stored_neither_cursor_nor_quarantine_moves(
         await host.put_updates(parse, [update(poison="bug"), update(id=1)], cursor="7")
     assert await host.cursor() is None
     assert await count(store, "quarantine") == 0
+
+
+async def test_requests_that_differ_in_their_query_alone_are_all_kept(
+    store: Store, host: DaemonChannelHost
+) -> None:
+    """One text from two people: who wrote it stands in the address."""
+    for number in ("1", "2", "2"):
+        request = omnigate.Request(
+            method="POST",
+            path="/hook",
+            query={"from": number},
+            headers={},
+            body=b'{"poison": "bad"}',
+            received_at_seconds=0.0,
+        )
+        await host.put_updates(parse, [request])
+    kept = await store.read(
+        lambda connection: connection.execute(text("SELECT id FROM quarantine")).all()
+    )
+    assert len(kept) == 2

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import omnigate
 from omnigate import ids
-from omnigate.channel import Capabilities, ChannelConfig
+from omnigate.capabilities import Capabilities
+from omnigate.channel import ChannelConfig
 from omnigate.flow.breaker import Breaker
 from omnigate.flow.carriers import ChannelCarrier
 from omnigate.flow.destination import Destination
@@ -26,8 +27,11 @@ from omnigate.store.outbound import Outgoing, PartContent, enqueue
 from omnigate.store.threads import ChannelKey
 from tests.flow.simulation.world import DAY, World
 
-Answer = Literal["sent", "lost", "never came", "hangs", "later", "down", "refused"]
-"""``lost``: the customer has it, the answer does not come; ``never came``: nor does the message."""
+Answer = Literal[
+    "sent", "slow", "lost", "never came", "hangs", "later", "down", "refused", "puzzled"
+]
+"""``lost``: the customer has it, the answer does not come; ``never came``: nor does the message;
+``puzzled``: the plugin has a mistake in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,13 @@ class Platform:
     calls: list[Call] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     """What the customer sees, in order. Where ids are known (``native``) one id shows once."""
+    lookups: list[str] = field(default_factory=list)
+    """Ids of the parts that it was asked about."""
+    tells: list[Any] = field(default_factory=list)
+    """How lookups are answered in turn, by names of errors; with the truth when nothing is left."""
+    send_seconds: float = 60.0
+    takes_seconds: float = 0.1
+    """How long it takes to answer."""
     _ids: set[str] = field(default_factory=set)
 
     async def install(self, world: World) -> None:
@@ -100,7 +111,9 @@ class _Channel(omnigate.Channel):
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self.capabilities = Capabilities(on_uncertain=platform.rule)  # type: ignore[misc]  # each platform its own
+        self.capabilities = Capabilities(  # type: ignore[misc]  # each platform its own
+            on_uncertain=platform.rule, send_seconds=platform.send_seconds
+        )
         self.config = ChannelConfig()
 
     async def send(self, part: OutboundPart) -> Sent:
@@ -113,15 +126,26 @@ class _Channel(omnigate.Channel):
             part.possible_duplicate,
         )
         platform.calls.append(call)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(platform.takes_seconds)
         answer = platform.answers(call)
-        if answer in ("sent", "lost", "hangs"):
+        if answer == "slow":
+            await asyncio.sleep(600)
+        if answer in ("sent", "slow", "lost", "hangs"):
             platform.show(part)
-        if answer == "sent":
+        if answer in ("sent", "slow"):
             return Sent(external_id=f"p-{len(platform.calls)}")
         if answer == "hangs":
             await asyncio.sleep(DAY)
         raise _ERRORS[answer]
+
+    async def lookup(self, part: OutboundPart) -> Sent | None:
+        platform = self._platform
+        platform.lookups.append(part.id)
+        answer = platform.tells.pop(0) if platform.tells else "true"
+        if answer != "true":
+            raise _ERRORS[answer]
+        shown = (part.text or "") in platform.shown
+        return Sent(external_id=f"found-{part.id}") if shown else None
 
 
 _ERRORS: dict[str, Exception] = {
@@ -130,4 +154,5 @@ _ERRORS: dict[str, Exception] = {
     "later": omnigate.RetryLater("flood control"),
     "down": omnigate.DestinationUnavailable("refused connection"),
     "refused": omnigate.Refused("blocked", "the customer blocked us"),
+    "puzzled": KeyError("id"),
 }

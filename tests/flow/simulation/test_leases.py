@@ -14,7 +14,7 @@ from omnigate.flow.carriers import BackendCarrier
 from omnigate.flow.dispatcher import Dispatcher
 from omnigate.flow.held import HeldLeases
 from omnigate.store import leases, settling
-from omnigate.store.lanes import Item, Lease
+from omnigate.store.owing import Item, Lease
 from tests.flow.simulation.world import (
     HOUR,
     Arrival,
@@ -102,7 +102,7 @@ def test_what_a_frozen_worker_holds_is_delivered_by_the_next_and_its_own_end_rej
 
 
 def unfenced(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "_is_held", lambda lease, row: row is not None)
+    patch.setattr(settling, "is_held", lambda lease, row: row is not None)
 
 
 def immortal(patch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ import omnigate
 from omnigate.flow import retry
 from omnigate.flow.attempts import Attempts
 from omnigate.flow.carriers import BackendCarrier
-from omnigate.store import lanes
-from omnigate.store.lanes import Item, Lease
+from omnigate.store import lanes, owing
+from omnigate.store.owing import Item, Lease
 from tests.flow.simulation.world import (
     DAY,
     HOUR,
@@ -82,14 +82,16 @@ def test_first_successes_of_a_conversation_come_in_sequence(tmp_path: Path) -> N
 
 
 def newest_first(patch: pytest.MonkeyPatch) -> None:
-    fill = lanes._fill
+    fill = owing.fill
 
-    def reversed_fill(transaction: Any, wanted: Any, leases: dict[str, Lease]) -> None:
-        fill(transaction, wanted, leases)
+    def reversed_fill(
+        transaction: Any, destination_id: int, depth: int, leases: dict[str, Lease]
+    ) -> None:
+        fill(transaction, destination_id, depth, leases)
         for lease in leases.values():
             lease.items.reverse()
 
-    patch.setattr(lanes, "_fill", reversed_fill)
+    patch.setattr(lanes, "fill", reversed_fill)
 
 
 def goes_on_after_a_failure(patch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 
 import omnigate
-from omnigate.flow.attempts import Attempts
 from omnigate.flow.breaker import Breaker
+from omnigate.flow.claiming import Claims
 from omnigate.flow.destination import Destination
-from omnigate.flow.dispatcher import Dispatcher
+from omnigate.flow.recovery import Recovery
 from omnigate.store.destinations import Health
 from tests.flow.simulation.world import (
     HOUR,
@@ -86,7 +86,7 @@ def test_after_an_outage_all_lanes_go_out_at_once_and_at_a_rising_rate(tmp_path:
 
 
 def wakes_nobody(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Attempts, "recover", Attempts.note)
+    patch.setattr(Recovery, "recover", Recovery.note)
 
 
 def all_at_once(patch: pytest.MonkeyPatch) -> None:
@@ -162,14 +162,14 @@ def test_dead_receivers_do_not_slow_a_healthy_one(tmp_path: Path) -> None:
 def test_receivers_that_share_their_slots_are_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = Dispatcher._room
+    room = Claims._room
 
-    def shared(self: Dispatcher, destination: Destination) -> int:
+    def shared(self: Claims, destination: Destination) -> int:
         busy = sum(known.busy for known in self.destinations.values())
         return min(room(self, destination), 20 - busy)
 
     alone = simulate(tmp_path / "alone", steady_traffic())
-    monkeypatch.setattr(Dispatcher, "_room", shared)
+    monkeypatch.setattr(Claims, "_room", shared)
     with pytest.raises(AssertionError):
         judge_independence(alone, simulate(tmp_path / "beside", steady_traffic("slow")))
 

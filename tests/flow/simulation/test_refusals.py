@@ -13,6 +13,7 @@ import omnigate
 from omnigate.errors import StoreError
 from omnigate.flow.attempts import Attempts
 from omnigate.flow.held import HeldLeases
+from omnigate.flow.recovery import Recovery
 from omnigate.flow.retry import RetryPolicy
 from tests.flow.simulation.platform import Platform
 from tests.flow.simulation.world import HOUR, MINUTE, Outside, World, judge_order, simulate
@@ -25,7 +26,7 @@ REFUSES_SECONDS = 20.0
 
 def refuse(world: World, *, on: bool = True) -> None:
     """Have SQLite itself refuse every write of the daemon, or no longer."""
-    connection = world.store.writer._connection
+    connection = world.store.writer._turns.connection
     assert connection is not None
     driver = connection.connection.driver_connection
     assert driver is not None
@@ -77,7 +78,7 @@ def test_a_recovery_that_the_store_refuses_is_repeated_until_all_that_waits_goes
 
 
 def recovers_once(patch: pytest.MonkeyPatch) -> None:
-    async def once(self: Attempts, destination: Any) -> None:
+    async def once(self: Recovery, destination: Any) -> None:
         try:
             await self.waken(destination)
             await self.note(destination)
@@ -85,16 +86,16 @@ def recovers_once(patch: pytest.MonkeyPatch) -> None:
         except StoreError:
             return
 
-    patch.setattr(Attempts, "recover", once)
+    patch.setattr(Recovery, "recover", once)
 
 
 def notes_before_it_wakens(patch: pytest.MonkeyPatch) -> None:
     """Only what is noted is repeated: lanes sleep on."""
 
-    async def hollow(self: Attempts, destination: Any) -> None:
+    async def hollow(self: Recovery, destination: Any) -> None:
         return
 
-    patch.setattr(Attempts, "waken", hollow)
+    patch.setattr(Recovery, "waken", hollow)
 
 
 def settles_once(patch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ import structlog
 
 import omnigate
 from omnigate.config import BackendSection, ChannelSection, Config, Settings
-from omnigate.config.settings import Route
-from omnigate.flow import dispatcher
+from omnigate.config.tables import Route
+from omnigate.flow import claiming, dispatcher
 from omnigate.flow.dispatcher import HOLD_SECONDS
 from omnigate.flow.held import HeldLeases
 from omnigate.gateway import Gateway
@@ -199,7 +199,7 @@ def takes_the_lane_away(patch: pytest.MonkeyPatch) -> None:
 
 
 def goes_on_with_who_was_dismissed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(dispatcher.Dispatcher, "_is_known", lambda self, destination: True)
+    patch.setattr(claiming.Claims, "is_known", lambda self, destination: True)
 
 
 @pytest.mark.parametrize(

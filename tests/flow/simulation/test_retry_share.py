@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import omnigate
-from omnigate.flow import dispatcher
+from omnigate.flow import claiming
 from omnigate.flow.retry import RetryPolicy
 from omnigate.store import lanes
 from tests.flow.simulation.world import MINUTE, Arrival, World, simulate
@@ -60,7 +60,7 @@ def test_a_conversation_that_failed_once_does_not_wait_for_the_end_of_an_overloa
 
 
 def no_elders(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(dispatcher, "ELDER_EVERY", 10**9)
+    patch.setattr(claiming, "ELDER_EVERY", 10**9)
 
 
 def only_those_that_never_failed(patch: pytest.MonkeyPatch) -> None:

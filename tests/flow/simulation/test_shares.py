@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import omnigate
-from omnigate.flow import dispatcher
-from omnigate.flow.dispatcher import Dispatcher
+from omnigate.flow import claiming
+from omnigate.flow.claiming import Claims
 from omnigate.flow.retry import RetryPolicy
 from omnigate.store import lanes
 from omnigate.store.schema import DUE_FRESH, lane
@@ -62,10 +62,10 @@ def test_half_of_the_slots_are_kept_for_first_attempts(tmp_path: Path) -> None:
 def test_retries_that_take_all_slots_are_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def everything(self: Dispatcher, destination: Any) -> int:
+    def everything(self: Claims, destination: Any) -> int:
         return int(destination.concurrency - destination.busy_retrying)
 
-    monkeypatch.setattr(Dispatcher, "_retry_room", everything)
+    monkeypatch.setattr(Claims, "_retry_room", everything)
     with pytest.raises(AssertionError):
         judge_reserve(simulate(tmp_path, retries_backlogged))
 
@@ -96,7 +96,7 @@ def test_chat_goes_before_mail_and_mail_does_not_starve(tmp_path: Path) -> None:
 
 
 def no_elders(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(dispatcher, "ELDER_EVERY", 10**9)
+    patch.setattr(claiming, "ELDER_EVERY", 10**9)
 
 
 def all_the_same(patch: pytest.MonkeyPatch) -> None:

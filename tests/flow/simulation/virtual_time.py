@@ -23,7 +23,7 @@ class Deadlock(Exception):
     """Nothing is under way and no timer is set: what is waited for will never come."""
 
 
-class _Jumping(selectors.SelectSelector):
+class _Jumping(selectors.PollSelector):
     loop: VirtualLoop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:

@@ -141,7 +141,7 @@ class _Backend(omnigate.Backend):
         return None
 
 
-async def _no_reply(event_id: str, reply: Reply) -> None:
+async def _no_reply(event_id: str, reply: Reply, began_at: int) -> None:
     raise AssertionError("nothing replies here")
 
 
@@ -220,7 +220,9 @@ class World:
             self.destinations[outside.name] = Destination(
                 name=outside.name,
                 direction="backend",
-                carrier=self.carrier_type(_Backend(outside), lambda text: text, _no_reply),
+                carrier=self.carrier_type(
+                    _Backend(outside), lambda text: text, _no_reply, self.store.now
+                ),
                 breaker=self.breaker_type(health),
                 concurrency=outside.concurrency,
                 order=outside.order,
