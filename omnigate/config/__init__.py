@@ -1,10 +1,11 @@
 """Configuration: settings models; reading with drop-ins, secrets, checking, and writing examples."""
 
-from omnigate.config.loading import Config, load, outline
+from omnigate.config.loading import Config, load, look, outline
 from omnigate.config.reading import find
 from omnigate.config.salvage import socket_of
 from omnigate.config.sections import BackendSection, BrokenSection, Catalogue, ChannelSection
-from omnigate.config.settings import Route, Settings
+from omnigate.config.settings import Settings
+from omnigate.config.tables import Route
 
 __all__ = [
     "BackendSection",
@@ -16,6 +17,7 @@ __all__ = [
     "Settings",
     "find",
     "load",
+    "look",
     "outline",
     "socket_of",
 ]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
+
+from pydantic import BaseModel
 
 from omnigate.config.reading import Document
 from omnigate.config.rights import too_open
@@ -17,17 +20,31 @@ from omnigate.receiver import ReceiverConfig
 
 _SOCKET_BYTES: Final = 107
 """Longest path of a Unix socket. Source: unix(7) (read 2026-11-22)."""
+_TOLD_APART_SECONDS: Final = 5
+"""A greeting and a question back: who hangs up before that may be anybody."""
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, never bound
 
 
-def unusable(document: Document, settings: Settings) -> Iterator[Problem]:
-    """Return what the daemon would find at its start: files it cannot use, a socket it cannot make."""
-    directory = document.path.parent
-    socket = os.fsencode(settings.anchored(directory).socket)
+def unusable(document: Document, settings: BaseModel) -> Iterator[Problem]:
+    """Return what the daemon would find at its start: files it cannot use, a socket it cannot make.
+
+    Of settings with mistakes what is good will do: keys that are wrong are not set there.
+    """
+    for found in (_unusable_socket, _unusable_certificate):
+        with suppress(AttributeError):  # it looks at a key that is wrong: reported by itself
+            yield from found(document, cast(Settings, settings))
+
+
+def _unusable_socket(document: Document, settings: Settings) -> Iterator[Problem]:
+    socket = os.fsencode(document.path.parent / settings.socket)
     if len(socket) > _SOCKET_BYTES:
         message = f"{os.fsdecode(socket)} is longer than {_SOCKET_BYTES} bytes"
         hint = "no system has longer ones: set a shorter path here"
         yield document.problem(("admin", "socket"), message, hint)
+
+
+def _unusable_certificate(document: Document, settings: Settings) -> Iterator[Problem]:
+    directory = document.path.parent
     found = list(_closed_files(document, settings))
     yield from found
     cert, key = settings.server.tls_cert, settings.server.tls_key
@@ -67,6 +84,7 @@ def warnings(document: Document, settings: Settings, sections: Sections) -> Iter
     yield from too_open(document, settings)
     yield from _misplaced(document, settings)
     yield from _unencrypted(document, sections)
+    yield from _doubtful_proofs(document, settings)
 
 
 def _empty(document: Document) -> Iterator[Problem]:
@@ -107,6 +125,26 @@ def _misplaced(document: Document, settings: Settings) -> Iterator[Problem]:
     if not (document.path.parent / path).parent.is_dir():
         message = f"three slashes: the store will be {document.path.parent / path}"
         yield document.problem(("store", "url"), message, f"sqlite:////{path} means {meant}")
+
+
+def _doubtful_proofs(document: Document, settings: Settings) -> Iterator[Problem]:
+    """Warn of what says nothing about who is the same customer, and of what makes one too easily."""
+    identity = settings.identity
+    if len(set(identity.merge_on)) < len(identity.merge_on):
+        message = f"names a proof twice: {', '.join(identity.merge_on)}"
+        yield document.problem(("identity", "merge_on"), message, "once is enough")
+    place = ("identity", "call_proof_seconds")
+    if "call" not in identity.merge_on:
+        if "call_proof_seconds" in identity.model_fields_set:
+            message = "has no effect: merge_on leaves out call"
+            yield document.problem(place, message, "take it out, or name call in merge_on")
+    elif identity.call_proof_seconds < _TOLD_APART_SECONDS:
+        yield document.problem(
+            place,
+            f"{identity.call_proof_seconds:g} s: whoever picks up somebody else's phone becomes"
+            " the customer who asked for the call",
+            f"set {_TOLD_APART_SECONDS} or more",
+        )
 
 
 def _unencrypted(document: Document, sections: Sections) -> Iterator[Problem]:

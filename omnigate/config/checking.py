@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from omnigate.config.annotations import below, choices, fields, is_secret
-from omnigate.config.reading import Document, Place
+from omnigate.config.annotations import below, choices, fields, is_secret, models
+from omnigate.config.lines import Place
+from omnigate.config.reading import Document
 from omnigate.errors import Problem
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -21,8 +22,21 @@ _PREFIXES: Final = ("Value error, ", "Assertion failed, ")
 _LENGTH: Final = re.compile(
     r"(?:String|List|Dictionary|Value|Data) should have (?P<expected>at (?:least|most) \d+ \w+)"
 )
+_FORMS: Final = {
+    r"^[\x21-\x7e]+$": "ASCII characters without spaces",
+    r"^[\x20-\x7e]*$": "ASCII characters",
+    r"^[^:\s]+$": "no colon and no spaces",
+    r"^[A-Za-z0-9]+$": "letters and digits",
+    r"^[a-z]{2}$": "two small letters",
+    r"^([a-z]{2}|\*)$": "two small letters, or *",
+    r"^[A-Z]{2}$": "two capital letters",
+    r"^[A-Z]{3}$": "three capital letters",
+    r"^\+[1-9][0-9]{4,14}$": "+, the country's code and digits",
+}
+"""Patterns in words; of any other the description of the key tells."""
 _TYPES: Final = {
     "string_type": "a text in quotes",
+    "path_type": "a path in quotes",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
@@ -91,6 +105,10 @@ def _problem(
     if kind == "missing":
         return document.problem(where, "is missing", description)
     message = _message(mistake)
+    if kind == "value_error" and isinstance(given, dict) and any(models(target)):
+        return document.problem(where, message)  # a rule of the table: it says itself what to do
+    if kind == "string_pattern_mismatch":
+        message = _form(str(mistake.get("ctx", {}).get("pattern", "")), description)
     if is_secret(target):
         message = message.replace(" items", " characters")
     words = choices(target) if isinstance(given, str) else []
@@ -114,6 +132,12 @@ def _expectation(model: type[BaseModel], own: Place) -> tuple[Any, Any, str]:
     return around, here, description
 
 
+def _form(pattern: str, description: str) -> str:
+    if pattern in _FORMS:
+        return f"expected {_FORMS[pattern]}"
+    return "is not of the form it must have" if description else f"expected the form {pattern}"
+
+
 def _message(mistake: ErrorDetails) -> str:
     text = mistake["msg"]
     expected = _TYPES.get(mistake["type"])
@@ -121,9 +145,15 @@ def _message(mistake: ErrorDetails) -> str:
         expected = text.removeprefix("Input should be ")
     if expected is not None:
         return f"expected {expected}"
-    for prefix in _PREFIXES:
-        text = text.removeprefix(prefix)
-    if match := _LENGTH.match(text):
+    text = plain(text)
+    if match := _LENGTH.match(mistake["msg"]):
         # A secret's length is its owner's affair, and "after validation" is pydantic's.
         return f"expected {match['expected']}"
-    return text[:1].lower() + text[1:]
+    return text
+
+
+def plain(text: str) -> str:
+    """Return what a validator said as it stands behind a key."""
+    for prefix in _PREFIXES:
+        text = text.removeprefix(prefix)
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]  # GET stays GET

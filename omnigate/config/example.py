@@ -20,7 +20,8 @@ from omnigate.backend import BackendConfig
 from omnigate.channel import ChannelConfig
 from omnigate.config.annotations import alternatives, is_secret, key_of, models
 from omnigate.config.sections import Catalogue
-from omnigate.config.settings import Route, Settings
+from omnigate.config.settings import Settings
+from omnigate.config.tables import Route
 
 _WIDTH: Final = 96
 _HEADER: Final = """\
@@ -88,25 +89,34 @@ def _table(
     kind: str = "",
     title: str = "",
     mark: str = "",
+    shown: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
-    """Return a table and after it the tables inside it; ``mark`` comments all of it out."""
+    """Return a table and after it the tables inside it; ``mark`` comments all of it out.
+
+    What is to be ``shown`` of it is the first example of its model, unless an outer table says otherwise.
+    """
     lines = [*_comment(title), f"{mark}[{name}]"]
     if kind:
         lines.append(f'{mark}kind = "{kind}"')
-    shown = _shown(model)
-    nested: list[tuple[str, type[BaseModel], FieldInfo]] = []
+    shown = _shown(model) if shown is None else shown
+    nested: list[tuple[str, str, type[BaseModel], FieldInfo]] = []
     for field_name, field in _ordered(model):
         key = key_of(field_name, field)
         inner = next(models(field.annotation), None)
         if inner is not None and any(item is inner for item in alternatives(field.annotation)):
-            nested.append((f"{name}.{key}", inner, field))
+            nested.append((field_name, f"{name}.{key}", inner, field))
         else:
             lines += _field(key, field, name, mark, shown)
     yield "\n".join(lines)
-    for inner_name, inner, field in nested:
-        inner_mark = "" if field.is_required() and not mark else "# "
+    for field_name, inner_name, inner, field in nested:
+        inside = shown.get(field_name)
+        is_there = field.is_required() or inside is not None
         yield from _table(
-            inner_name, inner, title=field.description or _doc(inner), mark=inner_mark
+            inner_name,
+            inner,
+            title=field.description or _doc(inner),
+            mark="" if is_there and not mark else "# ",
+            shown=inside,
         )
 
 

@@ -6,7 +6,7 @@ Keys without a default, and those that a plugin has marked with `omnigate.asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from omnigate.config.checking import validate
 from omnigate.config.reading import Document, dotted
 from omnigate.config.secrets import resolve
 from omnigate.config.sections import Direction
+from omnigate.config.together import as_far_as_good
 from omnigate.errors import Problem
 
 
@@ -51,25 +52,62 @@ class Question:
 
 
 def open_questions(model: Any, keys: Mapping[str, Any], prefix: str = "") -> list[Question]:
-    """Return what a section of these keys still leaves to be asked, required keys first.
+    """Return what a section of these keys still leaves to be asked, required keys first, else in order.
 
-    An answer may open further questions, and close others: ask again with it.
+    An answer may open further questions, and close others: ask again with it. What is only asked once the
+    answers do not work is left out.
     """
     required: list[Question] = []
     marked: list[Question] = []
     for key, field in fields(model).items():
         value = keys.get(key)
+        first = required if field.is_required() else marked
         if isinstance(value, dict) and _is_table(field.annotation):
-            required += open_questions(field.annotation, value, f"{prefix}{key}.")
+            first += open_questions(field.annotation, value, f"{prefix}{key}.")
         elif key in keys:
             continue
         elif field.is_required() and _is_table(field.annotation):
             required += open_questions(field.annotation, {}, f"{prefix}{key}.")
+        elif (mark := _mark(field)) is not None and mark.again:
+            continue
+        elif mark is not None and _is_table(field.annotation):
+            if _applies(mark, keys):
+                marked += open_questions(field.annotation, {}, f"{prefix}{key}.")
         elif field.is_required():
             required.append(_question(prefix, key, field, Asked(needed=True)))
-        elif (mark := _mark(field)) is not None and _applies(mark, keys):
+        elif mark is not None and _applies(mark, keys):
             marked.append(_question(prefix, key, field, mark))
     return required + marked
+
+
+def questions_again(model: Any, keys: Mapping[str, Any], prefix: str = "") -> list[Question]:
+    """Return what to ask once a section of these keys does not work: all that stands in it or was asked for.
+
+    The default of each is what is in force now. What decides which tables there are is not among them.
+    """
+    found: list[Question] = []
+    known = fields(model)
+    deciding = {
+        key.partition("=")[0]
+        for field in known.values()
+        if _is_table(field.annotation) and (mark := _mark(field)) is not None
+        for key in mark.when
+    }
+    # Within a table the author's order is the natural one: host, port, encryption, name, password.
+    ordered = known if prefix else sorted(known, key=lambda each: not known[each].is_required())
+    for key in ordered:
+        field, value = known[key], keys.get(key)
+        mark = _mark(field)
+        if _is_table(field.annotation):
+            if isinstance(value, dict):
+                found += questions_again(field.annotation, value, f"{prefix}{key}.")
+        elif key in deciding or (isinstance(value, dict) and not is_secret(field.annotation)):
+            continue
+        elif key in keys or field.is_required() or (mark is not None and _applies(mark, keys)):
+            question = _question(prefix, key, field, mark or Asked(needed=field.is_required()))
+            default = keys.get(key, question.default)
+            found.append(replace(question, default=default, fresh=None))
+    return found
 
 
 def missing(model: Any, keys: Mapping[str, Any]) -> list[Question]:
@@ -100,7 +138,9 @@ def mistakes(
     place = (f"{direction}s", name)
     document = Document(main)
     own = {key: value for key, value in keys.items() if key != "kind"}
-    validate(document, place, model, resolve(document, place, own, model))
+    given = resolve(document, place, own, model)
+    if validate(document, place, model, given) is None:
+        as_far_as_good(document, place, model, given)
     found: dict[str, list[Problem]] = {}
     for problem in document.problems:
         key = problem.key.removeprefix(dotted(place)).removeprefix(".")
@@ -125,9 +165,17 @@ def _applies(mark: Asked, keys: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_given(keys: Mapping[str, Any], key: str) -> bool:
-    """Tell whether a key says something: ``no`` and an empty list do not."""
+def named(mark: Asked) -> set[str]:
+    """Return the keys of the same table that a mark depends on."""
+    return {key.partition("=")[0] for key in (*mark.when, *mark.unless)}
+
+
+def _is_given(keys: Mapping[str, Any], condition: str) -> bool:
+    """Tell whether a key says something, or the word that is wanted: ``no`` and an empty list do not."""
+    key, _, word = condition.partition("=")
     value = keys.get(key)
+    if word:
+        return bool(value == word)
     return value is not False and value not in (None, "", [])
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from omnigate.config.lines import Lines, Place
 from omnigate.errors import ConfigError, Problem
 
 ENVIRONMENT: Final = "OMNIGATE_CONFIG"
@@ -19,9 +20,6 @@ DEFAULT_PATHS: Final = (Path("omnigate.toml"), Path("/etc/omnigate/omnigate.toml
 
 _MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 _PATTERN_CHARACTERS: Final = frozenset("*?[")
-
-Place = tuple[str | int, ...]
-"""Where a value stands: ``("channels", "site", "kind")``."""
 
 
 @dataclass(slots=True)
@@ -40,6 +38,10 @@ class Document:
     """Files of the configuration that hold a secret themselves."""
     secret_files: set[Path] = field(default_factory=set)
     """Files that the configuration takes secrets from."""
+    texts: dict[Path, str] = field(default_factory=dict)
+    """What stands in the files."""
+    lines: dict[Path, Lines] = field(default_factory=dict)
+    """Of the files that had to be looked into because something is wrong."""
 
     def origin(self, place: Place) -> Path:
         """Return the file that says this, or the nearest thing around it."""
@@ -51,7 +53,23 @@ class Document:
 
     def problem(self, place: Place, message: str, hint: str = "") -> Problem:
         """Return a mistake at this place."""
-        return Problem(str(self.origin(place)), dotted(place), message, hint)
+        return self.problem_in(self.origin(place), place, message, hint)
+
+    def problem_in(self, path: Path, place: Place, message: str, hint: str = "") -> Problem:
+        """Return a mistake at a place of a file."""
+        return Problem(str(path), dotted(place), message, hint, self._line(path, place))
+
+    def _line(self, path: Path, place: Place) -> int | None:
+        if path not in self.texts:
+            return None
+        if path not in self.lines:
+            self.lines[path] = Lines(self.texts[path])
+        match place:
+            case ("routes", int(index), *below):
+                # Counted over all files: here those of this one.
+                others = sum(self.origins.get(("routes", it)) != path for it in range(index))
+                place = ("routes", index - others, *below)
+        return self.lines[path].of(place)
 
 
 def dotted(place: Place) -> str:
@@ -102,16 +120,16 @@ def read(path: Path, *, without: Path | None = None) -> Document:
     itself cannot be read.
     """
     document = Document(path)
-    _merge(document, _parse(path), path, ())
+    _merge(document, _parse(document, path), path, ())
     for drop_in in _included(document, without):
         try:
-            table = _parse(drop_in)
+            table = _parse(document, drop_in)
         except ConfigError as error:
             document.problems.extend(error.problems)
             continue
         if table.pop("include", None) is not None:
             document.problems.append(
-                Problem(str(drop_in), "include", "only the main file may include others")
+                document.problem_in(drop_in, ("include",), "only the main file may include others")
             )
         _merge(document, table, drop_in, ())
     return document
@@ -125,11 +143,12 @@ def _is_file(path: Path) -> bool:
         return True
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def _parse(document: Document, path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise ConfigError([Problem(str(path), "", "is too large for a configuration")])
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        document.texts[path] = text = path.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
     except OSError as error:
         is_closed = isinstance(error, PermissionError)
         hint = "run this as root or as the daemon's user, or check its owner and mode"
@@ -214,7 +233,7 @@ def _merge(document: Document, table: dict[str, Any], path: Path, place: Place) 
         else:
             first = document.origin(here)
             document.problems.append(
-                Problem(str(path), dotted(here), f"is set already in {first}", "keep one of them")
+                document.problem_in(path, here, f"is set already in {first}", "keep one of them")
             )
 
 

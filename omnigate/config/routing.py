@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from omnigate.config.checking import did_you_mean
 from omnigate.config.reading import Document
 from omnigate.config.sections import Catalogue, Sections, tables
-from omnigate.config.settings import Route
+from omnigate.config.tables import Route
 from omnigate.errors import Problem
 from omnigate.model.event import OPERATIONAL, types_matching
 
@@ -30,6 +30,7 @@ def check(document: Document, catalogue: Catalogue) -> None:
             ("kinds", route.kinds, used | set(catalogue.available), "plugin is installed for"),
             ("labels", route.labels, labels, "channel has the label"),
             ("backends", route.backends, backends.keys(), "backend is called"),
+            ("observers", route.observers, backends.keys(), "backend is called"),
         ):
             for word in given:
                 if word not in known:
@@ -48,12 +49,18 @@ def warnings(document: Document, sections: Sections) -> Iterator[Problem]:
         place = ("routes", index)
         if not route.backends:
             hint = "name a backend, or remove the route if that is meant"
-            yield document.problem(place, "leads to no backend: events are only stored", hint)
-        for name in route.backends:
-            unfed.pop(name, None)
-            if name in sections.backends and not sections.backends[name].config.enabled:
-                message = f"{name} is not enabled: its events wait until it is"
-                yield document.problem((*place, "backends"), message)
+            message = "leads to no backend: events are only stored"
+            if route.observers:
+                message = (
+                    "leads to observers alone: nobody answers until a conversation is handed over"
+                )
+            yield document.problem(place, message, hint)
+        for key, names in (("backends", route.backends), ("observers", route.observers)):
+            for name in names:
+                unfed.pop(name, None)
+                if name in sections.backends and not sections.backends[name].config.enabled:
+                    message = f"{name} is not enabled: its events wait until it is"
+                    yield document.problem((*place, key), message)
         taken = [
             name
             for name, section in unrouted.items()
@@ -71,8 +78,9 @@ def warnings(document: Document, sections: Sections) -> Iterator[Problem]:
         wanted = frozenset().union(*map(types_matching, backend.config.events))
         if wanted <= OPERATIONAL:
             continue  # these need no route
-        hint = "add it to the backends of a route"
-        yield document.problem(("backends", name), "no route names it: it gets no messages", hint)
+        hint = "add it to the backends of a route, unless conversations are handed to it"
+        message = "no route names it: it gets no messages but those of conversations handed to it"
+        yield document.problem(("backends", name), message, hint)
 
 
 def _routes(document: Document) -> Iterator[tuple[int, Route]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from omnigate.config import reading
-from omnigate.config.settings import DEFAULT_URL, Admin, Settings, Store
+from omnigate.config.settings import Settings
+from omnigate.config.tables import DEFAULT_URL, Admin, Store
 from omnigate.errors import ConfigError
 
 _HEADER: Final = re.compile(r"\s*\[\s*(?P<table>[A-Za-z_-]+)\s*\]\s*(#.*)?")

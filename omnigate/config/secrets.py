@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from omnigate.config.annotations import below, is_secret
-from omnigate.config.reading import Document, Place
+from omnigate.config.lines import Place
+from omnigate.config.reading import Document
 from omnigate.errors import Problem
 
 _MAX_SECRET_BYTES: Final = 64 * 1024

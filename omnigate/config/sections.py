@@ -12,9 +12,11 @@ from pydantic import BaseModel
 from omnigate.backend import Backend, BackendConfig
 from omnigate.channel import Channel, ChannelConfig
 from omnigate.config.checking import did_you_mean, validate
+from omnigate.config.lines import Place
 from omnigate.config.reading import Document
 from omnigate.config.secrets import resolve
 from omnigate.config.settings import NAME_PATTERN
+from omnigate.config.together import as_far_as_good
 
 Direction = Literal["channel", "backend"]
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -81,6 +83,8 @@ class Sections:
     channels: dict[str, ChannelSection] = field(default_factory=dict)
     backends: dict[str, BackendSection] = field(default_factory=dict)
     broken: list[BrokenSection] = field(default_factory=list)
+    halves: dict[Place, BaseModel] = field(default_factory=dict)
+    """Of sections with mistakes what is good in them: keys that are wrong or missing are not set."""
 
 
 def tables(document: Document, direction: Direction) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -103,14 +107,14 @@ def check(document: Document, catalogue: Catalogue) -> Sections:
         kind = _kind(document, "channel", name, raw, catalogue, sections)
         channel = catalogue.channels.get(kind or "")
         if kind and channel:
-            channel_config = _configured(document, "channel", name, raw, channel.Config)
+            channel_config = _configured(document, "channel", name, raw, channel.Config, sections)
             if channel_config:
                 sections.channels[name] = ChannelSection(name, kind, channel, channel_config)
     for name, raw in tables(document, "backend"):
         kind = _kind(document, "backend", name, raw, catalogue, sections)
         backend = catalogue.backends.get(kind or "")
         if kind and backend:
-            backend_config = _configured(document, "backend", name, raw, backend.Config)
+            backend_config = _configured(document, "backend", name, raw, backend.Config, sections)
             if backend_config:
                 sections.backends[name] = BackendSection(name, kind, backend, backend_config)
     return sections
@@ -153,8 +157,17 @@ def _kind(
 
 
 def _configured(
-    document: Document, direction: Direction, name: str, raw: dict[str, Any], model: type[ModelT]
+    document: Document,
+    direction: Direction,
+    name: str,
+    raw: dict[str, Any],
+    model: type[ModelT],
+    sections: Sections,
 ) -> ModelT | None:
     place = (f"{direction}s", name)
     own = {key: value for key, value in raw.items() if key != "kind"}
-    return validate(document, place, model, resolve(document, place, own, model))
+    given = resolve(document, place, own, model)
+    made = validate(document, place, model, given)
+    if made is None:
+        sections.halves[place] = as_far_as_good(document, place, model, given)
+    return made

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import structlog
 from aiohttp import web
@@ -25,13 +25,12 @@ from yarl import URL
 
 from omnigate.channel import Channel, WebhookChannel
 from omnigate.flow.contained import contained
+from omnigate.flow.whereabouts import PREFIX
 from omnigate.server.bodies import Handler, bounded
 from omnigate.server.hook import hook
 from omnigate.server.problems import unavailable
 from omnigate.server.services import RunningChannel, Services
-from omnigate.server.unknown import nobody
-
-PREFIX: Final = "/channels"
+from omnigate.server.unknown import nobody, not_enabled
 
 log = structlog.get_logger("server")
 
@@ -69,7 +68,7 @@ class ChannelResource(AbstractResource):
         if runner is None or (runner.config is not None and not runner.config.enabled):
             return None, set()
         mounted = self._mounted_of(name, runner)
-        if mounted is None or runner.is_paused:
+        if mounted is None or runner.is_at_rest:
             return UrlMappingMatchInfo({}, self._not_running), set()
         found = await mounted.router.resolve(request)
         if found.http_exception is None:
@@ -85,7 +84,7 @@ class ChannelResource(AbstractResource):
         """
         name = named_in(request)
         runner = self._services.channel(name)
-        if runner is None or runner.is_paused or "Expect" in request.headers:
+        if runner is None or runner.is_at_rest or "Expect" in request.headers:
             return None
         if runner.config is not None and not runner.config.enabled:
             return None
@@ -205,5 +204,7 @@ def channel_called(services: Services, name: str) -> RunningChannel:
     """Return a channel by name; raises 404 when there is none."""
     runner = services.channel(name)
     if runner is None:
+        if name in services.resting():
+            raise not_enabled(name)
         raise nobody("channel", name, services.channels())
     return runner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import structlog
@@ -28,9 +29,12 @@ from omnigate.server.shapes import (
 )
 from omnigate.server.unknown import missing
 from omnigate.store import conversations as changes
-from omnigate.store import history
-from omnigate.store.contacts import read_contact
-from omnigate.store.history import ConversationRow
+from omnigate.store.contacts import read_contacts
+from omnigate.store.conversationreads import (
+    ConversationRow,
+    list_conversations,
+    read_conversation,
+)
 
 SIGNAL_SECONDS: Final = 5.0
 """How long a platform may take to show something fleeting; then it is let be."""
@@ -159,7 +163,7 @@ async def _signal(call: Call, signal: Signal) -> web.StreamResponse:
 
 async def _row(call: Call) -> ConversationRow:
     """Return the conversation of the path; 404 where the caller may not see it."""
-    row = await call.services.store.read(history.read_conversation, call.id)
+    row = await call.services.store.read(read_conversation, call.id)
     if row is None or not call.caller.sees(row.channel):
         raise missing("conversation", call.id)
     return row
@@ -173,10 +177,10 @@ async def _shown(call: Call) -> ConversationShown:
 
 
 def _read(connection: Connection, conversation_id: str, caller: Caller) -> ConversationShown | None:
-    row = history.read_conversation(connection, conversation_id)
+    row = read_conversation(connection, conversation_id)
     if row is None or not caller.sees(row.channel):
         return None
-    return _with_contact(connection, row)
+    return _with_contacts(connection, [row], caller)[0]
 
 
 def _list(connection: Connection, query: ConversationQuery, caller: Caller) -> ConversationPage:
@@ -184,7 +188,7 @@ def _list(connection: Connection, query: ConversationQuery, caller: Caller) -> C
     if query.channel is not None:
         channels = frozenset({query.channel} if caller.sees(query.channel) else ())
     place = unseal(query.cursor, int, str)
-    found = history.list_conversations(
+    found = list_conversations(
         connection,
         channels=channels,
         contact_id=query.contact,
@@ -193,15 +197,15 @@ def _list(connection: Connection, query: ConversationQuery, caller: Caller) -> C
         limit=query.limit,
     )
     more = seal(*found[-1][1]) if len(found) == query.limit else None
-    shown = [_with_contact(connection, row) for row, _ in found]
+    shown = _with_contacts(connection, [row for row, _ in found], caller)
     return ConversationPage(items=shown, next=more)
 
 
-def _with_contact(connection: Connection, row: ConversationRow) -> ConversationShown:
-    contact = read_contact(connection, row.contact_id)
-    if contact is None:
-        raise LookupError(f"conversation {row.id} has no contact")
-    return conversation_shown(row, contact)
+def _with_contacts(
+    connection: Connection, rows: Sequence[ConversationRow], caller: Caller
+) -> list[ConversationShown]:
+    people = read_contacts(connection, [row.contact_id for row in rows])
+    return [conversation_shown(row, people[row.contact_id], caller) for row in rows]
 
 
 OPERATIONS: Final = (
@@ -265,7 +269,7 @@ OPERATIONS: Final = (
         body=Note,
         body_required=False,
         answers=ConversationShown,
-        errors=(404,),
+        errors=(404, 410),
     ),
     Operation(
         method="POST",
@@ -276,7 +280,7 @@ OPERATIONS: Final = (
         body=Note,
         body_required=False,
         answers=ConversationShown,
-        errors=(404,),
+        errors=(404, 410),
     ),
     Operation(
         method="POST",
@@ -286,6 +290,6 @@ OPERATIONS: Final = (
         scope="messages:send",
         body=Handing,
         answers=ConversationShown,
-        errors=(404,),
+        errors=(404, 410),
     ),
 )

@@ -31,6 +31,8 @@ from omnigate.store.record import time_text
 from omnigate.store.requeue import DeadReplay, replay_dead
 
 _UNKNOWN: Final = "there is no such dead letter"
+_REASONS: Final = frozenset({"attempts", "expired", "held_too_long", "unknown"})
+"""Why things are given up here. What a destination refuses dies with the destination's own word for it."""
 
 
 class _Filter(Model):
@@ -82,6 +84,7 @@ async def list_dead(call: Call) -> web.StreamResponse:
     """Answer with a page of dead letters."""
     query: DeadQuery = call.query
     await check_destination(call, query.to)
+    await _check_reason(call, query.reason)
     before = unseal(query.cursor, int, int)
     rows = await call.services.store.read(
         letters.list_dead,
@@ -112,7 +115,7 @@ async def replay(call: Call) -> web.StreamResponse:
         done = await call.services.store.writer.do(replay_dead, wanted, weight=len(ids))
         return Done(len(done.done), done.refused)
 
-    await require_one_destination(call, asked.to)
+    await _require_sense(call, asked)
     task = Task(letters.LETTERS, asked.as_stored(), offer, _UNKNOWN, "dead letters replayed")
     return await work_on(call, task)
 
@@ -125,9 +128,26 @@ async def drop(call: Call) -> web.StreamResponse:
         wanted = DeadDrop(ids, call.caller.id)
         return Done(await call.services.store.writer.do(letters.drop_dead, wanted, weight=len(ids)))
 
-    await require_one_destination(call, asked.to)
+    await _require_sense(call, asked)
     task = Task(letters.LETTERS, asked.as_stored(), give_up, _UNKNOWN, "dead letters dropped")
     return await work_on(call, task)
+
+
+async def _require_sense(call: Call, asked: DeadSelection) -> None:
+    """Refuse names that mean nothing, or two things; of a reason the last may have just been worked on."""
+    await require_one_destination(call, asked.to)
+    if asked.after is None:
+        await _check_reason(call, asked.reason)
+
+
+async def _check_reason(call: Call, reason: str | None) -> None:
+    """Raise 404 for a reason that nothing ever died of: a typo must not look like an empty list."""
+    if reason is None or reason in _REASONS:
+        return
+    there = await call.services.store.read(letters.reasons)
+    if reason not in there:
+        names = ", ".join(sorted({*_REASONS, *there}))
+        raise Denied(404, f"No dead letter has the reason {reason!r}; reasons are: {names}.")
 
 
 def _read(connection: Connection, number: int) -> DeadInFull | None:

@@ -10,6 +10,8 @@ from pydantic_core import to_json
 from omnigate.config.checking import did_you_mean
 from omnigate.flow.media import Media
 from omnigate.model.event import OPERATIONAL, EventType, types_matching
+from omnigate.server.auth import Caller
+from omnigate.server.limited import envelope_for
 from omnigate.server.problems import Denied
 from omnigate.store.transaction import RecordedEvent
 
@@ -18,14 +20,17 @@ _LONGEST: Final = 60
 _ORDINARY: Final = frozenset(EventType) - OPERATIONAL
 
 
-def text_of(media: Media, event: RecordedEvent) -> str:
-    """Return an event as JSON on one line."""
-    return media.present(event.body) if event.media else event.body
+def text_of(media: Media, event: RecordedEvent, caller: Caller) -> str:
+    """Return an event as a caller gets to see it, as JSON on one line."""
+    text = envelope_for(caller, event.body)
+    return media.present(text) if event.media else text
 
 
-def page_of(media: Media, events: Iterable[RecordedEvent], following: str | None) -> str:
-    """Return a page of events as JSON; the envelopes are not parsed."""
-    items = ",".join(text_of(media, event) for event in events)
+def page_of(
+    media: Media, events: Iterable[RecordedEvent], following: str | None, caller: Caller
+) -> str:
+    """Return a page of events as JSON; hardly any envelope is parsed."""
+    items = ",".join(text_of(media, event, caller) for event in events)
     return f'{{"items":[{items}],"next":{to_json(following).decode()}}}'
 
 

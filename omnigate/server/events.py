@@ -20,6 +20,7 @@ from omnigate.model.event import Envelope, Event, EventType
 from omnigate.model.text import Model
 from omnigate.server.auth import OPERATOR, Caller
 from omnigate.server.envelopes import page_of, text_of, wanted_types
+from omnigate.server.limited import envelope_for
 from omnigate.server.operations import Call, Operation, json_answer
 from omnigate.server.pages import MAX_LIMIT, MAX_PAGE_BYTES, seal, unseal
 from omnigate.server.problems import Denied
@@ -91,7 +92,8 @@ async def poll(call: Call) -> web.StreamResponse:
             break
         if not await call.services.stream.wait_beyond(position, left_seconds):
             break
-    return json_answer(page_of(call.services.media, found.events, seal(position)))
+    media = call.services.media
+    return json_answer(page_of(media, found.events, seal(position), call.caller))
 
 
 async def show(call: Call) -> web.StreamResponse:
@@ -101,7 +103,7 @@ async def show(call: Call) -> web.StreamResponse:
         found = await call.services.store.read(history.event_called, call.id)
     if found is None or not call.caller.sees(found.channel):
         raise missing("event", call.id)
-    return json_answer(text_of(call.services.media, found))
+    return json_answer(text_of(call.services.media, found, call.caller))
 
 
 async def stream(call: Call) -> web.StreamResponse:
@@ -136,7 +138,7 @@ async def _send_new(
     while True:
         found = await call.services.store.read(_read, position, _BATCH, types, call.caller)
         for event in found.events:
-            data = text_of(call.services.media, event)
+            data = text_of(call.services.media, event, call.caller)
             await reader.write(f"id: {seal(event.position)}\nevent: {event.type}\ndata: {data}\n\n")
         position = found.end
         if not found.more:
@@ -150,7 +152,8 @@ async def _send_fleeting(
     if types is not None and event.type not in types:
         return
     if call.caller.sees(channel.name if channel else None):
-        await reader.write(f"event: {event.type}\ndata: {event.body.decode()}\n\n")
+        data = envelope_for(call.caller, event.body.decode())
+        await reader.write(f"event: {event.type}\ndata: {data}\n\n")
 
 
 async def _place(call: Call, after: str | None, *, default: int) -> int:

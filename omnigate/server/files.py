@@ -13,13 +13,15 @@ from sqlalchemy import Connection
 
 from omnigate.flow.filetype import OPAQUE, RASTER_TYPES
 from omnigate.flow.shelf import TooLarge
+from omnigate.ids import is_id
 from omnigate.model.attachment import Attachment
 from omnigate.model.text import Model
 from omnigate.server.auth import Caller
 from omnigate.server.operations import Call, Operation
 from omnigate.server.problems import Denied
 from omnigate.store.attachments import StoredAttachment, read_attachments
-from omnigate.store.history import external_id_of, read_conversation
+from omnigate.store.conversationreads import read_conversation
+from omnigate.store.history import external_id_of
 
 UPLOAD_MAX_BYTES: Final = 1024 * 1024 * 1024
 """What no configuration goes beyond; the configured limit is checked while the file comes."""
@@ -177,6 +179,8 @@ def _read(connection: Connection, attachment_id: str, caller: Caller) -> StoredA
 
 def _is_seen(connection: Connection, stored: StoredAttachment, caller: Caller) -> bool:
     """Tell whether a file is of a channel that the caller sees, or its own upload."""
+    if stored.message_id is not None and is_id(stored.message_id, "cal"):
+        return caller.sees(stored.channel)  # a recording
     if stored.message_id is not None:
         known = external_id_of(connection, stored.message_id)
         conversation = read_conversation(connection, known[0]) if known else None

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Final
 
 import structlog
 from aiohttp import web
-from pydantic_core import to_json
 
 from omnigate.channel import WebhookChannel
 from omnigate.flow.contained import contained
-from omnigate.flow.parsing import HOOK, parsed
+from omnigate.flow.parsing import HOOK, kept_of, parsed
 from omnigate.request import Request, Response
 from omnigate.server.bodies import Handler
 from omnigate.server.services import RunningChannel, Services
 from omnigate.store.quarantined import Puzzle
 
 log = structlog.get_logger("server")
-
-REDACTED: Final = "(redacted)"
-_KEPT_HEADERS: Final = frozenset(
-    {"content-type", "content-length", "content-encoding", "user-agent", "date"}
-)
-"""Headers whose values quarantine keeps; any other may be a secret."""
 
 
 def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) -> Handler:
@@ -55,9 +46,7 @@ def hook(services: Services, runner: RunningChannel, channel: WebhookChannel) ->
         items, reason = parsed(runner.name, channel.parse, given)
         if reason is not None:
             log.warning("quarantined", channel=runner.name, reason=reason)
-            puzzle = Puzzle(
-                runner.name, reason, _described(given), given.body, request.query_string
-            )
+            puzzle = Puzzle(runner.name, reason, kept_of(given), given.body, request.query_string)
             await services.inbox.quarantine(puzzle)
         if items:
             await services.inbox.put(runner.key, items)
@@ -76,22 +65,6 @@ def _tell(channel: WebhookChannel, given: Request) -> None:
             channel.stored(given)
     except Exception as error:
         log.error("stored failed", channel=channel.host.name, exc_info=error)
-
-
-def _described(given: Request) -> str:
-    headers = {
-        name.lower(): value if name.lower() in _KEPT_HEADERS else REDACTED
-        for name, value in given.headers.items()
-    }
-    query: Mapping[str, str] = dict.fromkeys(given.query, REDACTED)
-    described = {
-        "method": given.method,
-        "path": given.path,
-        "query": query,
-        "headers": headers,
-        "remote": given.remote,
-    }
-    return to_json(described).decode()
 
 
 def _answer(said: Response) -> web.Response:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from omnigate.server.problems import Denied
+from omnigate.server.problems import Denied, not_json
 
 MAX_DEPTH: Final = 64
 
@@ -20,7 +20,7 @@ def check(content: bytes) -> Any:
     try:
         value = from_json(content, allow_inf_nan=False, cache_strings=False)
     except ValueError as error:
-        raise Denied(400, f"The body is not JSON: {_said(error)}.") from None
+        raise not_json(_said(error)) from None
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [inner for outer in level if _is_container(outer) for inner in _inside(outer)]

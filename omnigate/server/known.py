@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from omnigate.server.operations import Call
-from omnigate.server.unknown import missing, nobody
-from omnigate.store.history import list_conversations, read_conversation
+from omnigate.server.unknown import gone, missing, nobody
+from omnigate.store.contacts import is_erased, read_contact
+from omnigate.store.conversationreads import ConversationRow, list_conversations, read_conversation
 from omnigate.store.selection import destinations_called
 
 
@@ -40,6 +41,17 @@ async def require_conversation(call: Call, identifier: str) -> None:
         raise missing("conversation", identifier)
 
 
+async def require_living_conversation(call: Call, identifier: str) -> ConversationRow:
+    """Return a conversation; raises 404 as `require_conversation` does, 410 where its customer was erased."""
+    found = await call.services.store.read(_with_whom, identifier)
+    if found is None or not call.caller.sees(found[0].channel):
+        raise missing("conversation", identifier)
+    conversation, erased = found
+    if erased:
+        raise gone()
+    return conversation
+
+
 def _in_store(connection: Connection, name: str) -> set[str]:
     """Return the channels that were ever sent to, and the one of this name if anybody wrote on it."""
     owners = destinations_called(connection, None).values()
@@ -47,3 +59,12 @@ def _in_store(connection: Connection, name: str) -> set[str]:
     if list_conversations(connection, channels=[name], limit=1):
         known.add(name)
     return known
+
+
+def _with_whom(connection: Connection, identifier: str) -> tuple[ConversationRow, bool] | None:
+    """Return a conversation, and whether its customer was erased."""
+    found = read_conversation(connection, identifier)
+    if found is None:
+        return None
+    person = read_contact(connection, found.contact_id)
+    return found, person is not None and is_erased(connection, person.id)

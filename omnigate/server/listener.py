@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from omnigate.config.settings import Server
+from omnigate.config.tables import Server
 from omnigate.errors import ConfigError, OmnigateError
 from omnigate.server.bodies import Handler
 from omnigate.server.stalls import cut_stalled

@@ -13,7 +13,7 @@ from omnigate.logs import Line, recent
 from omnigate.model.text import Model
 from omnigate.server.operations import Call, Operation
 from omnigate.server.sse import Reader
-from omnigate.server.unknown import nobody
+from omnigate.server.unknown import nobody, not_enabled
 from omnigate.store.record import time_text
 
 MOST_LINES: Final = 1000
@@ -74,6 +74,8 @@ def _last(call: Call, limit: int) -> list[Line]:
     name = call.request.match_info["name"]
     lines = recent.of(name)
     if not lines and name not in call.services.channels():
+        if name in call.services.resting():
+            raise not_enabled(name)
         raise nobody("channel", name, call.services.channels())
     return lines[-limit:] if limit else []
 

@@ -10,13 +10,15 @@ from pydantic import BaseModel
 from omnigate.flow.figures import ChannelFigures, DestinationFigures
 from omnigate.flow.member import State
 from omnigate.flow.pulse import Counted
-from omnigate.server.channels import PREFIX, channel_called
+from omnigate.flow.whereabouts import whereabouts
+from omnigate.server.channels import channel_called
 from omnigate.server.operations import Call, Operation
 from omnigate.server.services import Destination, RunningChannel, Services
 from omnigate.server.unknown import nobody
 from omnigate.store.backlog import Owed
 from omnigate.store.destinations import Direction, Health
 from omnigate.store.record import time_text
+from omnigate.store.responses import Queue
 
 
 class ChannelShown(BaseModel):
@@ -27,12 +29,21 @@ class ChannelShown(BaseModel):
     state: str
     message: str
     enabled: bool
-    endpoint: str
+    endpoint: str | None
+    """Address below which it is called; null: nobody calls it."""
+    talks_to: str | None
+    """What it connects to or listens on instead; null: it is called."""
     stored: int
     duplicates: int
     refused: int
     unauthorized: int
     quarantined: int
+    waiting: int
+    """Customers who wait for an answer."""
+    overdue: int
+    """How many of them wait longer than the channel's target allowed."""
+    waiting_since: str | None
+    """Since when the first of them waits."""
 
 
 class DestinationShown(BaseModel):
@@ -83,9 +94,17 @@ class Backends(BaseModel):
     next: None = None
 
 
-def channels_shown(services: Services) -> list[ChannelShown]:
-    """Return all channels as they are now."""
-    return [_channel(services, runner) for runner in services.channels().values()]
+async def channels_shown(services: Services) -> list[ChannelShown]:
+    """Return all channels as they are now. Raises `StoreError`."""
+    backlog = await services.census.take()
+    return [
+        _channel(services, runner, backlog.queues.get(name, Queue()))
+        for name, runner in services.channels().items()
+    ] + [
+        _resting(name, kind, backlog.queues.get(name, Queue()))
+        for name, kind in services.resting().items()
+        if services.channel(name) is None
+    ]
 
 
 async def destinations_shown(services: Services) -> list[DestinationShown]:
@@ -107,13 +126,17 @@ async def destinations_shown(services: Services) -> list[DestinationShown]:
 
 async def list_channels(call: Call) -> web.StreamResponse:
     """Answer with all channels."""
-    return call.answer(Channels(items=channels_shown(call.services)))
+    return call.answer(Channels(items=await channels_shown(call.services)))
 
 
 async def show_channel(call: Call) -> web.StreamResponse:
     """Answer with one channel."""
-    runner = channel_called(call.services, call.request.match_info["name"])
-    return call.answer(_channel(call.services, runner))
+    name = call.request.match_info["name"]
+    backlog = await call.services.census.take()
+    if name in (resting := call.services.resting()) and call.services.channel(name) is None:
+        return call.answer(_resting(name, resting[name], backlog.queues.get(name, Queue())))
+    runner = channel_called(call.services, name)
+    return call.answer(_channel(call.services, runner, backlog.queues.get(runner.name, Queue())))
 
 
 async def list_backends(call: Call) -> web.StreamResponse:
@@ -144,20 +167,46 @@ async def _backends(services: Services) -> list[DestinationShown]:
     return [known for known in await destinations_shown(services) if known.direction == "backend"]
 
 
-def _channel(services: Services, runner: RunningChannel) -> ChannelShown:
+def _channel(services: Services, runner: RunningChannel, queue: Queue) -> ChannelShown:
     figures: ChannelFigures = services.figures.channel(runner.name)
+    met = whereabouts(runner.name, runner.channel, services.settings.public_url)
     return ChannelShown(
         name=runner.name,
         kind=runner.kind,
         state=runner.state,
         message=runner.message,
         enabled=runner.config is None or runner.config.enabled,
-        endpoint=f"{services.settings.public_url}{PREFIX}/{runner.name}",
+        endpoint=met.endpoint,
+        talks_to=met.talks_to,
         stored=figures.stored,
         duplicates=figures.duplicates,
         refused=figures.refused,
         unauthorized=figures.unauthorized,
         quarantined=figures.quarantined,
+        waiting=queue.waiting,
+        overdue=queue.overdue,
+        waiting_since=_moment(queue.longest_since),
+    )
+
+
+def _resting(name: str, kind: str, queue: Queue) -> ChannelShown:
+    """Return a channel that is configured and not wanted to work; what its customers wait for goes on."""
+    return ChannelShown(
+        name=name,
+        kind=kind,
+        state="disabled",
+        message="enabled = false in the configuration",
+        enabled=False,
+        endpoint=None,
+        talks_to=None,
+        stored=0,
+        duplicates=0,
+        refused=0,
+        unauthorized=0,
+        quarantined=0,
+        waiting=queue.waiting,
+        overdue=queue.overdue,
+        waiting_since=_moment(queue.longest_since),
     )
 
 

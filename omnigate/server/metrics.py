@@ -30,6 +30,7 @@ from omnigate.server.measures import METRICS
 from omnigate.server.operations import Call, Operation
 from omnigate.server.readings import Moment
 from omnigate.server.services import Services
+from omnigate.store.callreads import count_calls
 
 PATH: Final = "/metrics"
 
@@ -43,6 +44,7 @@ async def scrape(services: Services, accept: str) -> web.Response:
         services=services,
         backlog=await services.census.take(),
         now=services.store.now(),
+        calls=await services.store.read(count_calls),
         store_bytes=size_of(services.store.path),
         disk_free_bytes=shutil.disk_usage(services.store.path.parent).free,
     )

@@ -28,6 +28,7 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
             wanted.append((operation.body, "validation"))
         if operation.answers is not None:
             wanted.append((operation.answers, "serialization"))
+        wanted += [(answers, "serialization") for _, answers in operation.also]
     schemas, components = models_json_schema(
         list(dict.fromkeys(wanted)), ref_template=_REF, title="Omnigate"
     )
@@ -102,6 +103,9 @@ def _responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         success["content"] = {operation.answer_type: {}}
     problem = {CONTENT_TYPE: {"schema": schemas[Problem, "serialization"]}}
     responses: dict[str, Any] = {str(operation.status): success}
+    for status, answers in operation.also:
+        content = {"application/json": {"schema": schemas[answers, "serialization"]}}
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
     for status in sorted(set(_errors(operation))):
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
     responses["default"] = {"description": "Any other error", "content": problem}

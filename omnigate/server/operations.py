@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from omnigate.server import jsons
 from omnigate.server.auth import OPERATOR, Caller, Doorkeeper
 from omnigate.server.bodies import Handler, bounded
-from omnigate.server.problems import Denied, Mistake, mistakes
+from omnigate.server.problems import Denied, Mistake, mistakes, not_as_described
 from omnigate.server.services import Services
 from omnigate.store.tokens import Scope
 
@@ -71,6 +71,8 @@ class Operation:
     answers: type[BaseModel] | None = None
     answer_type: str = "application/json"
     status: int = 200
+    also: Sequence[tuple[int, type[BaseModel]]] = ()
+    """Other successes, each with what it answers then."""
     errors: Sequence[int] = ()
     """Statuses that it answers beside those that follow from the row."""
     headers: Sequence[tuple[str, str]] = ()
@@ -201,8 +203,7 @@ async def _body(request: web.Request, operation: Operation) -> Any:
     try:
         return operation.body.model_validate_json(content)
     except ValidationError as error:
-        found = mistakes(error, given)
-        raise Denied(422, "The body is not as described; see errors.", errors=found) from None
+        raise not_as_described(mistakes(error, given)) from None
 
 
 def _origin(address: str) -> str:

@@ -13,14 +13,17 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from omnigate.errors import OmnigateError
+from omnigate.flow import hearsay
 from omnigate.flow.erasure import Erased, Erasure, Progress
 from omnigate.model.text import Model
 from omnigate.server.ndjson import CONTENT_TYPE, Lines
 from omnigate.server.operations import Call, Operation
 from omnigate.server.problems import Denied
 from omnigate.server.unknown import missing
-from omnigate.store import export, person
+from omnigate.store import callwishes, dossier, export, person
+from omnigate.store.discarding import attachments_of
 from omnigate.store.messages import read_messages
+from omnigate.store.notes import notes_about
 from omnigate.store.person import Person
 from omnigate.store.record import time_text
 
@@ -41,7 +44,9 @@ class ErasedShown(BaseModel):
     contact: str
     events: int
     messages: int
+    calls: int
     files: int
+    """Recordings among them."""
     cancelled: int
     """Deliveries that were still owed because of the person, and dead letters."""
     quarantined: int
@@ -90,7 +95,9 @@ async def erase(call: Call) -> web.StreamResponse:
 async def tell_all(call: Call) -> web.StreamResponse:
     """Tell all that is known of a person, a line for each thing; the last line counts them.
 
-    Sections come one after another: contacts, addresses, conversations, events, messages, files.
+    Sections come one after another: contacts, addresses, conversations, events, messages, calls, handovers,
+    waits, merges, conflicts, wishes (said when asking for calls that are others'), told (what others'
+    conversations tell of these), files, notes.
     """
     known = await _person(call)
     lines = await Lines.begin(call.request)
@@ -135,6 +142,8 @@ async def _sections(call: Call, known: Person) -> AsyncIterator[tuple[str, list[
                 ],
             )
             after = ids[-1]
+    async for section, items in _beside(call, known):
+        yield section, items
     for row in known.conversations:
         after = ""
         while ids := await store.read(person.message_ids_of, row.id, after):
@@ -142,6 +151,40 @@ async def _sections(call: Call, known: Person) -> AsyncIterator[tuple[str, list[
             files = await store.read(person.files_of, said.values())
             yield "files", [export.file_record(file) for file in files]
             after = ids[-1]
+    for row in known.conversations:
+        after = ""
+        while calls := await store.read(dossier.calls_of, row.id, after):
+            files = await store.read(attachments_of, [one.id for one in calls])
+            yield "files", [export.file_record(file) for file in files]
+            after = calls[-1].id
+    noted = await store.read(notes_about, known.all_addresses)
+    yield "notes", [export.plain(row) for row in noted]
+
+
+async def _beside(call: Call, known: Person) -> AsyncIterator[tuple[str, list[Any]]]:
+    """Yield pages of what is known beside what was said."""
+    store = call.services.store
+    for row in known.conversations:
+        after = ""
+        while calls := await store.read(dossier.calls_of, row.id, after):
+            yield "calls", [export.call_record(one) for one in calls]
+            after = calls[-1].id
+    owned = [row.id for row in known.conversations]
+    tokens = await store.read(dossier.handovers_of, owned)
+    yield "handovers", [export.listing_record(row) for row in tokens]
+    for row in known.conversations:
+        number = 0
+        while waits := await store.read(dossier.waits_of, row.id, number):
+            yield "waits", [export.plain(one) for one in waits]
+            number = waits[-1].id
+    merges = await store.read(dossier.merges_of, known.contact_ids)
+    yield "merges", [export.listing_record(row) for row in merges]
+    conflicts = await store.read(dossier.conflicts_of, known.contact_ids)
+    yield "conflicts", [export.plain(row) for row in conflicts]
+    wished = await store.read(callwishes.calls_wished, known)
+    yield "wishes", [export.wish_record(row) for row in wished]
+    async for tellings in hearsay.told_elsewhere(store, known):
+        yield "told", tellings
 
 
 async def _person(call: Call) -> Person:
@@ -160,6 +203,7 @@ def _shown(done: Erased) -> ErasedShown:
         contact=done.contact_id,
         events=done.events,
         messages=done.messages,
+        calls=done.calls,
         files=done.files,
         cancelled=done.cancelled,
         quarantined=done.quarantined,

@@ -14,7 +14,7 @@ from aiohttp.web_exceptions import HTTPException
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from omnigate.complaints import UNKNOWN, complaints
+from omnigate.complaints import UNKNOWN, complaints, unreadable
 from omnigate.errors import (
     BadPayload,
     OmnigateError,
@@ -33,7 +33,14 @@ _STATUS_OF_CODE: Final = {
     "no_backend": 404,
     "forbidden": 403,
     "gone": 410,
+    "recipient_blocked": 409,
+    "consent_refused": 409,
+    "no_consent": 409,
+    "not_known": 409,
+    "contradictory": 409,
+    "undone": 409,
     "too_large": 413,
+    "limit_reached": 429,
     "not_ready": 503,
 }
 """Refusals that are not about what the body says; all others are 422."""
@@ -119,9 +126,7 @@ def response_to(error: Exception) -> web.StreamResponse:
         case Unauthorized():
             return web.Response(status=401)
         case ValidationError():
-            return Denied(
-                422, "The body is not as described; see errors.", errors=mistakes(error)
-            ).response()
+            return _of_validation(error).response()
         case OmnigateError():
             return _of_ours(error)
         case BodyTooSlow():
@@ -140,6 +145,21 @@ def response_to(error: Exception) -> web.StreamResponse:
 def note_unexpected(error: Exception) -> None:
     """Log what no handler should raise, with where it came from."""
     log.error("request failed", error=type(error).__name__, exc_info=error)
+
+
+def not_json(why: str) -> Denied:
+    """Return the answer to a body that is malformed, whatever it was meant to say."""
+    return Denied(400, f"The body is not JSON: {why}.")
+
+
+def not_as_described(found: Sequence[Mistake]) -> Denied:
+    """Return the answer to a body that is well formed and says something that cannot be."""
+    return Denied(422, "The body is not as described; see errors.", errors=found)
+
+
+def _of_validation(error: ValidationError) -> Denied:
+    why = unreadable(error)
+    return not_as_described(mistakes(error)) if why is None else not_json(why)
 
 
 def _of_ours(error: OmnigateError) -> web.Response:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 from typing import Any, Final
 
+import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 from pydantic import BaseModel, Field
 from pydantic_core import from_json
 
-from omnigate.channel import WebhookChannel
-from omnigate.errors import BadPayload, Refused, Unauthorized
-from omnigate.flow.parsing import parsed
+from omnigate.channel import Channel, WebhookChannel
+from omnigate.errors import BadPayload, Overloaded, Refused, StoreError, Unauthorized
+from omnigate.flow.contained import contained
+from omnigate.flow.parsing import REDACTED, parsed
 from omnigate.model.inbound import Inbound
 from omnigate.model.text import Model
 from omnigate.request import Request
-from omnigate.server.hook import REDACTED
 from omnigate.server.operations import Call, Operation
 from omnigate.server.pages import PageQuery, seal, unseal
 from omnigate.server.problems import Denied
@@ -35,6 +36,8 @@ from omnigate.store import quarantined
 from omnigate.store.quarantined import REQUESTS, QuarantineFilter, Riddle
 from omnigate.store.record import time_text
 from omnigate.store.selection import destinations_called
+
+log = structlog.get_logger("server")
 
 _RETRIES: Final = 50
 """How many requests one call parses: that is work of the event loop."""
@@ -99,7 +102,9 @@ async def show(call: Call) -> web.StreamResponse:
     number = number_of(call, "request")
     row = await call.services.store.read(quarantined.read_quarantined, number)
     if row is None:
-        raise Denied(404, f"There is no request {number} in quarantine; see quarantine list.")
+        raise Denied(
+            404, f"There is no request {number} in quarantine; see omnigate quarantine list."
+        )
     return call.answer(
         QuarantineInFull(
             **_fields(row, len(row.body)),
@@ -165,19 +170,39 @@ async def _retry(call: Call, number: int) -> str | None:
     channel = runner.channel if runner is not None else None
     if runner is None or channel is None:
         return f"channel {row.channel} is not there; add it to the configuration and reload"
-    if not isinstance(channel, WebhookChannel):
-        return f"channel {row.channel} is of another kind now, which takes no such requests"
-    try:
-        items, why = parsed(row.channel, channel.parse, _rebuilt(row))
-    except Unauthorized as error:
-        items, why = (), str(error)
-    if why is None:
-        why = await _take_in(call, row, items)
+    if isinstance(channel, WebhookChannel):
+        why = await _parse_again(call, row, channel)
+    else:
+        why = await _take_again(row, channel)
     if why is not None:
         await services.store.writer.do(quarantined.explain_anew, Riddle(number, why))
         return why
     await services.store.writer.do(quarantined.drop_quarantined, [number])
     return None
+
+
+async def _take_again(row: Any, channel: Channel) -> str | None:
+    """Have the channel itself take it in; return why that cannot be, None when it was done."""
+    try:
+        with contained:
+            await channel.take_again(_rebuilt(row))
+    except (BadPayload, Refused, Unauthorized) as error:
+        return str(error)
+    except (Overloaded, StoreError):
+        raise
+    except Exception as error:
+        log.error("take_again failed", channel=row.channel, exc_info=error)
+        return f"take_again raised {type(error).__name__}"
+    return None
+
+
+async def _parse_again(call: Call, row: Any, channel: WebhookChannel) -> str | None:
+    """Parse and store it; return why that cannot be, None when it was done."""
+    try:
+        items, why = parsed(row.channel, channel.parse, _rebuilt(row))
+    except Unauthorized as error:
+        return str(error)
+    return await _take_in(call, row, items) if why is None else why
 
 
 async def _take_in(call: Call, row: Any, items: Any) -> str | None:

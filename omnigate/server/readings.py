@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, get_args
 
-from omnigate.channel import HealthState as ChannelState
+from omnigate.calling import CallChannel
 from omnigate.figures import Histogram
 from omnigate.flow.figures import OUTBOUND_STATES, ChannelFigures, DestinationFigures
 from omnigate.flow.member import State
+from omnigate.hosting import HealthState as ChannelState
+from omnigate.model.call import ENDED
 from omnigate.server.services import Destination, Services
 from omnigate.store.backlog import Backlog, Owed
+from omnigate.store.callreads import NO_CALLS, CallCount
 from omnigate.store.destinations import BreakerState, Health, HealthState
+from omnigate.store.dials import BLOCKED_CODES
+from omnigate.store.responses import Queue
 
 Value = float | Histogram
 Sample = tuple[tuple[str, ...], Value]
@@ -35,6 +40,8 @@ class Moment:
     backlog: Backlog
     now: int
     """Milliseconds since 1970."""
+    calls: Mapping[str, CallCount]
+    """Those that have not ended, by channel."""
     store_bytes: int
     disk_free_bytes: int
 
@@ -159,6 +166,48 @@ def quarantined(moment: Moment) -> Iterator[Sample]:
     """Return how much of each channel is in quarantine."""
     for name in moment.services.channels():
         yield (name,), moment.backlog.quarantined.get(name, 0)
+
+
+def calls_ended(moment: Moment) -> Iterator[Sample]:
+    """Return how calls of each channel that calls people ended."""
+    for name in _callers(moment):
+        for state in sorted(ENDED):
+            yield (name, state), moment.services.figures.calls[name, state]
+
+
+def calls_refused(moment: Moment) -> Iterator[Sample]:
+    """Return how many wishes for a call each channel refused, by the reason."""
+    refused = moment.services.figures.calls_refused
+    for name in _callers(moment):
+        # Those that every channel may have are there before the first is refused: an increase shows.
+        for code in sorted(BLOCKED_CODES | {code for known, code in refused if known == name}):
+            yield (name, code), refused[name, code]
+
+
+def calls_open(moment: Moment) -> Iterator[Sample]:
+    """Return how many calls of each channel that calls people wait, are under way, are held."""
+    for name in _callers(moment):
+        count = moment.calls.get(name, NO_CALLS)
+        yield (name, "waiting"), count.waiting
+        yield (name, "in_progress"), count.in_progress
+        yield (name, "unknown"), count.unknown
+
+
+def _callers(moment: Moment) -> list[str]:
+    """Return the channels that call people, and those that have left calls behind, also when gone since."""
+    there = moment.services.channels().values()
+    callers = {known.name for known in there if isinstance(known.channel, CallChannel)}
+    return sorted(callers | moment.calls.keys())
+
+
+def of_queues(read: Callable[[Queue, int], Value]) -> Callable[[Moment], Iterable[Sample]]:
+    """Measure something of the customers who wait for an answer on each channel; the time comes along."""
+
+    def samples(moment: Moment) -> Iterator[Sample]:
+        for name in moment.services.channels():
+            yield (name,), read(moment.backlog.queues.get(name, Queue()), moment.now)
+
+    return samples
 
 
 def build(moment: Moment) -> Iterable[Sample]:

@@ -6,18 +6,22 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from omnigate.channel import Channel, ChannelConfig, Recorded
+from omnigate.channel import Channel, ChannelConfig
 from omnigate.config.settings import Settings
+from omnigate.flow.calling import CallDesk
 from omnigate.flow.census import Census
 from omnigate.flow.figures import Figures
+from omnigate.flow.handing import Handovers
 from omnigate.flow.housekeeping import Housekeeper
 from omnigate.flow.media import Media
 from omnigate.flow.member import State
+from omnigate.flow.preview import Preview
 from omnigate.flow.pulse import Rates
 from omnigate.flow.reloading import Reloaded
 from omnigate.flow.steering import Before, TestOutcome
 from omnigate.flow.stream import Stream
 from omnigate.flow.troubles import Finding
+from omnigate.hosting import Recorded
 from omnigate.model.event import EventType
 from omnigate.model.inbound import Inbound
 from omnigate.model.outbound import Edit, OutboundMessage
@@ -59,6 +63,15 @@ class Outlet(Protocol):
         owner: str | None,
     ) -> Accepted:
         """Queue a message; raises `Refused`, `KeyReused`, `Overloaded` or `StoreError`."""
+
+    async def preview(
+        self,
+        message: OutboundMessage,
+        *,
+        channels: frozenset[str] | None,
+        owner: str | None,
+    ) -> Preview:
+        """Return what a message would become; raises `Refused` or `StoreError`."""
 
 
 class Corrector(Protocol):
@@ -118,8 +131,8 @@ class RunningChannel(Protocol):
         """What it says about that."""
 
     @property
-    def is_paused(self) -> bool:
-        """Whether the operator has stopped it."""
+    def is_at_rest(self) -> bool:
+        """Whether the operator has stopped it, and nothing that it has begun goes on."""
 
     @property
     def key(self) -> ChannelKey:
@@ -207,6 +220,8 @@ class Services:
     inbox: Intake
     outbound: Outlet
     changes: Corrector
+    calls: CallDesk
+    handovers: Handovers
     channels: Callable[[], Mapping[str, RunningChannel]]
     channel: Callable[[str], RunningChannel | None]
     """One of them by name: asked for every request, so it must not cost more the more there are."""
@@ -237,6 +252,8 @@ class Services:
     version: str
     configured: Callable[[], Collection[str]] = tuple
     """Names of the channels in the configuration, also of those that are not enabled or not made."""
+    resting: Callable[[], Mapping[str, str]] = dict
+    """Channels that the configuration has and does not want to work, by name, with their kinds."""
     offline: bool = False
     """No daemon runs: a command works on the store itself, and nothing is delivered."""
     room: Room = field(default_factory=Room)

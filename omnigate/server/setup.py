@@ -13,7 +13,7 @@ from omnigate.channel import Channel
 from omnigate.errors import CredentialsRejected, OmnigateError
 from omnigate.flow.contained import contained
 from omnigate.server.operations import Call, Operation
-from omnigate.server.unknown import nobody
+from omnigate.server.unknown import nobody, not_enabled
 
 SETUP_SECONDS: Final = 50.0
 """How long a platform may take in all; a command waits a little longer."""
@@ -37,6 +37,8 @@ async def set_up(call: Call) -> web.StreamResponse:
     name = call.request.match_info["name"]
     running = call.services.channel(name)
     if running is None:
+        if name in call.services.resting():
+            raise not_enabled(name)
         raise nobody("channel", name, call.services.channels())
     if running.channel is None:
         why = running.message or "its plugin could not be made"

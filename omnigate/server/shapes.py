@@ -8,7 +8,9 @@ from pydantic import BaseModel
 
 from omnigate.model.event import Envelope, EventChannel, EventContact
 from omnigate.model.facts import Message
-from omnigate.store.history import ConversationRow
+from omnigate.server.auth import Caller
+from omnigate.server.limited import context_for
+from omnigate.store.conversationreads import ConversationRow
 
 
 class Queued(BaseModel):
@@ -22,9 +24,12 @@ class Queued(BaseModel):
 
 
 class MessageShown(Message):
-    """A message and the conversation it belongs to."""
+    """A message, the conversation it belongs to, and the channel that carries it."""
 
     conversation: str
+    channel: EventChannel
+    address: str
+    """Whom the conversation is with: what is sent goes there."""
 
 
 class MessagePage(BaseModel):
@@ -46,6 +51,8 @@ class ConversationShown(BaseModel):
     status: Literal["open", "closed"]
     owner: str | None
     """The backend that it was transferred to; null: the route decides."""
+    waiting_since: str | None
+    """Since when the customer waits for an answer; null: nobody waits."""
     last_sequence: int
     context: dict[str, Any]
     created_at: str
@@ -67,19 +74,27 @@ class ContactPage(BaseModel):
 
 
 class EventPage(BaseModel):
-    """Events in the order they were recorded, or the newest first in a timeline."""
+    """Events in the order they were recorded."""
 
     items: list[Envelope]
     next: str | None
 
 
-def conversation_shown(row: ConversationRow, contact: EventContact) -> ConversationShown:
-    """Return a stored conversation as the API shows it."""
+def conversation_shown(
+    row: ConversationRow, contact: EventContact, caller: Caller
+) -> ConversationShown:
+    """Return a stored conversation as the API shows it to somebody."""
     fields = row._asdict()
+    fields["context"] = context_for(caller, row.context)
     channel = EventChannel(name=fields.pop("channel"), kind=fields.pop("kind"))
     return ConversationShown(channel=channel, contact=contact, **fields)
 
 
-def message_shown(message: Message, conversation_id: str) -> MessageShown:
+def message_shown(message: Message, conversation: ConversationRow) -> MessageShown:
     """Return a stored message as the API shows it."""
-    return MessageShown.model_construct(**dict(message), conversation=conversation_id)
+    return MessageShown.model_construct(
+        **dict(message),
+        conversation=conversation.id,
+        channel=EventChannel(name=conversation.channel, kind=conversation.kind),
+        address=conversation.address,
+    )

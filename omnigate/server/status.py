@@ -17,6 +17,7 @@ from omnigate.server.members import (
 )
 from omnigate.server.metrics import size_of
 from omnigate.server.operations import Call, Operation
+from omnigate.store.callreads import count_calls
 from omnigate.store.record import time_text
 
 
@@ -42,6 +43,16 @@ class RatesShown(BaseModel):
     """Attempts that did not deliver."""
 
 
+class CallsOpen(BaseModel):
+    """The calls of a channel that have not ended."""
+
+    channel: str
+    waiting: int
+    in_progress: int
+    unknown: int
+    """They may have been dialled, and are held until somebody decides."""
+
+
 class Totals(BaseModel):
     """How much there is."""
 
@@ -65,6 +76,7 @@ class Status(BaseModel):
     channels: list[ChannelShown]
     destinations: list[DestinationShown]
     """Also who is owed something though the configuration does not name it."""
+    calls: list[CallsOpen]
     troubles: list[FindingShown]
     """What is wrong with channels and backends, and what to do about it."""
     totals: Totals
@@ -91,8 +103,12 @@ async def status(call: Call) -> web.StreamResponse:
                 delivered_per_second=round(rates.delivered, 2),
                 failures_per_second=round(rates.failed, 2),
             ),
-            channels=channels_shown(services),
+            channels=await channels_shown(services),
             destinations=await destinations_shown(services),
+            calls=[
+                CallsOpen(channel=name, **count._asdict())
+                for name, count in sorted((await services.store.read(count_calls)).items())
+            ],
             troubles=[FindingShown.model_validate(known) for known in services.troubles(backlog)],
             totals=Totals(
                 events=backlog.events,

@@ -50,6 +50,8 @@ class Misconfigured(Mistake):
     """The file."""
     key: str
     hint: str
+    line: int | None
+    """From 1; null where it is not known."""
 
 
 class ReloadedShown(BaseModel):
@@ -115,6 +117,7 @@ async def reload(call: Call) -> web.StreamResponse:
                     key=found.key,
                     message=found.message,
                     hint=found.hint,
+                    line=found.line,
                 )
                 for found in error.problems
             ],

@@ -17,6 +17,7 @@ from omnigate.server.problems import Denied
 from omnigate.server.traced import ExchangeShown, StepKind, Trace, TracedFile, TracedPart, TraceStep
 from omnigate.store.record import time_text
 from omnigate.store.schema import LEASED
+from omnigate.store.streams import is_replay
 from omnigate.store.trace import Traced, trace_event, trace_message
 
 
@@ -172,13 +173,14 @@ def _about(traced: Traced, row: Any) -> dict[str, Any]:
         "direction": owner.direction if owner else None,
         "destination": owner.name if owner else None,
         "event": event_id,
-        "replay": bool(row.replay) if hasattr(row, "replay") else _is_again(traced, row) or None,
+        "replay": _is_again(traced, row) or None,
     }
 
 
 def _is_again(traced: Traced, row: Any) -> bool:
-    """Tell whether something that ended had been a dead letter before, and was replayed."""
-    return any(
+    """Tell whether something was sent again: of ends that are noted without it, by what had ended before."""
+    was_asked_for = is_replay(row.stream) if hasattr(row, "stream") else row.replay
+    return was_asked_for or any(
         before.outcome == "replayed"
         and before.outbox_id < row.outbox_id
         and (before.destination_id, before.position, before.message_id)

@@ -13,8 +13,11 @@ _LONGEST: Final = 60
 _LISTINGS: Final = {
     "message": "omnigate message list",
     "conversation": "omnigate conversation list",
+    "call": "omnigate call list",
+    "handover": "omnigate conversation handover --help",
     "event": "omnigate events tail --no-follow",
     "contact": "omnigate contact list",
+    "conflict": "omnigate contact conflicts --all",
 }
 
 
@@ -29,6 +32,17 @@ def nobody(direction: Direction, name: str, known: Iterable[str]) -> Denied:
         are = "are" if len(names) > 1 else "is"
         there = f"there {are} {', '.join(names[:_MOST_NAMES])}{more}; see {listing}"
     return Denied(404, f"No {direction} is called {name!r}: {there}.", code=f"no_{direction}")
+
+
+def not_enabled(channel: str) -> Denied:
+    """Return a 404 for a channel that the configuration names and has switched off."""
+    detail = f"Channel {channel!r} is not enabled: set enabled = true, then omnigate reload."
+    return Denied(404, detail, code="no_channel")
+
+
+def gone() -> Denied:
+    """Return a 410 for a contact that was erased."""
+    return Denied(410, "The contact was erased.", code="gone")
 
 
 def missing(what: str, identifier: str) -> Denied:

@@ -36,6 +36,10 @@ class Shop(omnigate.Channel):
             None, description="Where answers go.", examples=["https://a.example"]
         )
         mode: str = Field("poll", description="How it is asked.")
+        account: str | None = Field(
+            None, pattern=r"^AC[0-9a-f]{4}$", description="AC and 4 hexadecimal digits."
+        )
+        login: str | None = Field(None, pattern=r"^[\x21-\x7e]+$", description="Ours.")
         hours: Hours = Field(Hours(), description="When somebody answers.")
         link: Hours | bool = Field(False, description="Either shape is good.")
 

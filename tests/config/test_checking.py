@@ -57,6 +57,7 @@ backends = ["crn"]
         ("[channels]\nx = 'shop'", "channels.x", "expected a table"),
         ("[channels.x]", "channels.x.kind", "is missing"),
         ("[channels.x]\nkind = 1", "channels.x.kind", "expected a text in quotes"),
+        ("[admin]\nsocket = 7", "admin.socket", "expected a path in quotes, got 7"),
         (
             "[channels.x]\nkind = 'till'",
             "channels.x.kind",
@@ -73,7 +74,7 @@ backends = ["crn"]
             "server.trusted_proxies[0]",
             "expected a network such as 10.0.0.0/8",
         ),
-        ("[server]\ntls_cert = 'a.pem'", "server", "tls_cert and tls_key belong together"),
+        ("[server]\ntls_cert = 'omnigate.toml'", "server", "tls_cert and tls_key belong together"),
         ("[store]\nurl = 'postgresql://h/d'", "store.url", "expected sqlite:///"),
         ("[retry]\njitter = 'much'", "retry.jitter", "expected a number"),
         ("[retry]\nschedule_seconds = []", "retry.schedule_seconds", "expected at least 1 item"),
@@ -97,6 +98,18 @@ def test_a_mistake_names_its_key(mistakes, text, key, message):
     (problem,) = mistakes(text)
     assert problem.key == key
     assert problem.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("account = 'AC1'", "is not of the form it must have", "AC and 4 hexadecimal digits."),
+        ("login = 'a b'", "expected ASCII characters without spaces", "Ours."),
+    ],
+)
+def test_the_form_that_a_text_must_have_is_said_in_words(mistakes, line, message, hint):
+    (problem,) = mistakes(f"[channels.x]\nkind = 'shop'\ntoken = 't'\n{line}")
+    assert (problem.message, problem.hint) == (message, hint)
 
 
 def test_a_mistake_in_a_union_is_reported_once(mistakes):

@@ -14,7 +14,15 @@ from pydantic import Field, SecretStr, model_validator
 import omnigate
 from omnigate import plugins
 from omnigate.config.annotations import fields
-from omnigate.config.questions import Question, marks, missing, mistakes, open_questions
+from omnigate.config.questions import (
+    Question,
+    marks,
+    missing,
+    mistakes,
+    named,
+    open_questions,
+    questions_again,
+)
 
 
 class Server(omnigate.Model):
@@ -39,6 +47,7 @@ class Mail(omnigate.ChannelConfig):
         None, description="Where it is shown.", examples=["https://a.example"]
     )
     title: Annotated[str, omnigate.Asked(when=("url",))] = Field("Mail", description="Its title.")
+    window: Annotated[int, omnigate.Asked(again=True)] = Field(10, description="At once.")
 
     @model_validator(mode="after")
     def _encrypted(self) -> Self:
@@ -76,6 +85,52 @@ def test_who_answers_no_is_asked_nothing_more(calls: bool | None, expected: list
         )
 
     assert asked(Called, **({} if calls is None else {"calls": calls})) == expected
+
+
+def test_what_does_not_work_is_asked_for_again_with_what_is_in_force() -> None:
+    given = {
+        "imap": {"host": "h", "port": 1, "password": "p"},
+        "mode": "poll",
+        "key": "made",
+        "priority": 5,
+    }
+    found = {question.key: question.default for question in questions_again(Mail, given)}
+    assert found == {
+        "priority": 5,
+        "imap.host": "h",
+        "imap.port": 1,
+        "imap.password": "p",
+        "mode": "poll",
+        "key": "made",
+        "url": None,
+        "window": 10,
+    }
+    assert all(question.fresh is None for question in questions_again(Mail, given))
+
+
+def test_what_decides_between_tables_is_not_asked_again() -> None:
+    class Either(omnigate.ChannelConfig):
+        link: Literal["mail", "none"] = Field(description="Which.")
+        mail: Annotated[Server | None, omnigate.Asked(when=("link=mail",))] = Field(
+            None, description="Where."
+        )
+
+    given = {"link": "mail", "mail": {"host": "h", "password": {"env": "P"}}}
+    assert [one.key for one in questions_again(Either, given)] == ["mail.host", "mail.password"]
+
+
+def test_a_table_is_asked_for_when_another_key_says_the_word() -> None:
+    class Either(omnigate.ChannelConfig):
+        link: Literal["mail", "none"] = Field(description="Which.")
+        mail: Annotated[Server | None, omnigate.Asked(when=("link=mail",))] = Field(
+            None, description="Where."
+        )
+
+    assert asked(Either) == ["link"]
+    assert asked(Either, link="none") == []
+    assert asked(Either, link="mail") == ["mail.host", "mail.password"]
+    assert asked(Either, link="mail", mail={"host": "h"}) == ["mail.password"]
+    assert needed(Either, link="mail") == ["mail.host", "mail.password"]
 
 
 def test_a_question_says_what_may_be_answered() -> None:
@@ -120,7 +175,7 @@ def test_marks_name_keys_of_the_same_table(direction: str) -> None:
     assert kinds
     for kind in kinds.values():
         for key, mark in marks(kind.Config):
-            assert {*mark.when, *mark.unless} <= fields(kind.Config).keys(), (kind, key)
+            assert named(mark) <= fields(kind.Config).keys(), (kind, key)
 
 
 ANSWERS: dict[str, str] = {
@@ -167,7 +222,8 @@ def test_a_kind_that_marks_nothing_is_found(tmp_path: Any) -> None:
 def test_mistakes_are_told_by_key_and_secrets_are_not_in_them(tmp_path: Any) -> None:
     keys = {"kind": "mail", "mode": "polll", "imap": {"port": "x", "password": {"env": "NO_SUCH"}}}
     wrong = mistakes(tmp_path / "omnigate.toml", "channel", "x", keys, Mail)
-    assert set(wrong) == {"mode", "imap.host", "imap.port", "imap.password"}
+    assert set(wrong) == {"mode", "imap.host", "imap.port", "imap.password", ""}
+    assert [problem.message for problem in wrong[""]] == ["give key or certificate"]
     assert "NO_SUCH is not set" in wrong["imap.password"][0].message
 
 

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 import pytest
 
 import omnigate
+from omnigate.store.emptying import empty_messages
 from omnigate.store.fade import fade_messages
 from omnigate.store.lanes import Claim, claim
-from omnigate.store.parts import PartResult, settle_part
+from omnigate.store.partresult import PartResult
+from omnigate.store.parts import settle_part
 from omnigate.store.settling import Settlement, settle
 from omnigate.testing import FakeHost
 
@@ -208,3 +210,34 @@ async def test_beside_a_point_on_the_map_only_the_text_is_edited(slate: Any) -> 
         settle_part, PartResult(message, change.index, "sent", action="edit")
     )
     assert following is None
+
+
+async def test_the_queue_shows_what_is_to_be_changed_and_not_the_message(slate: Any) -> None:
+    """Step by step; what was emptied meanwhile is shown as erased."""
+    auth = await token(slate)
+    message = await sent(slate, auth, "one two three four five six seven")
+    path = f"/v1/messages/{message}"
+    await slate.call("PUT", f"{path}/reaction", headers=auth, json={"emoji": ["👍"]})
+    await slate.call("DELETE", path, headers=auth)
+    _, page = await slate.operate("GET", "/admin/queue/items")
+    shown = {}
+    for item in page["items"]:
+        _, in_full = await slate.operate("GET", f"/admin/queue/items/{item['id']}")
+        assert in_full["action"] == item["action"]
+        shown[item["action"]] = in_full["content"]
+    told = {"state": "queued", "error": None}
+    assert shown == {
+        "react": {
+            "message": message,
+            "action": "react",
+            "steps": [{"external_id": "p-0", **told, "emoji": ["👍"]}],
+        },
+        "delete": {
+            "message": message,
+            "action": "delete",
+            "steps": [{"external_id": name, **told} for name in ("p-0", "p-1")],
+        },
+    }
+    await slate.store.writer.do(empty_messages, [message])
+    _, in_full = await slate.operate("GET", f"/admin/queue/items/{page['items'][0]['id']}")
+    assert (in_full["action"], in_full["content"]) == ("react", None)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, UnixConnector, web
 
-from omnigate.config.settings import Server
+from omnigate.config.tables import Server
 from omnigate.errors import ConfigError
 from omnigate.server.listener import AddressTaken, listening, listening_unix
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from omnigate.config.settings import Admin
+import omnigate
+from omnigate.config.tables import Admin
 from omnigate.server.measures import METRICS
+from omnigate.store.callends import Held, hold_calls
+from omnigate.store.callrequests import Asked, request_calls
+from omnigate.store.dials import Claim, begin_dials
+from omnigate.store.threads import ChannelKey
 
 pytestmark = pytest.mark.anyio
 
@@ -77,13 +83,38 @@ async def test_customers_cannot_make_series(world: Any) -> None:
 
 
 async def test_a_refusal_of_ours_is_counted_as_one(world: Any, monkeypatch: Any) -> None:
-    import omnigate
-
     monkeypatch.setattr(world.inbox, "disk_is_low", lambda: True)
     with pytest.raises(omnigate.Overloaded):
         await world.receive("1")
     assert await value(world, "omnigate_intake_total", channel="app", outcome="refused") == 1
     assert await value(world, "omnigate_intake_total", channel="app", outcome="stored") == 0
+
+
+async def test_refused_calls_are_counted_by_the_rule(runner: Any, world_with: Any) -> None:
+    class Phone(omnigate.CallChannel):
+        kind = "call"
+
+        def __init__(self) -> None:
+            pass
+
+        async def admit(self, wanted: omnigate.CallWanted) -> omnigate.Admission:
+            raise omnigate.Refused("do_not_call", "they want none")
+
+        async def dial(self, call: omnigate.Call) -> dict[str, str]:
+            raise AssertionError("nobody is called")
+
+        async def hang_up(self, call: omnigate.Call) -> None:
+            raise AssertionError("nobody is called")
+
+        def offer(self) -> omnigate.CallOffer:
+            return omnigate.CallOffer(is_open=True, region="RU")
+
+    async with world_with(channels=[runner("phone", "call", channel=Phone())]) as world:
+        for _ in range(2):
+            status, _ = await world.operate("POST", "/v1/calls", json={"number": "+79161234567"})
+            assert status == 422
+        name = "omnigate_calls_refused_total"
+        assert await value(world, name, channel="phone", code="do_not_call") == 2
 
 
 def test_names_follow_the_rules_of_prometheus() -> None:
@@ -107,3 +138,17 @@ def test_the_port_may_be_on_loopback(address: str) -> None:
 def test_the_port_may_be_nowhere_else(address: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         Admin(metrics_listen=address)
+
+
+async def test_calls_that_a_channel_has_left_behind_are_counted_when_it_is_gone(
+    runner: Any, world_with: Any
+) -> None:
+    async with world_with(channels=[runner("app")]) as world:
+        until = datetime.now(UTC) + timedelta(hours=1)
+        wanted = omnigate.CallWanted(number="+79161234567")
+        asked = Asked(ChannelKey("phone", "call"), wanted, omnigate.tel(wanted.number), until)
+        call = await world.store.writer.do(request_calls, asked)
+        await world.store.writer.do(begin_dials, Claim("phone", 1))
+        await world.store.writer.do(hold_calls, Held(call.id, "nobody hears of it"))
+        name = "omnigate_calls_open"
+        assert await value(world, name, channel="phone", state="unknown") == 1

@@ -188,3 +188,31 @@ async def test_none_of_it_is_served_to_the_world(world: Any) -> None:
     headers = await world.token("admin")
     for path in ("dead", "queue", "quarantine", "replays"):
         assert (await world.call("GET", f"/admin/{path}", headers=headers))[0] == 404
+
+
+async def test_a_reason_that_nothing_died_of_is_answered_with_those_that_there_are(
+    world: Any,
+) -> None:
+    """To the last page: that the call before took the last one with a reason makes it no typo."""
+    await bury(world, await owe(world, 20))
+    status, refused = await world.operate("GET", "/admin/dead", params={"reason": "typo"})
+    assert status == 404
+    assert refused["detail"] == (
+        "No dead letter has the reason 'typo'; reasons are: attempts, expired, held_too_long,"
+        " unknown, x."
+    )
+    assert await walk(world, "/admin/dead", reason="expired") == []
+    letters = len(await walk(world, "/admin/dead", reason="x"))
+    assert (await world.operate("POST", "/admin/dead/drop", json={"reason": "y"}))[0] == 404
+    count, calls = 0, 0
+    more: dict[str, int] = {}
+    while True:
+        body = {"reason": "x", "limit": letters // 2, **more}
+        status, done = await world.operate("POST", "/admin/dead/drop", json=body)
+        assert status == 200, done
+        count, calls = count + done["count"], calls + 1
+        if done["next"] is None:
+            break
+        more = {"after": done["next"]}
+    assert (count, calls) == (letters, 3)
+    assert (await world.operate("GET", "/admin/dead", params={"reason": "x"}))[0] == 404

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from omnigate.server import contacts, events
+from omnigate.server import events
+from omnigate.server import timeline as timelines
 from omnigate.server.pages import MAX_PAGE_BYTES
 
 pytestmark = pytest.mark.anyio
@@ -13,6 +14,8 @@ LONG = "ж" * 150_000
 """Twice as many bytes; with them an event is over 300 KB."""
 COUNT = 30
 SLACK_BYTES = 1024
+TOLD = ("message.received", "message")
+"""How the log and a timeline call it that somebody wrote."""
 
 
 async def read_through(world, path: str, auth: dict[str, str], place: str) -> list[int]:
@@ -24,7 +27,7 @@ async def read_through(world, path: str, auth: dict[str, str], place: str) -> li
         status, content, _ = await world.ask("GET", path, headers=auth, params=query)
         assert status == 200, content
         page = json.loads(content)
-        seen += [item["id"] for item in page["items"] if item["type"] == "message.received"]
+        seen += [item["id"] for item in page["items"] if item["type"] in TOLD]
         sizes.append(len(content))
         if page["next"] is None or not page["items"]:
             break
@@ -52,7 +55,7 @@ async def test_a_page_of_long_events_ends_early_and_the_next_goes_on(world):
 
 async def test_the_check_sees_a_page_without_a_limit_of_bytes(world, monkeypatch):
     monkeypatch.setattr(events, "MAX_PAGE_BYTES", 1 << 40)
-    monkeypatch.setattr(contacts, "MAX_PAGE_BYTES", 1 << 40)
+    monkeypatch.setattr(timelines, "MAX_PAGE_BYTES", 1 << 40)
     auth, timeline = await written(world)
     for path, place in (("/v1/events", "after"), (timeline, "cursor")):
         assert max(await read_through(world, path, auth, place)) > MAX_PAGE_BYTES + SLACK_BYTES

@@ -165,6 +165,17 @@ async def test_what_quarantine_keeps_of_a_person_goes_too(world, tmp_path):
     assert await world.stored("quarantine") == 1
 
 
+async def test_what_quarantine_keeps_of_a_number_goes_however_it_is_written(world):
+    """Over SMPP a number comes without its plus, in a form in percent-encoding."""
+    await write(world, 1, "+79161234567")
+    who = await contact_of(world, "+79161234567")
+    for body in (b"\0\1\x0179161234567\0\1", b"from=%2B79161234567", b'{"to":"+79161234567"}'):
+        await world.store.writer.do(keep, Puzzle("app", "odd", "{}", body))
+    await world.store.writer.do(keep, Puzzle("app", "odd", "{}", b"from=79169999999"))
+    assert (await erased(world, who))["quarantined"] == 3
+    assert await world.stored("quarantine") == 1
+
+
 async def test_a_file_that_others_got_too_stays(world, tmp_path):
     who = await live(world)
     await write(world, 50, STAYS)
