@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from pydantic import BaseModel
 
 from omnigate import config, plugins
 from omnigate.cli import terminal
-from omnigate.cli.asking import ask, require_all
+from omnigate.cli.asking import ask, ask_again, require_all
 from omnigate.cli.client import Client
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.given import keys_given
 from omnigate.cli.problems import note_problems
-from omnigate.cli.trial import examine
+from omnigate.cli.trial import examine, whereabouts_of
 from omnigate.config import Config, dropin
 from omnigate.config.checking import did_you_mean
 from omnigate.config.dropin import Written
@@ -29,7 +30,8 @@ from omnigate.errors import ConfigError
 if TYPE_CHECKING:
     from omnigate.flow.troubles import Finding
 
-_NOTHING = "Nothing was written."
+_NOTHING: Final = "Nothing was written."
+_SIGNS: Final = {"good": "Good", "warning": "It works, but", "bad": "It does not work"}
 
 
 def add(
@@ -40,37 +42,85 @@ def add(
     path: Path | None,
     *,
     tests: bool = True,
+    keep: bool = False,
 ) -> None:
-    """Ask for what the kind needs and was not given, test it, write it, and have it taken over."""
+    """Ask for what the kind needs and was not given, test it, write it, and have it taken over.
+
+    What does not work is asked for again; it is only written where the person, or ``keep``, says so.
+    """
     asks = sys.stdin.isatty() and terminal.is_terminal()
     with _or_nothing():
         summary, model = _kind(direction, kind)
         keys = {"kind": kind, **keys_given(given, model)}
         main = dropin.require_place(path, direction, name, plugins.load).path
+        wrong = partial(mistakes, main, direction, name, model=model)
         made: list[str] = []
         if asks:
             terminal.note(f"{kind}: {summary}")
-            made = ask(model, keys, lambda those: mistakes(main, direction, name, those, model))
+            made = ask(model, keys, wrong)
         else:
             require_all(model, keys)
-        written = dropin.write(path, direction, name, keys, plugins.load)
-        try:
-            loaded = config.load(path, plugins.load)
-            running = Client(loaded.settings.socket).reachable()
-            finding = _tested(loaded, direction, name) if tests else None
-            if asks and finding and finding.state == "bad":
-                typer.confirm("Keep it all the same?", abort=True)
-        except BaseException:
+        finding: Finding | None = None
+        while True:
+            written, loaded, finding = _tried(path, direction, name, keys, finding, tests=tests)
+            if not tests or keep or finding is None or finding.state != "bad":
+                break
+            # Nobody else is to find it meanwhile: a reload would take it over.
             written.discard()
-            raise
+            if not asks:
+                remedy = "Mend that; or add it as it is: --keep, or untested: --no-test"
+                raise Failed(f"{name} is not added, for it does not work.", remedy)
+            if _wants_to_change():
+                ask_again(model, keys, wrong)
+            else:
+                tests = False
+        running = Client(loaded.settings.socket).reachable()
     _tell(written, made, loaded, direction, name)
     if running:
         _have_taken_over(loaded, direction, name, written.file)
     else:
         terminal.say("It is in force from the next start: omnigate run")
     if finding and finding.state == "bad":
-        what = f"{name} does not work yet: {terminal.clean(finding.message)}"
-        raise Failed(what, f"Mend that, or {written.file}; see omnigate doctor.")
+        remedy = f"Mend that, or {written.file}; see omnigate doctor."
+        raise Failed(f"{name} is kept, and does not work yet.", remedy)
+
+
+def _tried(
+    path: Path | None,
+    direction: Direction,
+    name: str,
+    keys: Mapping[str, Any],
+    finding: Finding | None,
+    *,
+    tests: bool,
+) -> tuple[Written, Config, Finding | None]:
+    """Write a section and test it, unless that is not wanted: then what was found before stays true."""
+    written = dropin.write(path, direction, name, keys, plugins.load)
+    try:
+        loaded = config.load(path, plugins.load)
+        return written, loaded, _tested(loaded, direction, name) if tests else finding
+    except BaseException:
+        written.discard()
+        raise
+
+
+def _wants_to_change() -> bool:
+    """Ask what is to become of answers that do not work; raises `typer.Abort` to give up."""
+    while True:
+        answer = typer.prompt(
+            "\nChange the answers, keep it all the same, or give up? [C/k/g]",
+            default="c",
+            show_default=False,
+        )
+        match answer.strip().lower():
+            case "c" | "change":
+                return True
+            case "k" | "keep":
+                return False
+            case "g" | "give up":
+                raise typer.Abort
+            case _:
+                terminal.note("Answer c, k or g.")
 
 
 def remove(direction: Direction, name: str, path: Path | None) -> None:
@@ -104,7 +154,10 @@ def _kind(direction: Direction, kind: str) -> tuple[str, type[BaseModel]]:
     """Return what a kind says of itself, and the model of its keys; raises `Failed`."""
     catalogue = plugins.load([kind])
     if kind in catalogue.broken:
-        raise Failed(f"The plugin of {kind} is broken: {catalogue.broken[kind]}.", "Reinstall it.")
+        raise Failed(
+            f"The plugin of {kind} is broken: {catalogue.broken[kind]}.",
+            "Mend that, or reinstall it.",
+        )
     known = catalogue.channels if direction == "channel" else catalogue.backends
     if kind not in known:
         other = "backend" if direction == "channel" else "channel"
@@ -119,8 +172,10 @@ def _tested(loaded: Config, direction: Direction, name: str) -> Finding:
     """Ask the platform or the receiver, by the answers alone; nothing is in force yet."""
     terminal.note("\nTesting it …")
     finding = examine(loaded, direction, name)
-    sign = "It does not work" if finding.state == "bad" else "Good"
+    sign = _SIGNS[finding.state]
     terminal.note(f"{sign}: {terminal.clean(finding.message)}")
+    if finding.remedy and finding.state != "good":
+        terminal.note(f"  {terminal.clean(finding.remedy)}")
     return finding
 
 
@@ -134,7 +189,11 @@ def _tell(
         hand_on = "; the other side needs it too" if key in made else ""
         terminal.say(f"{what} is in {file}{hand_on}.")
     if direction == "channel":
-        terminal.say(f"Its address: {loaded.settings.public_url}/channels/{name}")
+        met = whereabouts_of(loaded, name)
+        if met.endpoint is not None:
+            terminal.say(f"Its address: {met.endpoint}")
+        elif met.talks_to is not None:
+            terminal.say(f"It talks to {terminal.clean(met.talks_to)}; nobody needs to call it.")
     for warning in loaded.warnings:
         if f"{warning.key}.".startswith(f"{direction}s.{name}."):
             terminal.note(f"warning: {terminal.clean(warning)}")

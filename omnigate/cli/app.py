@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
+from typer.main import get_command
 
 from omnigate.cli import (
     backend,
+    call,
+    call_request,
     channel,
     channel_log,
     config,
@@ -22,13 +26,16 @@ from omnigate.cli import (
     demo,
     doctor,
     events,
+    identity,
     init,
     message,
+    message_send,
     people,
     plugin,
     quarantine,
     queue,
     replays,
+    stats,
     status,
     token,
     trace,
@@ -44,6 +51,7 @@ _VERBS: Final[dict[str, Command]] = {
     "demo": demo.demo,
     "check": daemon.check,
     "status": status.status,
+    "stats": stats.stats,
     "doctor": doctor.doctor,
     "reload": daemon.reload,
     "stop": daemon.stop,
@@ -78,10 +86,11 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
     "message": (
         "What was said, both ways.",
         {
-            "send": message.send,
+            "send": message_send.send,
             "list": message.list_messages,
             "show": message.show,
             "cancel": message.cancel,
+            "resolve": message.resolve,
             "trace": trace.trace,
         },
     ),
@@ -91,6 +100,9 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
             "list": conversation.list_conversations,
             "show": conversation.show,
             "close": conversation.close,
+            "reopen": conversation.reopen,
+            "transfer": conversation.transfer,
+            "handover": conversation.handover,
         },
     ),
     "contact": (
@@ -98,8 +110,23 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
         {
             "list": contact.list_contacts,
             "show": contact.show,
+            "consent": contact.consent,
+            "merge": identity.merge,
+            "unmerge": identity.unmerge,
+            "merges": identity.merges,
+            "conflicts": identity.conflicts,
             "export": people.export,
             "erase": people.erase,
+        },
+    ),
+    "call": (
+        "Customers called by phone.",
+        {
+            "request": call_request.request,
+            "list": call.list_calls,
+            "show": call.show,
+            "cancel": call.cancel,
+            "resolve": call.resolve,
         },
     ),
     "events": (
@@ -161,9 +188,20 @@ _NOUNS: Final[dict[str, tuple[str, dict[str, Command]]]] = {
 }
 
 
-def build() -> typer.Typer:
-    """Return the whole command line; help is boxed on a terminal and plain in a pipe."""
-    style: Literal["rich"] | None = "rich" if sys.stdout.isatty() else None
+def tree() -> Any:
+    """Return the whole command line; help is boxed on a terminal and plain in a pipe.
+
+    It is made once and keeps nothing of a run: to make it takes longer than most commands.
+    """
+    return _tree("rich" if sys.stdout.isatty() else None)
+
+
+@cache
+def _tree(style: Literal["rich"] | None) -> Any:
+    return get_command(_build(style))
+
+
+def _build(style: Literal["rich"] | None) -> typer.Typer:
     app = typer.Typer(
         name="omnigate",
         cls=Noun,

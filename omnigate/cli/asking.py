@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, get_origin
+from typing import Any, Final, get_origin
 
 import typer
 from pydantic import BaseModel
 
 from omnigate.cli import terminal
 from omnigate.cli.failure import WrongUsage
-from omnigate.cli.given import put
+from omnigate.cli.given import put, take_out
 from omnigate.config import annotations as keys_of
-from omnigate.config.questions import Question, missing, open_questions
+from omnigate.config.questions import Question, missing, open_questions, questions_again
 from omnigate.errors import ConfigError, Problem
+
+_NOTHING: Final = "-"
+"""What takes an answer away."""
 
 Mistakes = Callable[[Mapping[str, Any]], Mapping[str, list[Problem]]]
 """Tells what is wrong with keys, by key; under "" what is wrong with all of them together."""
@@ -53,9 +56,35 @@ def ask(model: type[BaseModel], keys: dict[str, Any], mistakes: Mistakes) -> lis
             terminal.note("It cannot be left out.")
         else:
             skipped.add(question.key)
+    _complete(model, keys, mistakes)
+    return made
+
+
+def ask_again(model: type[BaseModel], keys: dict[str, Any], mistakes: Mistakes) -> None:
+    """Ask anew for what was answered and does not work; an empty answer leaves a key as it is.
+
+    Ports, encryption and the like are asked for too. Raises as `ask`.
+    """
+    terminal.note(f"Enter leaves an answer as it is, {_NOTHING} takes it away.")
+    asked: set[str] = set()
+    while still := [each for each in questions_again(model, keys) if each.key not in asked]:
+        question = still[0]
+        terminal.note(_explained(question, again=True))
+        text = _prompt(question.key, secret=question.is_secret)
+        if text == _NOTHING and question.needed:
+            terminal.note("It cannot be left out.")
+        elif text == _NOTHING:
+            take_out(keys, question.key)
+            asked.add(question.key)
+        elif not text or _try(keys, question.key, text, model, mistakes):
+            asked.add(question.key)
+    _complete(model, keys, mistakes)
+
+
+def _complete(model: type[BaseModel], keys: dict[str, Any], mistakes: Mistakes) -> None:
+    """Ask for more until the keys make a section; raises `ConfigError` when the person gives up."""
     while found := [problem for each in mistakes(keys).values() for problem in each]:
         _mend(found, model, keys, mistakes)
-    return made
 
 
 def _mend(
@@ -78,14 +107,18 @@ def _mend(
 
 def _try(
     keys: dict[str, Any], key: str, text: str, model: type[BaseModel], mistakes: Mistakes
-) -> None:
-    """Put an answer into the keys unless it is wrong by itself, which is said."""
+) -> bool:
+    """Put an answer into the keys, in the place of an earlier one, unless it is wrong by itself.
+
+    That is said, and False returned.
+    """
     tried = deepcopy(keys)
+    take_out(tried, key)
     try:
         put(tried, key, text, model)
     except WrongUsage as error:
         terminal.note(f"{error.what} {error.remedy}")
-        return
+        return False
     inside = (f"{key}.", f"{key}[")
     wrong = [
         problem
@@ -95,11 +128,13 @@ def _try(
     ]
     for problem in wrong:
         terminal.note(f"That will not do: {terminal.clean(problem.message)}")
-    if not wrong:
-        keys.update(tried)
+    if wrong:
+        return False
+    keys.update(tried)
+    return True
 
 
-def _explained(question: Question) -> str:
+def _explained(question: Question, *, again: bool = False) -> str:
     """Return the question, and what may be answered."""
     hints: list[str] = []
     if question.is_secret:
@@ -115,10 +150,20 @@ def _explained(question: Question) -> str:
         hints.append(f"such as {terminal.clean(example)}")
     if question.fresh is not None:
         hints.append("Enter: a new one is made")
-    elif not question.needed:
-        default = "none" if question.default is None else terminal.clean(question.default)
-        hints.append(f"Enter: {default or 'none'}")
+    elif again and question.is_secret:
+        hints.append("Enter: as it is")
+    elif again or not question.needed:
+        hints.append(f"Enter: {_shown(question.default)}")
     return f"\n{question.text}" + (f"\n({'; '.join(hints)})" if hints else "")
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it may be answered."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ",".join(terminal.clean(each) for each in value) or "none"
+    return "none" if value is None else terminal.clean(value) or "none"
 
 
 def _prompt(what: str, *, secret: bool = False) -> str:

@@ -8,9 +8,8 @@ import typer
 
 from omnigate.cli import adding, overview, terminal
 from omnigate.cli.client import segment
-from omnigate.cli.configured import listing
-from omnigate.cli.failure import NotRunning
-from omnigate.cli.options import AsJson, ConfigPath, Given, Tests
+from omnigate.cli.configured import listed, show_one
+from omnigate.cli.options import AsJson, ConfigPath, Given, Keep, Tests
 from omnigate.cli.reach import running
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the configuration.")]
@@ -18,11 +17,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the configura
 
 def list_backends(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
     """List the backends and how they are."""
-    try:
-        with running(config_path) as client:
-            answer = client.get("/admin/backends")
-    except NotRunning:
-        answer = listing(config_path, "backend")
+    answer = listed(config_path, "backend")
     if as_json:
         terminal.say_json(answer)
         return
@@ -49,12 +44,7 @@ def _row(known: dict[str, Any]) -> dict[str, Any]:
 
 def show(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
     """Show one backend of the running daemon."""
-    with running(config_path) as client:
-        answer = client.get(f"/admin/backends/{segment(name)}")
-    if as_json:
-        terminal.say_json(answer)
-        return
-    terminal.say_fields(overview.fields(answer))
+    show_one(config_path, "backend", name, as_json=as_json)
 
 
 def send_sample(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
@@ -109,6 +99,7 @@ def add(
     ] = None,
     given: Given = None,
     test: Tests = True,
+    keep: Keep = False,
     config_path: ConfigPath = None,
 ) -> None:
     """Ask for what a backend needs, test it, write it down.
@@ -116,7 +107,7 @@ def add(
     Writes a file of its own into omnigate.d and has a running daemon take it over. Events go to it once a
     route names it.
     """
-    adding.add("backend", kind, name or kind, given or [], config_path, tests=test)
+    adding.add("backend", kind, name or kind, given or [], config_path, tests=test, keep=keep)
 
 
 def remove(name: Name, config_path: ConfigPath = None) -> None:

@@ -7,11 +7,11 @@ from typing import Annotated, Final
 
 import typer
 
-from omnigate.cli import adding, overview, terminal
+from omnigate.cli import adding, terminal
 from omnigate.cli.client import Client, segment
-from omnigate.cli.configured import listing
-from omnigate.cli.failure import Failed, NotRunning
-from omnigate.cli.options import AsJson, ConfigPath, Given, Tests
+from omnigate.cli.configured import listed, show_one
+from omnigate.cli.failure import Failed
+from omnigate.cli.options import AsJson, ConfigPath, Given, Keep, Tests
 from omnigate.cli.progress import progress
 from omnigate.cli.reach import running
 
@@ -31,23 +31,16 @@ _WENT_ON: Final = {
 
 def list_channels(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
     """List the channels and how they are."""
-    try:
-        with running(config_path) as client:
-            answer = client.get("/admin/channels")
-    except NotRunning:
-        answer = listing(config_path, "channel")
+    answer = listed(config_path, "channel")
     if as_json:
         terminal.say_json(answer)
         return
     terminal.say_table(
-        {
-            "NAME": "name",
-            "KIND": "kind",
-            "STATE": "state",
-            "ADDRESS": "endpoint",
-            "SAYS": "message",
-        },
-        answer["items"],
+        {"NAME": "name", "KIND": "kind", "STATE": "state", "WHERE": "where", "SAYS": "message"},
+        [
+            {**known, "where": known.get("endpoint") or known.get("talks_to") or ""}
+            for known in answer["items"]
+        ],
         "No channel is configured. See: omnigate plugin list",
     )
 
@@ -58,18 +51,14 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one channel of the running daemon."""
-    with running(config_path) as client:
-        answer = client.get(f"/admin/channels/{segment(name)}")
-    if as_json:
-        terminal.say_json(answer)
-        return
-    terminal.say_fields(overview.fields(answer))
+    show_one(config_path, "channel", name, as_json=as_json)
 
 
 def pause(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
     """Stop a channel both ways until resumed; what is owed is kept."""
     with running(config_path) as client:
         answer = client.post(f"/admin/channels/{segment(name)}/pause")
+        calls = 0 if as_json else _calls(client, name)
     if as_json:
         terminal.say_json(answer)
         return
@@ -77,6 +66,8 @@ def pause(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -
         f"{name} is paused: platforms are told to come back, answers to customers are kept.\n"
         f"Go on: omnigate channel resume {name}"
     )
+    if calls:
+        terminal.note(f"{_going_on(calls)}; to end one: omnigate call cancel")
 
 
 def resume(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -> None:
@@ -101,6 +92,8 @@ def drain(
     """
     with running(config_path) as client:
         client.post(f"/admin/channels/{segment(name)}/drain")
+        if not as_json and (calls := _calls(client, name)):
+            terminal.note(f"{_going_on(calls)}; only then is {name} drained.")
         try:
             state, owed = _wait_until_drained(client, name) if wait else _standing(client, name)
         except KeyboardInterrupt:
@@ -142,6 +135,18 @@ def setup(name: Name, config_path: ConfigPath = None, as_json: AsJson = False) -
         terminal.say(f"{name} needs nothing to be set up on its platform.")
 
 
+def _calls(client: Client, name: str) -> int:
+    """Return how many calls of a channel are under way."""
+    known = client.get("/admin/status")["calls"]
+    return sum(int(each["in_progress"]) for each in known if each["channel"] == name)
+
+
+def _going_on(calls: int) -> str:
+    if calls == 1:
+        return "A call that has begun goes on to its end"
+    return f"{calls} calls that have begun go on to their end"
+
+
 def _wait_until_drained(client: Client, name: str) -> tuple[str, int]:
     """Wait until the channel does not drain any more; return how it is then, and what it owes."""
     with progress(f"{name} drains") as bar:
@@ -174,13 +179,14 @@ def add(
     ] = None,
     given: Given = None,
     test: Tests = True,
+    keep: Keep = False,
     config_path: ConfigPath = None,
 ) -> None:
     """Ask for what a channel needs, test it, write it down.
 
     Writes a file of its own into omnigate.d and has a running daemon take it over.
     """
-    adding.add("channel", kind, name or kind, given or [], config_path, tests=test)
+    adding.add("channel", kind, name or kind, given or [], config_path, tests=test, keep=keep)
 
 
 def remove(name: Name, config_path: ConfigPath = None) -> None:

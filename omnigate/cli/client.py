@@ -230,6 +230,7 @@ def _refusal(problem: dict[str, Any], status: int) -> Failed:
             str(item.get("key", item.get("path")) or ""),
             str(item.get("message") or ""),
             str(item.get("hint") or ""),
+            item["line"] if isinstance(item.get("line"), int) else None,
         )
         for item in found
     ]

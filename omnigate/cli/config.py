@@ -12,7 +12,7 @@ from omnigate.config.show import as_toml, masked
 
 def example() -> None:
     """Print every key there is, described."""
-    terminal.say(example_of(_all_kinds()).rstrip("\n"))
+    terminal.put(example_of(_all_kinds()).rstrip("\n"))
 
 
 def schema() -> None:
@@ -26,7 +26,7 @@ def show(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
     if as_json:
         terminal.say_json(masked(loaded))
     else:
-        terminal.say(as_toml(loaded).rstrip("\n"))
+        terminal.put(as_toml(loaded).rstrip("\n"))
 
 
 def _all_kinds() -> plugins.Catalogue:

@@ -9,11 +9,12 @@ import typer
 
 from omnigate import config, plugins
 from omnigate.cli import terminal
-from omnigate.cli.failure import Failed
+from omnigate.cli.failure import Failed, problem_document
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.problems import note_warnings
 from omnigate.cli.reach import running
-from omnigate.cli.trial import rehearse
+from omnigate.cli.trial import refusals
+from omnigate.errors import ConfigError
 
 _STOP_DEADLINE_SECONDS: Final = 60.0
 _STOP_POLL_SECONDS: Final = 0.1
@@ -34,24 +35,18 @@ def check(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
 
     Finds whatever a reload would refuse: also makes every channel and backend, and runs none.
     """
-    loaded = config.load(config_path, plugins.load)
-    if not loaded.broken:
-        rehearse(loaded)
+    found = config.look(config_path, plugins.load)
+    loaded = found.sound
+    problems = found.problems if loaded is None else (*found.problems, *refusals(loaded))
+    if problems or loaded is None:
+        raise ConfigError(problems, found.warnings)
     if as_json:
         terminal.say_json(
             {
                 "ok": not loaded.broken,
                 "files": [str(path) for path in loaded.files],
                 "problems": [],
-                "warnings": [
-                    {
-                        "where": item.where,
-                        "key": item.key,
-                        "message": item.message,
-                        "hint": item.hint,
-                    }
-                    for item in loaded.warnings
-                ],
+                "warnings": [problem_document(item) for item in loaded.warnings],
             }
         )
     else:

@@ -8,6 +8,7 @@ import typer
 
 from omnigate.cli import kept, moments, portions, terminal
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
+from omnigate.cli.paging import say_page
 from omnigate.cli.portions import Deed, DryRun, Manner, To, Yes
 from omnigate.cli.reach import running, store
 
@@ -64,7 +65,7 @@ def list_dead(
         "ERROR": "error",
     }
     spare, empty = ("TYPE", "TRIES"), "There are no dead letters."
-    kept.say_list(answer, columns, _row, empty, spare=spare, as_json=as_json)
+    say_page(answer, columns, _row, empty, spare=spare, as_json=as_json)
 
 
 def show(

@@ -6,7 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
+from omnigate.cli import terminal
+from omnigate.cli.failure import WrongUsage
+
 _PORT: Final = 8085
+_EVERYTHING: Final = "telegram,vk,phone"
 
 
 def demo(
@@ -17,13 +21,13 @@ def demo(
         ),
     ] = _PORT,
     platforms: Annotated[
-        str | None,
+        str,
         typer.Option(
             "--with",
             metavar="PLATFORMS",
-            help="Emulate platforms too, with a phone for each: telegram, vk, or both with a comma.",
+            help="What is emulated beside the site, with commas: telegram, vk, phone; or none.",
         ),
-    ] = None,
+    ] = _EVERYTHING,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")
     ] = True,
@@ -35,10 +39,14 @@ def demo(
     # It brings in the daemon: no other command should wait for it.
     from omnigate import demo as gateway_demo  # noqa: PLC0415
 
-    wanted = [] if platforms is None else gateway_demo.chosen(platforms)
+    try:
+        wanted = gateway_demo.chosen(platforms)
+    except gateway_demo.UnknownPlatform as error:
+        raise WrongUsage(str(error)) from None
     gateway_demo.run(port, platforms=wanted, open_browser=browser, say=_say_now)
 
 
 def _say_now(text: str) -> None:
     """Print at once, also into a pipe: the demo goes on until somebody stops it."""
-    print(text, flush=True)
+    terminal.say(text)
+    terminal.flush()

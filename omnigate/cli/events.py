@@ -71,6 +71,7 @@ def show(
     path = f"/v1/events/{segment(identifier(event, 'evt'))}"
     with store(config_path) as client:
         answer = client.get(path)
+        way = {} if as_json else client.get(f"/admin/messages/{segment(event)}/trace")
     if as_json:
         terminal.say_json(answer)
         return
@@ -84,10 +85,19 @@ def show(
             ("conversation", (answer["conversation"] or {}).get("id")),
             ("sequence", answer["sequence"]),
             ("contact", (answer["contact"] or {}).get("id")),
+            *(("replayed", again) for again in _replays(way, event)),
         ]
     )
     terminal.say_title("Data")
     terminal.say_json(answer["data"])
+
+
+def _replays(way: dict[str, Any], event: str) -> Iterator[str]:
+    """Return to whom an event was sent again, and when that was asked for."""
+    for step in way["steps"]:
+        if step["step"] == "owed" and step["replay"] and step["event"] == event:
+            at = terminal.moment(step["at"])
+            yield f"to {step['direction']} {step['destination']}, {at}"
 
 
 def _followed(

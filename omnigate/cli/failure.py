@@ -15,7 +15,13 @@ class Failed(Exception):
     exit_code = 1
 
     def __init__(
-        self, what: str, remedy: str = "", *, code: str = "", problems: Sequence[Problem] = ()
+        self,
+        what: str,
+        remedy: str = "",
+        *,
+        code: str = "",
+        problems: Sequence[Problem] = (),
+        warnings: Sequence[Problem] = (),
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -25,16 +31,21 @@ class Failed(Exception):
         """The daemon's short word for the cause, for scripts; empty when it has none."""
         self.problems = tuple(problems)
         """Each single thing that must be mended, when they are known apart."""
+        self.warnings = tuple(warnings)
+        """Of a configuration with mistakes what is worth a second look besides."""
 
     def document(self) -> dict[str, Any]:
         """Return what every command prints with ``--json`` when it fails."""
-        return {
+        answer: dict[str, Any] = {
             "ok": False,
             "error": f"{self.what[:-1]}." if self.what.endswith(":") else self.what,
             "remedy": self.remedy or None,
             "code": self.code or None,
             "problems": [problem_document(problem) for problem in self.problems],
         }
+        if self.warnings:
+            answer["warnings"] = [problem_document(warning) for warning in self.warnings]
+        return answer
 
 
 class WrongUsage(Failed):
@@ -54,11 +65,12 @@ class NotRunning(Failed):
         )
 
 
-def problem_document(problem: Problem) -> dict[str, str]:
+def problem_document(problem: Problem) -> dict[str, Any]:
     """Return a problem as commands print it with ``--json``."""
     return {
         "where": problem.where,
         "key": problem.key,
         "message": problem.message,
         "hint": problem.hint,
+        "line": problem.line,
     }

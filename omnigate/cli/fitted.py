@@ -20,17 +20,18 @@ _LEAVE_OUT: Final = (
     "LAST OK",
     "UNAUTHORIZED",
     "QUARANTINED",
+    "LONGEST",
     "DUE",
     "GETS",
     "NEXT",
 )
 """Columns that a narrow screen does without, the first ones first."""
 _NUMBERS: Final = frozenset(
-    {"IN", "DUPLICATE", "REFUSED", "UNAUTHORIZED", "QUARANTINED"}
+    {"IN", "DUPLICATE", "REFUSED", "UNAUTHORIZED", "QUARANTINED", "WAITING", "OVERDUE"}
     | {"PENDING", "DUE", "RETRYING", "DEAD"}
     | {"DONE/S", "FAILED/S"}
 )
-_ALARMING: Final = frozenset({"dead", "failed", "refused", "quarantined"})
+_ALARMING: Final = frozenset({"dead", "failed", "refused", "quarantined", "overdue"})
 _NOTHING: Final = ("", "0")
 _ALARMING_STATES: Final = {"open": "bold red", "stopped": "bold red", "absent": "yellow"}
 _GAP: Final = 2

@@ -50,6 +50,16 @@ def put(keys: dict[str, Any], key: str, text: str, model: Any) -> None:
         keys[last] = value
 
 
+def take_out(keys: dict[str, Any], key: str) -> None:
+    """Take away what stands under a key that may lead into tables; nothing may stand there."""
+    *tables, last = key.split(".")
+    for step in tables:
+        keys = keys.get(step, {})
+        if not isinstance(keys, dict):
+            return
+    keys.pop(last, None)
+
+
 def value_of(key: str, text: str, annotation: Any) -> Any:
     """Return what a text means as a value of this type; what cannot be told is checked later.
 
@@ -80,8 +90,10 @@ def value_of(key: str, text: str, annotation: Any) -> Any:
 def _require_known(key: str, step: str, annotation: Any) -> None:
     if keys_of.below(annotation, step) is None:
         known = keys_of.fields(annotation)
-        hint = did_you_mean(step, known) or f"Known: {', '.join(known)}."
-        raise WrongUsage(f"There is no key {key!r}.", hint.capitalize() if known else "")
+        table = f"{key.rpartition('.')[0]}." if "." in key and key.endswith(f".{step}") else ""
+        near = did_you_mean(step, known).replace("did you mean ", f"Did you mean {table}")
+        hint = near or f"Known: {', '.join(table + name for name in known)}."
+        raise WrongUsage(f"There is no key {key!r}.", hint if known else "")
 
 
 def _secret(key: str, text: str) -> Any:

@@ -19,6 +19,7 @@ _KINDS: Final = {
     "evt": _Kind("an event", "omnigate events tail --no-follow"),
     "msg": _Kind("a message", "omnigate message list"),
     "cnv": _Kind("a conversation", "omnigate conversation list"),
+    "cal": _Kind("a call", "omnigate call list"),
     "ctc": _Kind("a contact", "omnigate contact list"),
 }
 

@@ -1,36 +1,12 @@
-"""How what is owed, was given up or was not understood is printed: lists, and one item with its tries."""
+"""How what is owed or was given up is printed: what it is, and how it was tried."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from omnigate.cli import terminal
-from omnigate.cli.message import note_more
 
 Item = dict[str, Any]
-
-
-def say_list(
-    answer: dict[str, Any],
-    columns: Mapping[str, str],
-    row: Callable[[Item], Item],
-    empty: str,
-    *,
-    spare: Collection[str] = (),
-    as_json: bool,
-) -> None:
-    """Print a page of a list; ``row`` adds to an item what its columns show.
-
-    ``spare`` are headings that a narrow screen does without.
-    """
-    if as_json:
-        terminal.say_json(answer)
-        return
-    if terminal.is_narrow():
-        columns = {heading: key for heading, key in columns.items() if heading not in spare}
-    terminal.say_table(columns, [{**item, **row(item)} for item in answer["items"]], empty)
-    note_more(answer)
 
 
 def say_item(answer: Item, name: str, **more: object) -> None:
@@ -42,6 +18,7 @@ def say_item(answer: Item, name: str, **more: object) -> None:
             ("event", answer["event"]),
             ("type", answer["type"]),
             ("message", answer["message"]),
+            ("asked for", answer["action"]),
             ("conversation", answer["conversation"]),
             ("contact", answer["contact"]),
             ("sequence", answer["sequence"]),
@@ -72,4 +49,6 @@ def say_item(answer: Item, name: str, **more: object) -> None:
 
 def named(item: Item) -> Item:
     """Return what an item is, for a row: the event or message, and its type."""
-    return {"item": item["event"] or item["message"], "what": item["type"] or "message"}
+    action = item["action"]
+    what = "message" if action == "send" else f"message {action}"
+    return {"item": item["event"] or item["message"], "what": item["type"] or what}

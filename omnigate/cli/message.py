@@ -1,95 +1,44 @@
-"""``omnigate message``: send one, list them, show one."""
+"""``omnigate message``: list them, show one, say what becomes or became of it."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import typer
 
 from omnigate.cli import terminal
-from omnigate.cli.client import Client, segment
-from omnigate.cli.failure import WrongUsage
+from omnigate.cli.client import segment
 from omnigate.cli.identifiers import identifier
-from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
-from omnigate.cli.reach import running, store
-
-_WORKING: Final = ("up", "degraded", "starting")
+from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit, OfChannel
+from omnigate.cli.outcome import outcome
+from omnigate.cli.paging import say_page
+from omnigate.cli.reach import store
 
 Message = Annotated[str, typer.Argument(metavar="msg_…", help="Identifier, see: message list")]
 
-
-def send(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to say; - reads the input.")],
-    conversation: Annotated[
-        str | None, typer.Option(metavar="cnv_…", help="Answer in this conversation.")
-    ] = None,
-    channel: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Write through this channel, with --address.")
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(metavar="tel:+…", help="Whom to write to, with --channel.")
-    ] = None,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(metavar="KEY", help="Repeating the command with it sends nothing twice."),
-    ] = None,
-    config_path: ConfigPath = None,
-    as_json: AsJson = False,
-) -> None:
-    """Send a message to a customer.
-
-    Into a conversation (--conversation), or to an address (--channel and --address).
-    """
-    if conversation and not (channel or address):
-        to = {"conversation": identifier(conversation, "cnv", "--conversation")}
-    elif channel and address and not conversation:
-        to = {"channel": channel, "address": address}
-    else:
-        raise WrongUsage(
-            "It is not clear whom to write to.",
-            "Give --conversation cnv_…, or --channel NAME together with --address tel:+…",
-        )
-    body = {"to": to, "text": sys.stdin.read() if text == "-" else text}
-    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-    with running(config_path) as client:
-        answer = client.post("/v1/messages", body, headers)
-        held = _held(client, channel or _channel_of(client, answer["conversation"]))
-    if as_json:
-        terminal.say_json(answer)
-    else:
-        terminal.say(f"Queued {answer['id']}. Follow it: omnigate message show {answer['id']}")
-    if held:
-        terminal.note(held)
-
-
-def _channel_of(client: Client, conversation: str) -> str:
-    return str(client.get(f"/v1/conversations/{segment(conversation)}")["channel"]["name"])
-
-
-def _held(client: Client, name: str) -> str:
-    """Return why a message will not go out by a channel at once, and what to do; empty if it will."""
-    known = client.get(f"/admin/channels/{segment(name)}")
-    if known["state"] == "paused":
-        return f"{name} is paused, so it waits: omnigate channel resume {name}"
-    if known["state"] == "draining":
-        return (
-            f"{name} is being drained: it still goes out, but no answer comes in until:"
-            f" omnigate channel resume {name}"
-        )
-    if known["state"] in _WORKING:
-        return ""
-    said = f" ({terminal.clean(known['message'])})" if known["message"] else ""
-    return f"{name} is {known['state']}{said}: it waits and is tried again. See: omnigate doctor"
+COLUMNS: Final = {
+    "ID": "id",
+    "CREATED": "created",
+    "DIRECTION": "direction",
+    "STATE": "state",
+    "TEXT": "text",
+}
+SPARE: Final = ("DIRECTION",)
+"""Not needed on a narrow screen: only what comes in is received."""
+_PARTS: Final = {
+    "PART": "index",
+    "STATE": "state",
+    "EXTERNAL ID": "external_id",
+    "ERROR": "error",
+}
 
 
 def list_messages(
     conversation: Annotated[
         str | None, typer.Option(metavar="cnv_…", help="Only of this conversation.")
     ] = None,
-    channel: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only of this channel.")
-    ] = None,
+    channel: OfChannel = None,
     state: Annotated[
         str | None, typer.Option(metavar="STATE", help="Only in this state: failed, queued …")
     ] = None,
@@ -110,11 +59,8 @@ def list_messages(
             limit=limit,
             cursor=cursor,
         )
-    if as_json:
-        terminal.say_json(answer)
-        return
-    terminal.say_table(COLUMNS, [row(item) for item in answer["items"]], "There are no messages.")
-    note_more(answer)
+    empty = "There are no messages."
+    say_page(answer, COLUMNS, row, empty, spare=SPARE, as_json=as_json)
 
 
 def show(
@@ -123,7 +69,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one message: state, parts, losses."""
-    path = f"/v1/messages/{segment(identifier(message, 'msg'))}"
+    path = _path(message)
     with store(config_path) as client:
         answer = client.get(path)
     if as_json:
@@ -135,10 +81,15 @@ def show(
             ("direction", answer.get("direction")),
             ("state", answer.get("state")),
             ("created", terminal.moment(answer.get("created_at"))),
+            ("channel", f"{answer['channel']['name']} ({answer['channel']['kind']})"),
+            ("conversation", answer["conversation"]),
             ("from", (answer.get("sender") or {}).get("address")),
+            ("to", answer["address"] if answer["direction"] == "outbound" else None),
             ("author", (answer.get("author") or {}).get("name")),
             ("subject", answer.get("subject")),
             ("text", answer.get("text")),
+            ("location", _point(answer.get("location"))),
+            ("contact card", _card(answer.get("shared_contact"))),
             ("reply to", answer.get("reply_to")),
             ("attachments", [item.get("name") or item["id"] for item in answer["attachments"]]),
             ("external ids", answer.get("external_ids")),
@@ -149,13 +100,7 @@ def show(
     )
     if answer.get("parts"):
         terminal.say_title("Parts")
-        columns = {
-            "PART": "index",
-            "STATE": "state",
-            "EXTERNAL ID": "external_id",
-            "ERROR": "error",
-        }
-        terminal.say_table(columns, answer["parts"], "", whole=True)
+        terminal.say_table(_PARTS, answer["parts"], "", whole=True)
 
 
 def cancel(
@@ -167,7 +112,7 @@ def cancel(
 
     What was sent of it stays sent.
     """
-    path = f"/v1/messages/{segment(identifier(message, 'msg'))}/cancel"
+    path = f"{_path(message)}/cancel"
     with store(config_path, routes=True) as client:
         answer = client.post(path)
     if as_json:
@@ -176,24 +121,70 @@ def cancel(
         terminal.say(f"Cancelled {answer['id']}; it is {answer['state']}: {answer['error']}.")
 
 
-COLUMNS = {
-    "ID": "id",
-    "CREATED": "created",
-    "DIRECTION": "direction",
-    "STATE": "state",
-    "TEXT": "text",
-}
+def resolve(
+    message: Message,
+    sent: Annotated[bool, typer.Option("--sent", help="The platform took it.")] = False,
+    delivered: Annotated[bool, typer.Option("--delivered", help="The customer has it.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="It never went out.")] = False,
+    reason: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="Why it failed, for the CRM.")
+    ] = None,
+    config_path: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what became of a message whose state is unknown.
+
+    To have it sent again instead, replay its dead letter: omnigate dead list --reason unknown
+    """
+    state = outcome("message", {"sent": sent, "delivered": delivered, "failed": failed})
+    path = f"{_path(message)}/resolve"
+    with store(config_path, routes=True) as client:
+        answer = client.post(path, {"state": state, "error": reason})
+    if as_json:
+        terminal.say_json(answer)
+        return
+    terminal.say(f"{answer['id']} is {answer['state']} now; the CRM is told.")
+    if answer["rest_waits"]:
+        terminal.note(
+            "Further parts of it were never begun. Send them: omnigate dead list, then dead replay."
+        )
 
 
 def row(message: dict[str, Any]) -> dict[str, Any]:
     """Return a message as one line of a table."""
-    text = message.get("text") or ", ".join(
-        f"[{item.get('kind', 'file')}]" for item in message.get("attachments") or []
-    )
-    return {**message, "created": terminal.moment(message.get("created_at")), "text": text}
+    return {
+        **message,
+        "created": terminal.moment(message.get("created_at")),
+        "text": message.get("text") or ", ".join(_instead_of_text(message)),
+    }
 
 
-def note_more(answer: dict[str, Any]) -> None:
-    """Say how to go on when a listing has more."""
-    if answer.get("next"):
-        terminal.note(f"There is more: --cursor {answer['next']}")
+def _instead_of_text(message: dict[str, Any]) -> Iterator[str]:
+    """Say in a word each what a message without a text has."""
+    for item in message.get("attachments") or []:
+        yield f"[{item.get('kind', 'file')}]"
+    if message.get("location"):
+        yield "[location]"
+    if card := message.get("shared_contact"):
+        yield card_word(card)
+
+
+def _point(location: Mapping[str, Any] | None) -> list[Any]:
+    """Return a point on the earth: degrees, then what it is called."""
+    keys = ("latitude", "longitude", "title", "address")
+    return [location[key] for key in keys if location[key] is not None] if location else []
+
+
+def _card(card: Mapping[str, Any] | None) -> list[Any]:
+    """Return whose card it is, with all addresses on it."""
+    keys = ("display_name", "phone", "email", "address")
+    return [card[key] for key in keys if card[key] is not None] if card else []
+
+
+def card_word(card: Mapping[str, Any]) -> str:
+    """Return a contact card that came with a message in a word."""
+    return f"[contact {card['phone'] or card['email'] or ''}".rstrip() + "]"
+
+
+def _path(message: str) -> str:
+    return f"/v1/messages/{segment(identifier(message, 'msg'))}"

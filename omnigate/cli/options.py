@@ -18,6 +18,9 @@ ConfigPath = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OfChannel = Annotated[
+    str | None, typer.Option("--channel", metavar="NAME", help="Only of this channel.")
+]
 Limit = Annotated[int, typer.Option(metavar="COUNT", min=1, max=200, help="How many to list.")]
 Cursor = Annotated[
     str | None, typer.Option(metavar="CURSOR", help="Go on where the last listing ended.")
@@ -33,6 +36,9 @@ Given = Annotated[
             "file:PATH, taken from where you are."
         ),
     ),
+]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Keep it even if it does not work yet; exit code 1 says so.")
 ]
 Tests = Annotated[
     bool,

@@ -19,9 +19,15 @@ CHANNELS: Final = {
     "REFUSED": "refused",
     "UNAUTHORIZED": "unauthorized",
     "QUARANTINED": "quarantined",
+    "WAITING": "waiting",
+    "OVERDUE": "overdue",
+    "LONGEST": "longest",
     "SAYS": "message",
 }
-"""Heading → key of a row; the counts are since the daemon started."""
+"""Heading → key of a row; the counts are since the daemon started.
+
+WAITING are customers who wait for an answer now, OVERDUE those who wait too long, LONGEST for how long.
+"""
 DESTINATIONS: Final = {
     "NAME": "name",
     "GETS": "gets",
@@ -50,6 +56,7 @@ _NAMES: Final = {
     "failing_since": "failing since",
     "oldest_pending_at": "oldest pending",
     "last_success_at": "last success",
+    "waiting_since": "waiting since",
     "next_attempt_at": "next attempt",
     "delivered_per_second": "delivers",
     "failures_per_second": "fails",
@@ -66,6 +73,17 @@ def head(answer: Answer) -> Iterator[tuple[str, str]]:
     totals = answer["totals"]
     counted = (f"{totals[name]} {what}" for name, what in _TOTALS.items())
     yield "totals", ", ".join(counted)
+    # A daemon of an older version, which may run until the restart after an upgrade, says nothing of them.
+    for known in answer.get("calls", ()):
+        yield f"calls on {known['channel']}", calls(known)
+
+
+def calls(known: Answer) -> str:
+    """Return how the calls of a channel stand that have not ended."""
+    said = f"{known['in_progress']} in progress, {known['waiting']} waiting"
+    if known["unknown"]:
+        said += f", {known['unknown']} UNKNOWN (see: omnigate call list --state unknown)"
+    return said
 
 
 def rates(known: Answer) -> str:
@@ -92,15 +110,22 @@ def number(value: float) -> str:
 
 def channel_rows(answer: Answer) -> list[Row]:
     """Return the channels."""
-    return [
-        {key: terminal.clean(known[key]) for key in CHANNELS.values()}
-        for known in answer["channels"]
-    ]
+    return [_channel(known) for known in answer["channels"]]
 
 
 def destination_rows(answer: Answer) -> list[Row]:
     """Return the destinations; what does not apply is empty."""
     return [_destination(known) for known in answer["destinations"]]
+
+
+def _channel(known: Answer) -> Row:
+    # A daemon of an older version, which may run until the restart after an upgrade, knows of no waits.
+    waits = {
+        "waiting": known.get("waiting", ""),
+        "overdue": known.get("overdue", ""),
+        "longest": _passed(known.get("waiting_since")),
+    }
+    return {key: terminal.clean({**known, **waits}[key]) for key in CHANNELS.values()}
 
 
 def _destination(known: Answer) -> Row:

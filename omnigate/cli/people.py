@@ -32,7 +32,22 @@ Contact = Annotated[
 ]
 
 _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,8}")
-_SECTIONS: Final = ("contacts", "addresses", "conversations", "events", "messages", "files")
+_SECTIONS: Final = (
+    "contacts",
+    "addresses",
+    "conversations",
+    "events",
+    "messages",
+    "calls",
+    "handovers",
+    "waits",
+    "merges",
+    "conflicts",
+    "wishes",
+    "told",
+    "files",
+    "notes",
+)
 
 
 def export(
@@ -49,13 +64,15 @@ def export(
 ) -> None:
     """Tell all that is known of a customer, as one JSON document.
 
-    Contact, addresses, conversations, events, messages, and what is known of files.
+    Contact, addresses with consents, conversations, events, messages, calls, links to carry on with, waits,
+    merges, what was said with wishes for calls that are others', what others' conversations tell of these,
+    what is known of files, and what channels have noted.
     """
     if output is not None and output.is_dir():
         raise WrongUsage(f"{output} is a directory.", "Name a file.")
     wanted: list[dict[str, Any]] = []
     with store(config_path) as client:
-        path = f"/admin/contacts/{segment(_id(client, contact))}/export"
+        path = f"/admin/contacts/{segment(contact_id(client, contact))}/export"
         with _target(output) as target:
             _write(target, _kept(client.lines("GET", path), wanted if files else None))
         lost = _save(client, wanted, files) if files else 0
@@ -84,7 +101,7 @@ def erase(
     Identifiers and sequence numbers stay, so that history has no holes; backends get contact.erased.
     """
     with store(config_path) as client:
-        known = _id(client, contact)
+        known = contact_id(client, contact)
         confirm(f"Erase {known} and all that was said with it, for good?", yes=yes, always=True)
         done = _erased(client, known, reason)
     if as_json:
@@ -92,7 +109,8 @@ def erase(
         return
     terminal.say(
         f"Erased {done['contact']}: {amount(done['messages'], 'message')},"
-        f" {amount(done['events'], 'event')}, {amount(done['files'], 'file')};"
+        f" {amount(done['calls'], 'call')}, {amount(done['events'], 'event')},"
+        f" {amount(done['files'], 'file')};"
         f" {amount(done['cancelled'], 'pending item')} cancelled."
     )
 
@@ -112,7 +130,7 @@ def _erased(client: Client, contact: str, reason: str | None) -> dict[str, Any]:
     raise Failed("The daemon stopped before it was done.", "Give the command again; it goes on.")
 
 
-def _id(client: Client, contact: str) -> str:
+def contact_id(client: Client, contact: str) -> str:
     """Return the identifier of a contact that is named by it or by an address."""
     if ids.is_id(contact, "ctc"):
         return contact

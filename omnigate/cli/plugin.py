@@ -71,9 +71,17 @@ def _description(
         "kind": kind,
         "direction": direction,
         "summary": summary,
-        "capabilities": _plain(asdict(capabilities)) if capabilities else None,
+        "capabilities": _carried(capabilities) if capabilities else None,
         "keys": keys(config),
     }
+
+
+def _carried(capabilities: Capabilities) -> dict[str, Any]:
+    """Return what a kind can carry; how it measures texts, where it does so by itself, is named only."""
+    shown: dict[str, Any] = _plain(asdict(capabilities))
+    if shown.pop("measure") is not None:
+        shown["text_units"] = "its own"
+    return shown
 
 
 def _plain(value: Any) -> Any:

@@ -33,8 +33,10 @@ def _grouped(problems: Iterable[Problem]) -> None:
     for where, group in groupby(problems, key=lambda problem: problem.where):
         note(f"  {_near(where)}")
         for problem in group:
-            message = clean(problem.message)
-            note(f"    {clean(problem.key)}: {message}" if problem.key else f"    {message}")
+            said = clean(problem.message)
+            if problem.key:
+                said = f"{clean(problem.key)}: {said}"
+            note(f"    {said}" if problem.line is None else f"    line {problem.line}: {said}")
             if problem.hint:
                 note(f"      {clean(problem.hint)}")
 

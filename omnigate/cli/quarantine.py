@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from omnigate.cli import kept, portions, terminal
+from omnigate.cli import portions, terminal
 from omnigate.cli.failure import NotRunning
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
+from omnigate.cli.paging import say_page
 from omnigate.cli.portions import Deed, DryRun, Manner, Yes
 from omnigate.cli.reach import running, store
 
@@ -54,7 +55,7 @@ def list_quarantine(
         "SIZE": "size",
         "REASON": "reason",
     }
-    kept.say_list(answer, columns, _row, "The quarantine is empty.", as_json=as_json)
+    say_page(answer, columns, _row, "The quarantine is empty.", as_json=as_json)
 
 
 def show(
@@ -87,7 +88,7 @@ def show(
             terminal.say_fields(pairs.items())
     terminal.say_title(f"Body, {terminal.size(answer['size_bytes'])}")
     for line in body_lines(base64.b64decode(answer["body"])):
-        terminal.say(line)
+        terminal.put(line)
 
 
 def retry(

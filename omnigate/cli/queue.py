@@ -11,6 +11,7 @@ from omnigate import ids as identifiers
 from omnigate.cli import kept, portions, terminal
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
+from omnigate.cli.paging import say_page
 from omnigate.cli.portions import DryRun, Manner, To, Yes, amount
 from omnigate.cli.reach import running, store
 
@@ -57,7 +58,7 @@ def list_queue(
     if not any(item["replay"] for item in answer["items"]):
         del columns["REPLAY"]
     spare = ("OLDEST", "LAST ERROR")
-    kept.say_list(answer, columns, _entry, "Nothing waits.", spare=spare, as_json=as_json)
+    say_page(answer, columns, _entry, "Nothing waits.", spare=spare, as_json=as_json)
     if not as_json:
         _note_remedies(answer["items"])
 
@@ -101,7 +102,7 @@ def show(
         "REPLAY": "replayed",
     }
     spare = ("QUEUED", "EXPIRES")
-    kept.say_list(answer, columns, _item, "Nothing waits.", spare=spare, as_json=as_json)
+    say_page(answer, columns, _item, "Nothing waits.", spare=spare, as_json=as_json)
 
 
 def retry(

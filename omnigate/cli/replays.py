@@ -11,8 +11,8 @@ from omnigate import ids
 from omnigate.cli import moments, portions, terminal
 from omnigate.cli.client import Client, Unreachable
 from omnigate.cli.failure import Failed
-from omnigate.cli.message import note_more
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
+from omnigate.cli.paging import say_page
 from omnigate.cli.portions import Yes
 from omnigate.cli.progress import progress
 from omnigate.cli.reach import running, store
@@ -21,32 +21,36 @@ _LOOK_SECONDS: Final = 0.5
 _METAVAR: Final = f"evt_…|{moments.METAVAR}"
 
 
+To = Annotated[str, typer.Option("--to", metavar="NAME", help="The backend that gets it.")]
+Since = Annotated[str, typer.Option(metavar=_METAVAR, help=f"The first event, or {moments.HELP}.")]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar=_METAVAR, help="The last event, or a time; now without this."),
+]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type",
+        metavar="TYPE",
+        help="Only such events (message.*), repeatable; else those that it subscribes to.",
+    ),
+]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option("--channel", metavar="NAME", help="Only of this channel; repeatable."),
+]
+Rate = Annotated[float, typer.Option(metavar="RATE", min=0.01, max=1000, help="Events per second.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")]
+
+
 def replay(
-    to: Annotated[str, typer.Option("--to", metavar="NAME", help="The backend that gets it.")],
-    since: Annotated[
-        str,
-        typer.Option(metavar=_METAVAR, help=f"The first event, or {moments.HELP}."),
-    ],
-    until: Annotated[
-        str | None,
-        typer.Option(metavar=_METAVAR, help="The last event, or a time; now without this."),
-    ] = None,
-    types: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--type",
-            metavar="TYPE",
-            help="Only such events (message.*), repeatable; else those that it subscribes to.",
-        ),
-    ] = None,
-    channels: Annotated[
-        list[str] | None,
-        typer.Option("--channel", metavar="NAME", help="Only of this channel; repeatable."),
-    ] = None,
-    rate: Annotated[
-        float, typer.Option(metavar="RATE", min=0.01, max=1000, help="Events per second.")
-    ] = 50.0,
-    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
+    to: To,
+    since: Since,
+    until: Until = None,
+    types: Types = None,
+    channels: Channels = None,
+    rate: Rate = 50.0,
+    detach: Detach = False,
     config_path: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -92,31 +96,25 @@ def list_replays(
         return
     with store(config_path) as client:
         answer = client.get("/admin/replays", limit=limit, cursor=cursor)
-    if as_json:
-        terminal.say_json(answer)
-        return
-    terminal.say_table(
-        {
-            "ID": "id",
-            "BEGUN": "begun",
-            "TO": "to",
-            "STATE": "state",
-            "EVENTS": "total",
-            "DELIVERED": "delivered",
-            "PENDING": "pending",
-            "RATE": "rate",
-        },
-        [
-            {
-                **item,
-                "begun": terminal.moment(item["created_at"]),
-                "delivered": item["queued"] - item["pending"],
-            }
-            for item in answer["items"]
-        ],
-        "Nothing was replayed yet. See: omnigate events replay --help",
-    )
-    note_more(answer)
+    columns = {
+        "ID": "id",
+        "BEGUN": "begun",
+        "TO": "to",
+        "STATE": "state",
+        "EVENTS": "total",
+        "DELIVERED": "delivered",
+        "PENDING": "pending",
+        "RATE": "rate",
+    }
+    empty = "Nothing was replayed yet. See: omnigate events replay --help"
+    say_page(answer, columns, _row, empty, as_json=as_json)
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "begun": terminal.moment(item["created_at"]),
+        "delivered": item["queued"] - item["pending"],
+    }
 
 
 def _cancel(number: int, config_path: ConfigPath, *, yes: bool, as_json: bool) -> None:

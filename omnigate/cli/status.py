@@ -97,7 +97,7 @@ def _watch_in_lines(
                 terminal.note("The daemon answers again.")
             gone = False
             if as_json:
-                terminal.say(terminal.json_line(answer))
+                terminal.put(terminal.json_line(answer))
             else:
                 show(answer)
                 terminal.say()

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from omnigate.cli.wrapping import wrapped
 
 _STYLES: Final = {
     "up": "green",
@@ -49,19 +51,30 @@ _CONTROLS: Final = [
 _ON_ONE_LINE: Final = {code: " " if chr(code) in "\n\r\t" else "�" for code in _CONTROLS}
 _IN_JSON: Final = {code: json.dumps(chr(code))[1:-1] for code in _CONTROLS if code >= 0x7F}
 _WIDEST_CELL: Final = 60
+_LONGEST_WORD: Final = 20
+"""What a column of single words may be wide and still not be folded."""
 _NARROW: Final = 110
 """Columns of a screen."""
 _IDENTIFIER: Final = re.compile(r"[a-z]{3}_[0-9a-v]{26}")
 
 
-def say(text: str = "") -> None:
-    """Print the answer itself, on the standard output."""
+def say(text: str = "", hang: int = 0) -> None:
+    """Print a sentence of the answer itself, on the standard output; a pipe gets whole lines.
+
+    On a screen it is broken between words, what follows ``hang`` columns further in.
+    """
+    put(wrapped(text, Console().width if is_terminal() else None, hang))
+
+
+def put(text: str) -> None:
+    """Print what is no sentence as it is, on the standard output: it is copied, or has a form of its own."""
     print(text)
 
 
 def note(text: str) -> None:
-    """Print what is worth knowing beside the answer, on the standard error."""
-    print(text, file=sys.stderr)
+    """Print what is worth knowing beside the answer, on the standard error; a pipe gets whole lines."""
+    width = Console(stderr=True).width if sys.stderr.isatty() else None
+    print(wrapped(text, width), file=sys.stderr)
 
 
 def is_terminal() -> bool:
@@ -92,7 +105,7 @@ def flush() -> None:
 def say_json(value: Any) -> None:
     """Print a value as JSON, characters that command terminals escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
-    say(text.translate(_IN_JSON))
+    put(text.translate(_IN_JSON))
 
 
 def json_line(value: Any) -> str:
@@ -117,12 +130,21 @@ def say_table(
     empty: str,
     *,
     whole: bool = False,
+    spare: Collection[str] = (),
 ) -> None:
     """Print rows under headings (heading → key of the row); ``empty`` when there are none.
 
-    Long values are shortened unless they are wanted ``whole``.
+    Long values are shortened unless they are wanted ``whole``. A narrow screen does without the headings
+    that are ``spare``, and without those that nothing stands under.
     """
     shown = clean if whole else _short
+    rows = list(rows)
+    if is_narrow():
+        columns = {
+            heading: key
+            for heading, key in columns.items()
+            if heading not in spare and any(clean(row.get(key)) for row in rows)
+        }
     cells = [[shown(row.get(key)) for key in columns.values()] for row in rows]
     if not cells:
         note(empty)
@@ -132,7 +154,7 @@ def say_table(
         _rich_table(headings, cells)
         return
     for line in _aligned([headings, *cells]):
-        say(line)
+        put(line)
 
 
 def say_fields(fields: Iterable[tuple[str, object]]) -> None:
@@ -141,11 +163,15 @@ def say_fields(fields: Iterable[tuple[str, object]]) -> None:
     width = max((len(name) for name, _ in pairs), default=0)
     for name, value in pairs:
         if is_terminal():
+            console = Console(highlight=False)
             line = Text(f"{name:<{width}}  ", style="dim")
-            line.append(value, style=_STYLES.get(value) or "not dim")
-            Console(highlight=False).print(line)
+            said = wrapped(value, max(console.width - width - 2, 1))
+            said = said.replace("\n", f"\n{'':<{width}}  ")
+            line.append(said, style=_STYLES.get(value) or "not dim")
+            # A word that is broken here cannot be copied; the screen breaks it without a mark.
+            console.print(line, soft_wrap=True)
         else:
-            say(f"{name:<{width}}  {value}")
+            put(f"{name:<{width}}  {value}")
 
 
 def say_title(text: str) -> None:
@@ -154,7 +180,13 @@ def say_title(text: str) -> None:
     if is_terminal():
         Console(highlight=False).print(Text(text, style="bold"))
     else:
-        say(text)
+        put(text)
+
+
+def say_picture(lines: Sequence[str]) -> None:
+    """Print a picture of blocks on a screen, light on dark whatever the screen's own colours are."""
+    picture = Text("\n".join(lines), style="bright_white on black")
+    Console(highlight=False).print(picture, soft_wrap=True)
 
 
 def moment(value: object) -> str:
@@ -211,12 +243,18 @@ def _short(value: object) -> str:
 def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, header_style="bold dim", pad_edge=False, padding=(0, 2, 0, 0))
     for number, heading in enumerate(headings):
-        # An identifier on two lines cannot be copied.
-        is_whole = any(_IDENTIFIER.match(row[number]) for row in rows)
-        table.add_column(heading, overflow="fold", no_wrap=is_whole)
+        column = [row[number] for row in rows]
+        table.add_column(heading, overflow="fold", no_wrap=_is_whole(column))
     for row in rows:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     Console(highlight=False).print(table)
+
+
+def _is_whole(column: Sequence[str]) -> bool:
+    """Tell whether a column stays on one line: an identifier on two cannot be copied, a word not be read."""
+    if any(_IDENTIFIER.match(cell) for cell in column):
+        return True
+    return all(len(cell) <= _LONGEST_WORD and " " not in cell for cell in column)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from omnigate import rfc3339
 from omnigate.cli import terminal
 from omnigate.cli.client import segment
+from omnigate.cli.failure import Failed
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.reach import store
 
@@ -22,7 +24,7 @@ def create(
             "--scope",
             metavar="SCOPE",
             help="What it may do, repeatable: messages:send, messages:read, contacts:write, "
-            "events:read, media, admin.",
+            "calls, events:read, media, admin.",
         ),
     ],
     channels: Annotated[
@@ -55,7 +57,7 @@ def create(
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say(answer["token"])
+    terminal.put(answer["token"])
     terminal.note("Keep it now: it is not shown again. Send it as: Authorization: Bearer <token>")
 
 
@@ -93,13 +95,41 @@ def list_tokens(config_path: ConfigPath = None, as_json: AsJson = False) -> None
 
 
 def revoke(
-    token: Annotated[str, typer.Argument(metavar="ID", help="Identifier from the listing.")],
+    token: Annotated[
+        str, typer.Argument(metavar="ID|NAME", help="Identifier from the listing, or its name.")
+    ],
     config_path: ConfigPath = None,
 ) -> None:
     """End a token; calls with it fail within seconds."""
     with store(config_path) as client:
-        client.delete(f"/admin/tokens/{segment(token)}")
-    terminal.say(f"Revoked {token}.")
+        meant = _meant(client.get("/admin/tokens")["items"], token)
+        client.delete(f"/admin/tokens/{segment(meant['id'])}")
+    terminal.say(f"Revoked {meant['id']} ({terminal.clean(meant['name'])}).")
+
+
+def _meant(tokens: Sequence[dict[str, Any]], given: str) -> dict[str, Any]:
+    """Return the token in force that is called so; of one name, those that work go before expired ones."""
+    named = [one for one in tokens if one["id"] == given] or [
+        one for one in tokens if one["name"] == given
+    ]
+    shown = terminal.clean(given)
+    if not named:
+        raise Failed(f"No token is called {shown}.", "See: omnigate token list")
+    left = [one for one in named if _state(one) != "revoked"]
+    if not left:
+        raise Failed(f"{shown} is revoked already.", "See: omnigate token list")
+    meant = [one for one in left if _state(one) == "good"] or left
+    if len(meant) > 1:
+        known = [
+            f"{one['id']}  made {terminal.moment(one['created_at'])},"
+            f" last used {terminal.moment(one['last_used_at']) or 'never'}"
+            for one in meant
+        ]
+        raise Failed(
+            f"{len(meant)} tokens are called {shown}.",
+            "\n".join(["Say which one by its identifier:", *known]),
+        )
+    return meant[0]
 
 
 def _state(token: dict[str, Any]) -> str:

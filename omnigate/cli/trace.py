@@ -45,8 +45,7 @@ def trace(
     terminal.say_fields(_heading(answer))
     terminal.say_title("Steps")
     for step in answer["steps"]:
-        for line in _lines(step):
-            terminal.say(line)
+        _say_step(step)
     if answer["is_cut"]:
         terminal.note("There is more than is shown.")
     _say_parts(answer)
@@ -90,12 +89,13 @@ def _say_parts(answer: dict[str, Any]) -> None:
         terminal.say_table(columns, answer["files"], "")
 
 
-def _lines(step: dict[str, Any]) -> Iterator[str]:
-    """Return a step as a line, and beneath it what was said over HTTP."""
-    when = terminal.moment(step["at"])
-    yield f"{when:<20}  {step['step']:<9}  {terminal.clean(_sentence(step))}".rstrip()
+def _say_step(step: dict[str, Any]) -> None:
+    """Print a step as a line, and beneath it what was said over HTTP."""
+    when = f"{terminal.moment(step['at']):<20}  {step['step']:<9}  "
+    terminal.say(f"{when}{terminal.clean(_sentence(step))}".rstrip(), hang=len(when))
     for exchange in step["exchanges"]:
-        yield from (f"    {line}" for line in _exchange(exchange))
+        for line in _exchange(exchange):
+            terminal.put(f"    {line}")
 
 
 def _sentence(step: dict[str, Any]) -> str:

@@ -47,7 +47,8 @@ def explained(error: typer.TyperException) -> Failed:
         takes = "takes no" if "does not take" in error.message else "needs a"
         what, remedy = f"{option} {takes} value.", ""
     elif match := _EXTRA.match(error.message):
-        what, remedy = f"{command} has no use for: {clean(match['words'])}", ""
+        words = clean(match["words"])
+        what, remedy = f"{command} has no use for: {words}", _as_name(words, command, context)
     elif match := _COMMAND.match(error.message):
         what = f"There is no command {command} {clean(match['name'])}."
         group = context.command
@@ -71,7 +72,10 @@ def as_options(failed: Failed, root: Any, words: Sequence[str]) -> Failed:
     if len(told) == 1:
         what, remedy = f"{told[0][:1].upper()}{told[0][1:]}.", ""
     ended = Failed(what, remedy, code=failed.code, problems=problems)
-    ended.exit_code = failed.exit_code
+    renamed = zip(problems, failed.problems, strict=True)
+    is_of_the_command = any(now.key != then.key for now, then in renamed)
+    # What the daemon does not take of the options is as wrong as what the command itself does not.
+    ended.exit_code = WrongUsage.exit_code if is_of_the_command else failed.exit_code
     return ended
 
 
@@ -116,6 +120,15 @@ def _expectation(parameter: Any) -> str:
     allowed = span(parameter.min, parameter.max)
     joint = " from " if " to " in allowed else ", "
     return f"expected {number}{joint}{allowed}" if allowed else f"expected {number}"
+
+
+def _as_name(words: str, command: str, context: Any) -> str:
+    """Return how a thing is named where that is an option; empty where it is not, or given already."""
+    named = context is not None and any("--name" in one.opts for one in context.command.params)
+    if not named or " " in words or words.startswith("-") or context.params.get("name"):
+        return ""
+    given = context.params.get("kind")
+    return f"To name it: {command} {clean(given) if given else 'KIND'} --name {words}"
 
 
 def _near(option: Any, context: Any) -> str:

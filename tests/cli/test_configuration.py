@@ -6,10 +6,9 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
-from typer.main import get_command
 
 from omnigate.cli import daemon
-from omnigate.cli.app import build
+from omnigate.cli.app import tree
 from omnigate.signing import new_secret
 
 CNV = "cnv_" + "0" * 26
@@ -80,15 +79,15 @@ def test_five_mistakes_are_five_problems_with_key_and_suggestion(omnigate, direc
     assert checked.err.splitlines() == [
         "The configuration has 5 problems:",
         "  omnigate.toml",
-        "    server.publicurl: unknown key",
+        "    line 3: server.publicurl: unknown key",
         "      did you mean public_url?",
-        "    log.level: expected 'debug', 'info', 'warning' or 'error', got 'infos'",
+        "    line 5: log.level: expected 'debug', 'info', 'warning' or 'error', got 'infos'",
         "      did you mean info?",
-        "    channels.site.kind: no plugin for the kind 'webchta' is installed",
+        "    line 7: channels.site.kind: no plugin for the kind 'webchta' is installed",
         "      did you mean webchat?",
-        "    backends.crm.ouput: unknown key",
+        "    line 10: backends.crm.ouput: unknown key",
         "      did you mean output?",
-        "    routes[0].backends: no backend is called 'crn'",
+        "    line 12: routes[0].backends: no backend is called 'crn'",
         "      did you mean crm?",
     ]
 
@@ -138,11 +137,24 @@ def test_check_finds_what_only_a_reload_would_and_says_it_without_a_traceback(
     assert {path.name for path in directory.iterdir()} == {"omnigate.toml", "plugins"}
 
 
+def test_who_cannot_be_made_is_told_beside_mistakes_of_others(omnigate, directory, monkeypatch):
+    omnigate("init")
+    install_refusing(directory, monkeypatch)
+    with (directory / "omnigate.toml").open("a") as file:
+        file.write('[channels.even]\nkind = "refusing"\ncolour = 1\n')
+    checked = omnigate("check")
+    assert checked.code == 2
+    assert "The configuration has 2 problems:" in checked.err
+    assert "channels.even.colour: unknown key" in checked.err
+    assert "channel odd cannot be made: no licence" in checked.err
+    assert "channel even" not in checked.err
+
+
 def test_a_check_that_rehearses_nothing_is_found(omnigate, directory, monkeypatch):
     """The sabotage twin."""
     omnigate("init")
     install_refusing(directory, monkeypatch)
-    monkeypatch.setattr(daemon, "rehearse", lambda loaded: None)
+    monkeypatch.setattr(daemon, "refusals", lambda loaded: ())
     assert omnigate("check").code == 0
 
 
@@ -255,6 +267,23 @@ def test_wrong_usage_is_exit_code_2_without_a_traceback(omnigate, arguments):
     assert "Traceback" not in result.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ("channel add email mail", "To name it: omnigate channel add email --name mail"),
+        ("backend add webhook crm", "To name it: omnigate backend add webhook --name crm"),
+        ("channel add email --name a b", None),
+        ("channel add email two words", None),
+        ("channel pause app now", None),
+    ],
+)
+def test_who_puts_a_name_where_an_option_belongs_is_told_which(omnigate, arguments, hint):
+    result = omnigate(*arguments.split())
+    assert result.code == 2
+    assert "has no use for: " in result.err
+    assert (hint in result.err) if hint else ("--name" not in result.err)
+
+
 def test_the_version_is_printed(omnigate):
     assert omnigate("--version").out.startswith("omnigate 0.")
 
@@ -289,7 +318,7 @@ def test_channels_and_backends_are_listed_without_the_daemon(omnigate):
 
 
 def test_every_command_has_help(omnigate):
-    root = get_command(build())
+    root = tree()
     for name, command in vars(root)["commands"].items():
         assert command.help, name
         for verb, inner in getattr(command, "commands", {}).items():

@@ -193,6 +193,25 @@ def assert_listings(omnigate) -> None:
     assert omnigate("db", "migrate").code == 0
 
 
+def test_a_token_is_revoked_by_its_name_unless_two_that_work_have_it(omnigate, daemon):
+    for name in ("shop", "crm", "crm"):
+        assert omnigate("token", "create", name, "--scope", "messages:read").code == 0
+    listed = json.loads(omnigate("token", "list", "--json").out)["items"]
+    of_crm = [one["id"] for one in listed if one["name"] == "crm"]
+    refused = omnigate("token", "revoke", "crm")
+    assert refused.code == 1
+    assert "2 tokens are called crm." in refused.err
+    assert all(one in refused.err for one in of_crm)
+    assert omnigate("token", "revoke", of_crm[0]).code == 0
+    done = omnigate("token", "revoke", "crm")
+    assert (done.code, done.out) == (0, f"Revoked {of_crm[1]} (crm).\n")
+    again = omnigate("token", "revoke", "crm")
+    assert again.code == 1
+    assert "crm is revoked already." in again.err
+    left = json.loads(omnigate("token", "list", "--json").out)["items"]
+    assert [one["name"] for one in left if one["revoked_at"] is None] == ["shop"]
+
+
 def test_a_token_is_made_used_listed_and_revoked(omnigate, daemon):
     made = omnigate("token", "create", "crm", "--scope", "messages:read", "--expires-days", "1")
     assert made.code == 0, made.err
@@ -217,7 +236,7 @@ def test_a_token_is_made_used_listed_and_revoked(omnigate, daemon):
 
 def test_a_wrong_scope_is_refused_in_words(omnigate, daemon):
     made = omnigate("token", "create", "crm", "--scope", "everything")
-    assert made.code == 1
+    assert made.code == 2
     assert "everything" in made.err or "scope" in made.err
 
 
@@ -242,6 +261,24 @@ def test_a_closed_conversation_is_told_to_the_backend(omnigate, daemon):
         json.loads(omnigate("conversation", "list", "--status", "open", "--json").out)["items"]
         == []
     )
+    assert omnigate("conversation", "reopen", conversation["id"]).out.startswith("Opened cnv_")
+    wait_until(lambda: "conversation.reopened" in daemon.output(), "the backend has heard of it")
+    again = omnigate("conversation", "reopen", conversation["id"])
+    assert again.out.endswith("is open already: nothing has changed.\n")
+
+
+def test_how_quickly_customers_are_answered_is_shown_by_channel(omnigate, daemon):
+    before = {
+        one["channel"]: one for one in json.loads(omnigate("stats", "--json").out)["channels"]
+    }
+    daemon.say("one", "somebody who waits")
+    now = {one["channel"]: one for one in json.loads(omnigate("stats", "--json").out)["channels"]}
+    assert now["app"]["waiting"] == before["app"]["waiting"] + 1
+    shown = omnigate("stats", "--channel", "app", "--since", "1h").out.splitlines()
+    assert [line.split()[0] for line in shown if line] == ["from", "to", "CHANNEL", "app"]
+    assert omnigate("stats", "--since", "soon").code == 2
+    backwards = omnigate("stats", "--since", "1h", "--until", "2h")
+    assert (backwards.code, "since must be before until" in backwards.err) == (1, True)
 
 
 def test_a_backend_is_tested_with_a_sample(omnigate, daemon):

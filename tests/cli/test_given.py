@@ -81,6 +81,16 @@ def test_what_cannot_be_meant_is_refused_in_words(texts: list[str], said: str) -
     assert said in f"{refused.value.what} {refused.value.remedy}"
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("theme.colr=x", "Did you mean theme.color?"), ("theme.nothing_near=x", "Known: theme.")],
+)
+def test_a_key_of_a_table_is_suggested_as_it_is_to_be_written(text: str, said: str) -> None:
+    with pytest.raises(WrongUsage) as refused:
+        keys_given([text], WebchatConfig)
+    assert refused.value.remedy.startswith(said)
+
+
 def test_a_relative_path_is_taken_from_where_the_command_was_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

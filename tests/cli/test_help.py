@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 from typer.core import TyperOption
-from typer.main import get_command
 
-from omnigate.cli.app import build
+from omnigate.cli.app import tree
 from omnigate.cli.help import span
 
 WIDTH = 80
@@ -20,7 +19,7 @@ TYPES = re.compile(
 
 def commands() -> dict[str, Any]:
     """Return every command there is, nouns too, by the words that call it."""
-    root: Any = get_command(build())
+    root: Any = tree()
     found = {"": root}
     for name, command in root.commands.items():
         found[name] = command

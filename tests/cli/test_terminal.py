@@ -1,6 +1,12 @@
 """What is printed cannot command a terminal, and is aligned in a pipe."""
 
 import json
+import os
+import pty
+import re
+from collections.abc import Callable
+
+import pytest
 
 from omnigate.cli import terminal
 
@@ -37,6 +43,60 @@ def test_an_empty_table_says_so_beside_the_answer(capsys):
     assert capsys.readouterr() == ("", "There are none.\n")
 
 
+END = "that is all"
+SAID = (
+    "  Find out, then: omnigate call resolve cal_06h04037vlo3rdl03knldfli40 --completed or --failed"
+)
+
+
+def on_a_screen(
+    monkeypatch: pytest.MonkeyPatch, stream: str, say: Callable[[], None], columns: int = 40
+) -> list[str]:
+    """Return the lines that a real terminal of so many columns is sent on one of the streams."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    ours, its = pty.openpty()
+    with os.fdopen(its, "w") as screen, monkeypatch.context() as patch:
+        patch.setattr(f"sys.{stream}", screen)
+        say()
+        print(END, file=screen, flush=True)
+        shown = b""
+        while not shown.endswith(f"{END}\r\n".encode()):
+            shown += os.read(ours, 1000)
+    os.close(ours)
+    return shown.decode().splitlines()[:-1]
+
+
+@pytest.mark.parametrize(("stream", "say"), [("stdout", terminal.say), ("stderr", terminal.note)])
+def test_a_sentence_is_broken_between_words_on_a_screen_and_nowhere_in_a_pipe(
+    capsys, monkeypatch, stream, say
+):
+    say(SAID)
+    written = capsys.readouterr()
+    assert (written.out if stream == "stdout" else written.err) == f"{SAID}\n"
+    lines = on_a_screen(monkeypatch, stream, lambda: say(SAID))
+    assert [word for line in lines for word in line.split()] == SAID.split()
+    assert max(map(len, lines)) <= 40
+    assert all(line.startswith("  ") for line in lines)
+
+
+def test_what_is_copied_is_not_broken_on_a_screen(monkeypatch):
+    value = {"text": "many words " * 9}
+    assert on_a_screen(monkeypatch, "stdout", lambda: terminal.put(SAID)) == [SAID]
+    (_, text, _) = on_a_screen(monkeypatch, "stdout", lambda: terminal.say_json(value))
+    assert json.loads(f"{{{text}}}") == value
+
+
+def test_what_is_said_of_a_name_stays_beside_it(monkeypatch):
+    fields = [("said", "many words " * 9 + "…"), ("longer", "few words")]
+    lines = on_a_screen(monkeypatch, "stdout", lambda: terminal.say_fields(fields))
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    assert plain[0].startswith("said    many words")
+    assert plain[-1] == "longer  few words"
+    assert all(line[:8] == " " * 8 for line in plain[1:-1])
+    assert max(map(len, plain)) <= 40
+    assert [word for line in plain[:-1] for word in line[8:].split()] == fields[0][1].split()
+
+
 def test_spans_and_sizes_are_for_people():
     assert [terminal.duration(n) for n in (0, 59.6, 3700, 90000)] == [
         "0 s",
@@ -70,3 +130,47 @@ def test_an_identifier_stays_on_one_line_on_a_narrow_screen(capsys, monkeypatch)
     assert terminal.is_narrow()
     monkeypatch.setenv("COLUMNS", "120")
     assert not terminal.is_narrow()
+
+
+def test_a_word_stays_on_one_line_on_a_narrow_screen(capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [{"state": "customer_ringing", "said": "many words " * 9}]
+    terminal.say_table({"STATE": "state", "SAID": "said"}, rows, "")
+    assert "customer_ringing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [("80", ["ID", "SAID"]), ("120", ["ID", "SAID", "AT", "BY"])]
+)
+def test_a_narrow_screen_does_without_what_says_nothing_and_what_is_spare(
+    capsys, monkeypatch, width, shown
+):
+    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", width)
+    rows = [{"id": 1, "said": "", "at": "noon", "by": None}, {"id": 2, "said": "yes", "at": "ten"}]
+    columns = {"ID": "id", "SAID": "said", "AT": "at", "BY": "by"}
+    terminal.say_table(columns, rows, "", spare=("AT",))
+    assert capsys.readouterr().out.splitlines()[0].split() == shown
+
+
+def test_an_address_too_long_for_the_screen_can_be_copied(capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    address = "https://shop.example/media/" + "a" * 60
+    terminal.say_fields([("recording", f"ready, {address}"), ("note", "many words " * 9)])
+    out = capsys.readouterr().out
+    assert address in out
+    assert max(len(line) for line in out.splitlines() if address not in line) <= 40
+
+
+def test_a_picture_is_light_on_dark_whatever_the_screens_colours_are(capsys, monkeypatch):
+    """Dark on light, as a light screen would have it, is a code that phones do not read."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal.say_picture(["█▀" * 20, "▄ " * 20])
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("\x1b[97;40m█▀")
+    assert first.count("█") == 20, "no line is broken"
+    assert second.startswith("\x1b[97;40m▄ ")

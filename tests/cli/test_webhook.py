@@ -28,6 +28,19 @@ def test_without_a_type_all_samples_are_printed(omnigate):
     assert [item["type"] for item in samples] == list(EventType)
 
 
+@pytest.mark.parametrize("event_type", [one for one in EventType if one.startswith("call.")])
+def test_the_sample_of_a_call_is_of_a_channel_that_calls(omnigate, event_type):
+    sample = json.loads(omnigate("webhook", "sample", event_type).out)
+    call = sample["data"]["call"]
+    assert sample["channel"] == {"name": "phone", "kind": "call"}
+    assert sample["conversation"]["external_id"] == call["customer"]
+    assert sample["conversation"]["id"] != call["from_conversation"]
+    addresses = [each["address"] for each in sample["contact"]["addresses"]]
+    assert f"tel:{call['customer']}" in addresses
+    has_rung = event_type not in ("call.requested", "call.queued", "call.unknown")
+    assert bool(call["legs"]) == has_rung
+
+
 def test_an_unknown_type_gets_a_suggestion(omnigate):
     result = omnigate("webhook", "sample", "message.recieved")
     assert result.code == 2
