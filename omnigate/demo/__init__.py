@@ -5,7 +5,7 @@ The chat, the store, the signed webhooks and the API are those of ``omnigate run
 emulated, as far as they are asked for, and have a customer's phone beside the site.
 """
 
-from omnigate.demo.phones import chosen
+from omnigate.demo.phones import UnknownPlatform, chosen
 from omnigate.demo.running import run
 
-__all__ = ["chosen", "run"]
+__all__ = ["UnknownPlatform", "chosen", "run"]

@@ -12,12 +12,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from importlib import resources
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import ClientError, ClientSession, web
 
 from omnigate.demo.phones.phone import Facts
-from omnigate.demo.phones.routes import PhoneRoutes
 from omnigate.demo.receiver import Receiver
 from omnigate.demo.scratch import HOOK
 from omnigate.demo.streams import stream
@@ -27,6 +26,7 @@ _PAGES: Final = {"/": "index.html", "/shop/": "shop.html", "/shop/delivery": "de
 _MEDIA: Final = "/v1/media"
 _MESSAGE: Final = "/v1/messages/msg_[0-9a-v]{26}"
 _PASSED_ON: Final = {
+    "GET": re.compile("/v1/contacts/ctc_[0-9a-v]{26}/timeline"),
     "POST": re.compile("/v1/(messages|media|conversations/cnv_[0-9a-v]{26}/(typing|read))"),
     "PATCH": re.compile(_MESSAGE),
     "DELETE": re.compile(_MESSAGE),
@@ -35,7 +35,8 @@ _PASSED_ON: Final = {
 _LARGEST_BODY_BYTES: Final = 10 * 1024 * 1024
 _PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: {chat}; "
-    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "media-src {chat}; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 # What plugins/omnigate_webchat/README.md asks of a site, and nothing more.
 _SHOP_POLICY: Final = (
@@ -60,13 +61,25 @@ class Surroundings:
     token: str
     token_file: str
     phones: Sequence[Facts] = ()
+    has_calls: bool = False
+    """There are phones that ring."""
+
+
+class Part(Protocol):
+    """Routes beside the pages."""
+
+    def add_to(self, app: web.Application) -> None:
+        """Add them."""
+
+    def close(self) -> None:
+        """End what streams."""
 
 
 def application(
-    receiver: Receiver, known: Surroundings, http: ClientSession, phones: PhoneRoutes
+    receiver: Receiver, known: Surroundings, http: ClientSession, parts: Sequence[Part]
 ) -> web.Application:
     """Return the demo's pages; ``http`` is used to pass calls on to the daemon."""
-    pages = _Pages(receiver, known, http, phones)
+    pages = _Pages(receiver, known, http)
     app = web.Application(middlewares=[pages.guard], client_max_size=_LARGEST_BODY_BYTES)
     for path in _PAGES:
         app.router.add_get(path, pages.page)
@@ -74,7 +87,8 @@ def application(
     app.router.add_get("/facts", pages.facts)
     app.router.add_get("/deliveries", pages.deliveries)
     app.router.add_get("/phones/{kind}/", pages.phone)
-    phones.add_to(app)
+    for part in parts:
+        part.add_to(app)
     for method in _PASSED_ON:
         app.router.add_route(method, "/v1/{path:.*}", pages.pass_on)
     app.router.add_post(HOOK, receiver.take)
@@ -82,11 +96,9 @@ def application(
 
 
 class _Pages:
-    def __init__(
-        self, receiver: Receiver, known: Surroundings, http: ClientSession, phones: PhoneRoutes
-    ) -> None:
+    def __init__(self, receiver: Receiver, known: Surroundings, http: ClientSession) -> None:
         self._receiver = receiver
-        self._phones = phones
+        self._kinds = {facts.kind for facts in known.phones}
         self._known = known
         self._http = http
         self._hosts = {f"127.0.0.1:{known.port}", f"localhost:{known.port}"}
@@ -121,7 +133,8 @@ class _Pages:
         return self._file(name, {"Content-Security-Policy": policy})
 
     async def phone(self, request: web.Request) -> web.StreamResponse:
-        self._phones.phone(request)
+        if request.match_info["kind"] not in self._kinds:
+            raise web.HTTPNotFound
         return self._file("phone.html", {"Content-Security-Policy": _PHONE_POLICY})
 
     async def static(self, request: web.Request) -> web.StreamResponse:
@@ -135,6 +148,7 @@ class _Pages:
             {
                 "daemon": self._known.daemon,
                 "token_file": self._known.token_file,
+                "has_calls": self._known.has_calls,
                 "phones": [asdict(facts) for facts in self._known.phones],
             }
         )
@@ -164,7 +178,7 @@ class _Pages:
         url = self._known.daemon + request.path_qs
         try:
             async with self._http.request(
-                request.method, url, data=body, headers=headers
+                request.method, url, data=body or None, headers=headers
             ) as answer:
                 return web.Response(
                     status=answer.status,

@@ -10,19 +10,23 @@ import sys
 import webbrowser
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientError, ClientSession, UnixConnector, web
 
 from omnigate import config, gateway, logs, plugins
 from omnigate.demo.doors import free_port, listening_socket
-from omnigate.demo.pages import Surroundings, application
-from omnigate.demo.phones import opened
+from omnigate.demo.pages import Part, Surroundings, application
+from omnigate.demo.phones import CALLS, PLATFORMS, opened
 from omnigate.demo.phones.routes import PhoneRoutes
 from omnigate.demo.receiver import Receiver
-from omnigate.demo.scratch import HOST, Scratch, scratch
+from omnigate.demo.scratch import HOST, Emulated, Scratch, scratch
 from omnigate.errors import OmnigateError
 from omnigate.process import Signals
+
+if TYPE_CHECKING:
+    from omnigate.demo.handsets import Handsets
 
 _START_SECONDS: Final = 30.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
@@ -40,7 +44,7 @@ def run(port: int, *, platforms: Sequence[str] = (), open_browser: bool, say: Sa
     """Run until Ctrl-C or SIGTERM; leaves nothing behind.
 
     ``port`` is that of the page; another one is taken when it is in use, 0 takes any. ``platforms``
-    are those of `omnigate.demo.phones` to emulate. Raises `OmnigateError` when it cannot start.
+    are those of `omnigate.demo.phones` to show beside the site. Raises `OmnigateError` when it cannot start.
     """
     logs.configure("warning", "auto")
     try:
@@ -57,8 +61,18 @@ async def _run(port: int, platforms: Sequence[str], open_browser: bool, say: Say
     async with AsyncExitStack() as stack:
         door = stack.enter_context(listening_socket(port, say))
         page_port, daemon_port = door.getsockname()[1], free_port()
-        phones = [await stack.enter_async_context(opened(platform)) for platform in platforms]
-        made = stack.enter_context(scratch(page_port, daemon_port, phones))
+        phones = [
+            await stack.enter_async_context(opened(platform))
+            for platform in platforms
+            if platform in PLATFORMS
+        ]
+        handsets = await _handsets(stack) if CALLS in platforms else None
+        emulated: list[Emulated] = [*phones]
+        parts: list[Part] = [PhoneRoutes(phones)]
+        if handsets is not None:
+            emulated.append(handsets)
+            parts.append(handsets)
+        made = stack.enter_context(scratch(page_port, daemon_port, emulated))
         receiver = Receiver(made.secret)
         daemon = asyncio.create_task(
             gateway.serve(config.load(made.config, plugins.load), Signals(stop=stop)), name="daemon"
@@ -74,8 +88,9 @@ async def _run(port: int, platforms: Sequence[str], open_browser: bool, say: Say
                 token=token,
                 token_file=str(made.token),
                 phones=[phone.facts for phone in phones],
+                has_calls=handsets is not None,
             )
-            async with _serving(receiver, known, PhoneRoutes(phones), door):
+            async with _serving(receiver, known, parts, door):
                 address = f"http://{HOST}:{page_port}/"
                 _welcome(address, known, made, say)
                 if open_browser and _has_browser():
@@ -88,14 +103,21 @@ async def _run(port: int, platforms: Sequence[str], open_browser: bool, say: Say
     say("\nStopped; nothing is left behind.")
 
 
+async def _handsets(stack: AsyncExitStack) -> Handsets:
+    """Bring the phones that ring in, with their switch: the demo without them does without it."""
+    module = import_module("omnigate.demo.handsets")
+    made: Handsets = await stack.enter_async_context(module.opened())
+    return made
+
+
 @asynccontextmanager
 async def _serving(
-    receiver: Receiver, known: Surroundings, phones: PhoneRoutes, door: socket.socket
+    receiver: Receiver, known: Surroundings, parts: Sequence[Part], door: socket.socket
 ) -> AsyncIterator[None]:
     """Serve the pages until the block ends."""
     async with ClientSession() as http:
         runner = web.AppRunner(
-            application(receiver, known, http, phones),
+            application(receiver, known, http, parts),
             access_log=None,
             handle_signals=False,
             shutdown_timeout=_LINGER_SECONDS,
@@ -106,7 +128,8 @@ async def _serving(
             yield
         finally:
             receiver.close()
-            phones.close()
+            for part in parts:
+                part.close()
             await runner.cleanup()
 
 
@@ -115,7 +138,7 @@ async def _token(made: Scratch, daemon: asyncio.Task[None]) -> str | None:
 
     None when it was stopped before; raises what ended it, or `DemoFailed` when it takes too long.
     """
-    scopes = ["messages:send", "messages:read", "events:read", "media"]
+    scopes = ["messages:send", "messages:read", "events:read", "media", "calls"]
     wanted = {"name": "demo desk", "scopes": scopes}
     path = made.directory / "omnigate.sock"
     try:
@@ -149,6 +172,8 @@ def _welcome(address: str, known: Surroundings, made: Scratch, say: Say) -> None
         say(
             f"  {facts.title:<10} {address}phones/{facts.kind}/   emulated, with a phone for {facts.customer}"
         )
+    if known.has_calls:
+        say("  Phones     emulated, Maya's and the customer's: ask for a call in the chat")
     say(f"  API        {known.daemon}/v1/   token in {known.token_file}")
     say(f"  Look in    omnigate status --config {made.config}")
     say("  Stop       Ctrl-C")

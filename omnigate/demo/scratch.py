@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from omnigate.demo.phones import Phone
 from omnigate.signing import new_secret
 
 HOST: Final = "127.0.0.1"
@@ -55,6 +54,22 @@ backends = ["crm"]
 """
 
 
+class Emulated(Protocol):
+    """What is there instead of a platform, and becomes a channel."""
+
+    @property
+    def section(self) -> str:
+        """The channel's part of the configuration."""
+
+    @property
+    def secret(self) -> str:
+        """What is needed to get in."""
+
+    @property
+    def secret_file(self) -> str:
+        """The name of the file in which the section looks for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scratch:
     """What lies in the scratch directory."""
@@ -76,19 +91,19 @@ class Scratch:
 
 
 @contextmanager
-def scratch(page_port: int, daemon_port: int, phones: Sequence[Phone]) -> Iterator[Scratch]:
+def scratch(page_port: int, daemon_port: int, emulated: Sequence[Emulated]) -> Iterator[Scratch]:
     """Make the directory, readable by this user only; it goes away with everything in it.
 
-    Each phone's platform becomes a channel.
+    What is emulated becomes a channel each.
     """
     with tempfile.TemporaryDirectory(prefix="omnigate-demo-") as name:
         directory = Path(name)
         made = Scratch(directory, directory / "omnigate.toml", new_secret())
         (directory / "crm.secret").write_text(made.secret, encoding="utf-8")
         text = _CONFIG.format(host=HOST, page_port=page_port, daemon_port=daemon_port, hook=HOOK)
-        for phone in phones:
-            (directory / phone.secret_file).write_text(phone.secret, encoding="utf-8")
-            text += f"\n{phone.section}"
+        for each in emulated:
+            (directory / each.secret_file).write_text(each.secret, encoding="utf-8")
+            text += f"\n{each.section}"
         made.config.write_text(text, encoding="utf-8")
         for file in directory.iterdir():
             file.chmod(0o600)

@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from tests.browser import OPEN_ROOTS
 
+PLAIN = ("--port", "0", "--with", "none")
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -30,9 +31,16 @@ def fetch(url: str, data: bytes | None = None, **headers: str) -> tuple[int, Mes
             return error.code, error.headers, error.read().decode()
 
 
+def test_a_platform_that_it_does_not_have_is_wrong_usage(start_demo):
+    demo = start_demo("--with", "foo")
+    assert demo.process.wait(30) == 2
+    demo.finish_reading()
+    assert "cannot show 'foo'" in "".join(demo.said)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_it_is_and_leaves_nothing_behind(start_demo, number):
-    demo = start_demo("--port", "0")
+    demo = start_demo(*PLAIN)
     status, headers, page = fetch(demo.address)
     assert status == 200
     assert "default-src 'none'" in headers["Content-Security-Policy"]
@@ -46,7 +54,7 @@ def test_it_says_where_it_is_and_leaves_nothing_behind(start_demo, number):
 def test_a_port_in_use_is_said_and_another_taken(start_demo):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        demo = start_demo("--port", str(port))
+        demo = start_demo("--port", str(port), "--with", "none")
         assert f":{port}/" not in demo.address
         assert f"Port {port} cannot be used" in "".join(demo.said)
         assert fetch(demo.address)[0] == 200
@@ -54,7 +62,7 @@ def test_a_port_in_use_is_said_and_another_taken(start_demo):
 
 
 def test_the_token_is_in_nothing_that_the_browser_gets(start_demo):
-    demo = start_demo("--port", "0")
+    demo = start_demo(*PLAIN)
     token = demo.token
     assert token.startswith("og_")
     assert token not in "".join(demo.said)
@@ -65,7 +73,7 @@ def test_the_token_is_in_nothing_that_the_browser_gets(start_demo):
 
 
 def test_other_sites_and_names_are_kept_out(start_demo):
-    demo = start_demo("--port", "0")
+    demo = start_demo(*PLAIN)
     body = json.dumps({"to": {"conversation": "cnv_" + "0" * 26}, "text": "hi"}).encode()
     send = demo.address + "v1/messages"
     own = demo.address.rstrip("/")
@@ -75,12 +83,17 @@ def test_other_sites_and_names_are_kept_out(start_demo):
     assert fetch(send, body, Origin=own)[0] == 404  # the daemon's: no such conversation
     assert fetch(own + "/v1/media", b"x", Origin="https://evil.example")[0] == 403
     assert fetch(own + "/v1/conversations", b"x", Origin=own)[0] == 404
+    timeline = f"{own}/v1/contacts/ctc_{'0' * 26}/timeline"
+    assert fetch(timeline, Host="evil.example")[0] == 403
+    assert fetch(timeline)[0] == 404  # the daemon's: no such contact
+    assert "ctc_000" in fetch(timeline)[2]
+    assert fetch(own + "/v1/contacts")[0] == 404  # the page may not ask that
     assert fetch(own + "/crm/omnigate", b"{}")[0] == 401
     assert fetch(own + "/static/index.html")[0] == 404
 
 
 def test_a_customer_writes_the_crm_receives_the_agent_answers(start_demo, browser):
-    demo = start_demo("--port", "0")
+    demo = start_demo(*PLAIN)
     context = browser.new_context(locale="en-GB", viewport={"width": 1440, "height": 860})
     context.set_default_timeout(10_000)
     context.add_init_script(OPEN_ROOTS)
@@ -124,7 +137,7 @@ def test_a_customer_writes_the_crm_receives_the_agent_answers(start_demo, browse
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_accessible_and_fits_a_narrow_window(start_demo, browser, scheme):
-    demo = start_demo("--port", "0")
+    demo = start_demo(*PLAIN)
     context = browser.new_context(
         viewport={"width": 360, "height": 740},
         color_scheme=scheme,

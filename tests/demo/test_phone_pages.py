@@ -369,11 +369,11 @@ def test_the_secrets_of_the_platforms_are_in_nothing_that_the_browser_gets(demo)
 
 def test_an_unknown_platform_is_a_clear_error(start_demo):
     demo = start_demo("--port", "0", "--with", "telegram,fax")
-    assert demo.process.wait(60) == 1
+    assert demo.process.wait(60) == 2
     demo.finish_reading()
     said = "".join(demo.said)
     assert "'fax'" in said
-    assert "telegram and vk" in said
+    assert "telegram, vk, phone and none" in said
     assert "Traceback" not in said
 
 

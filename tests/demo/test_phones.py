@@ -14,11 +14,6 @@ from tests.demo.pictures import png
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 @pytest.fixture(params=PLATFORMS)
 async def phone(request):
     async with opened(request.param) as phone:
@@ -33,11 +28,13 @@ async def touch(phone: Phone, do: Any, **more: Any) -> Screen:
 def test_platforms_are_named_with_commas_and_each_counts_once():
     assert chosen("telegram,vk") == ["telegram", "vk"]
     assert chosen(" VK , telegram,vk") == ["vk", "telegram"]
+    assert chosen("phone,vk") == ["phone", "vk"]
+    assert chosen("none") == []
 
 
 @pytest.mark.parametrize("names", ["whatsapp", "telegram,whatsapp", "", " , "])
 def test_an_unknown_platform_is_refused_and_the_known_ones_are_named(names):
-    with pytest.raises(UnknownPlatform, match="telegram and vk") as refused:
+    with pytest.raises(UnknownPlatform, match="telegram, vk, phone and none") as refused:
         chosen(names)
     assert ("whatsapp" in str(refused.value)) is ("whatsapp" in names)
 

@@ -18,11 +18,6 @@ SECRET = new_secret()
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 async def crm():
     receiver = Receiver(SECRET)
     app = web.Application()

@@ -14,8 +14,22 @@ from omnigate.errors import OmnigateError
 
 PLATFORMS: Final = ("telegram", "vk")
 """Each has a module of its name here, with ``opened()``."""
+CALLS: Final = "phone"
+"""The phones that ring, see `omnigate.demo.handsets`."""
+SHOWN: Final = (*PLATFORMS, CALLS)
+"""All that can be shown beside the site."""
+NOTHING: Final = "none"
 
-__all__ = ["PLATFORMS", "CannotDo", "Phone", "UnknownPlatform", "chosen", "opened"]
+__all__ = [
+    "CALLS",
+    "PLATFORMS",
+    "SHOWN",
+    "CannotDo",
+    "Phone",
+    "UnknownPlatform",
+    "chosen",
+    "opened",
+]
 
 
 class UnknownPlatform(OmnigateError):
@@ -23,13 +37,15 @@ class UnknownPlatform(OmnigateError):
 
 
 def chosen(names: str) -> list[str]:
-    """Return the platforms of a list with commas, each once; raises `UnknownPlatform`."""
+    """Return what is to be shown of a list with commas, each once; raises `UnknownPlatform`."""
     wanted = dict.fromkeys(name.strip().lower() for name in names.split(",") if name.strip())
-    there_are = " and ".join(PLATFORMS)
+    there_are = f"{', '.join(SHOWN)} and {NOTHING}"
     if not wanted:
-        raise UnknownPlatform(f"--with names no platform; there are {there_are}.")
+        raise UnknownPlatform(f"--with names nothing; there are {there_are}.")
+    if list(wanted) == [NOTHING]:
+        return []
     for name in wanted:
-        if name not in PLATFORMS:
+        if name not in SHOWN:
             raise UnknownPlatform(f"The demo cannot show {name!r}; --with knows {there_are}.")
     return list(wanted)
 

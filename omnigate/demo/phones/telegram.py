@@ -22,7 +22,7 @@ from omnigate.demo.phones.phone import (
     picture_type,
 )
 from omnigate.emulators import telegram as platform
-from omnigate.emulators.telegram.world import Chat
+from omnigate.emulators.telegram.model import Chat
 
 _COMPANY: Final = "Pedal & Pine"
 _BOT: Final = "pedal_and_pine_bot"

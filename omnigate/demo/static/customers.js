@@ -27,8 +27,24 @@ export function begin(phones) {
     add(phone.kind, phone.title, panel);
   }
   tabs.hidden = false;
+  window.addEventListener("message", (event) => {
+    if (event.origin === location.origin && typeof event.data?.follow === "string") void follow(phones, event.data.follow);
+  });
   tabs.addEventListener("keydown", step);
   show("webchat");
+}
+
+/**
+ * Follow a link of the site on the phone that it leads to, as a tap on it would.
+ * @param {import("./types").Phone[]} phones
+ * @param {string} link
+ */
+async function follow(phones, link) {
+  const phone = phones.find((one) => link.startsWith(one.link));
+  if (!phone) return;
+  const text = new URL(link).search.match(/^[?](?:start|ref)=([^&]*)/)?.[1] ?? "";
+  show(phone.kind);
+  await fetch(`/phones/${phone.kind}/act`, { method: "POST", body: JSON.stringify({ do: "start", text }) });
 }
 
 /**

@@ -2,7 +2,9 @@
 
 import { call, upload } from "./calls.js";
 import { element, part } from "./dom.js";
+import { cameFrom } from "./happened.js";
 import { said, told } from "./said.js";
+import * as story from "./story.js";
 
 /** @typedef {import("./types").Envelope} Envelope */
 /** @typedef {import("./types").Message} Message */
@@ -14,6 +16,7 @@ import { said, told } from "./said.js";
  * @property {string} id
  * @property {string} name
  * @property {string} kind of its channel
+ * @property {string} contact whose it is
  * @property {Map<string, Line>} lines
  * @property {Map<string, {customer: string[], company: string[]}>} reactions by message
  */
@@ -52,7 +55,7 @@ let current = null;
 let extra = null;
 let typedAt = 0;
 /** @type {import("./types").Facts} */
-let facts = { daemon: "", token_file: "", phones: [] };
+let facts = { daemon: "", token_file: "", phones: [], has_calls: false };
 
 /** @param {import("./types").Facts} known */
 export function begin(known) {
@@ -102,11 +105,15 @@ function listen() {
 
 /** @param {Envelope} event */
 export function take(event) {
+  meet(event);
   if (!event.conversation) return;
   const { message, button, reaction, change } = event.data;
   if (!message && !button && !reaction && !change) return;
   const known = conversationOf(event.conversation.id, event.channel?.kind ?? "");
   known.name = event.contact?.display_name ?? known.name;
+  known.contact = event.contact?.id ?? known.contact;
+  const { handover } = event.conversation.context;
+  if (handover && !known.lines.has(handover.kind)) known.lines.set(handover.kind, { told: cameFrom(handover, titleOf) });
   if (message && !heard(known, event, message)) return;
   if (button) known.lines.set(event.id, { told: `pressed “${button.label ?? button.payload}”` });
   if (change) known.lines.set(event.id, { told: `${change.action} was refused: ${change.error ?? "no reason given"}` });
@@ -120,6 +127,21 @@ export function take(event) {
   if (byCustomer && known !== current && text.value.trim() === "" && !extra) pick(known);
   else draw();
   if (event.type === "message.received") void call("POST", `/v1/conversations/${known.id}/read`, { message: message?.id });
+}
+
+/**
+ * Two contacts that turn out to be one are one here, too.
+ * @param {Envelope} event
+ */
+function meet(event) {
+  const { merged } = event.data.contact ?? {};
+  if (event.type !== "contact.merged" || !merged || !event.contact) return;
+  for (const known of conversations.values()) {
+    if (known.contact !== merged && known.contact !== event.contact.id) continue;
+    known.contact = event.contact.id;
+    known.name = event.contact.display_name ?? known.name;
+  }
+  draw();
 }
 
 /**
@@ -146,7 +168,7 @@ function heard(known, event, message) {
 function conversationOf(id, kind) {
   let known = conversations.get(id);
   if (!known) {
-    known = { id, kind, name: `Visitor ${conversations.size + 1}`, lines: new Map(), reactions: new Map() };
+    known = { id, kind, contact: "", name: `Visitor ${conversations.size + 1}`, lines: new Map(), reactions: new Map() };
     conversations.set(id, known);
   }
   return known;
@@ -169,10 +191,11 @@ function pick(conversation) {
 
 function draw() {
   if (!current) return;
+  story.follow(current.contact);
   who.hidden = conversations.size < 2 && facts.phones.length === 0;
   who.replaceChildren(...[...conversations.values()].map((one) => {
     const button = element("button", { type: "button", "aria-pressed": String(one === current) }, one.name);
-    if (facts.phones.length) button.append(element("span", { class: "via" }, phoneOf(one)?.title ?? "Site"));
+    if (facts.phones.length) button.append(element("span", { class: "via" }, titleOf(one.kind)));
     button.addEventListener("click", () => pick(one));
     return button;
   }));
@@ -193,6 +216,11 @@ function toTheEnd() {
 /** @param {Conversation} conversation */
 function phoneOf(conversation) {
   return facts.phones.find((phone) => phone.kind === conversation.kind);
+}
+
+/** @param {string} kind */
+function titleOf(kind) {
+  return facts.phones.find((phone) => phone.kind === kind)?.title ?? "Site";
 }
 
 /**

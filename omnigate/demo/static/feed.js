@@ -1,6 +1,7 @@
 /** The middle pane: every webhook as it came, the newest first, and what the customer does just now. */
 
 import { clock, element, part } from "./dom.js";
+import { cameFrom, gistOf } from "./happened.js";
 import { pretty } from "./json.js";
 
 /** @typedef {import("./types").Delivery} Delivery */
@@ -93,7 +94,7 @@ function cardOf(delivery) {
     element("span", { class: `type ${colourOf(event)}` }, type),
     seen,
     element("span", { class: "meta" }, number + clock(delivery.received_at * 1000)),
-    element("span", { class: "gist" }, event ? gistOf(event) : (delivery.problem ?? "")),
+    element("span", { class: "gist" }, event ? gist(event) : (delivery.problem ?? "")),
   );
   const heads = element("dl", { class: "heads" });
   for (const [name, value] of Object.entries(delivery.headers)) {
@@ -108,25 +109,15 @@ function cardOf(delivery) {
 function colourOf(event) {
   if (!event) return "refused";
   if (event.data.message) return event.data.message.direction;
+  if (event.data.call) return "call";
   return event.type.startsWith("conversation.") ? "conversation" : "other";
 }
 
-/**
- * One line of what the event says.
- * @param {Envelope} event
- */
-function gistOf(event) {
-  const { message, status, rating, button, reaction, change, contact } = event.data;
-  if (message) {
-    const files = message.attachments.map((file) => `[${file.name ?? file.kind}]`);
-    const place = message.location && "[location]";
-    const card = message.shared_contact && `[contact ${message.shared_contact.phone ?? ""}]`;
-    return [message.error, message.text, ...files, place, card].filter(Boolean).join(" ");
-  }
-  if (reaction) return reaction.emoji.join(" ") || "taken back";
-  if (change) return `${change.action}: ${change.error ?? ""}`;
-  if (status) return `by ${status.by}`;
-  if (rating) return "★".repeat(rating.score) + (rating.comment ? ` ${rating.comment}` : "");
-  if (button) return button.label ?? button.payload;
-  return contact ? contact.changed.join(", ") : "";
+/** @param {Envelope} event */
+function gist(event) {
+  const handover = event.type === "conversation.started" && event.conversation?.context.handover;
+  const { wait } = event.data;
+  // Among the cards of others it would read as said of the customer who wrote last.
+  if (wait) return `${event.contact?.display_name ?? `somebody on ${event.channel?.name}`} ${gistOf(event.type, event.data)}`;
+  return handover ? cameFrom(handover, (kind) => kind) : gistOf(event.type, event.data);
 }

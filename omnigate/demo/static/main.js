@@ -4,6 +4,8 @@ import * as customers from "./customers.js";
 import * as desk from "./desk.js";
 import { part } from "./dom.js";
 import * as feed from "./feed.js";
+import * as handsets from "./handsets.js";
+import * as story from "./story.js";
 
 const live = part("live", HTMLElement);
 const words = /** @type {HTMLElement} */ (live.querySelector("span"));
@@ -18,7 +20,16 @@ const response = await fetch("/facts");
 /** @type {import("./types").Facts} */
 const facts = await response.json();
 customers.begin(facts.phones);
+story.begin(titled);
 desk.begin(facts);
+if (facts.has_calls) handsets.begin();
+
+/** @param {string} kind of a channel */
+function titled(kind) {
+  if (kind === "webchat") return "Site";
+  if (kind === "call") return "Phone";
+  return facts.phones.find((phone) => phone.kind === kind)?.title ?? kind;
+}
 
 const stream = new EventSource("/deliveries");
 stream.addEventListener("open", () => connected(true));
@@ -29,5 +40,6 @@ stream.addEventListener("message", (event) => {
   feed.show(delivery);
   if (!delivery.body || delivery.repeated) return;
   desk.take(delivery.body);
+  story.take(delivery.body);
   customers.take(delivery);
 });

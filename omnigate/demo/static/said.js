@@ -1,6 +1,7 @@
 /** What was said, as the desk shows it. */
 
 import { clock, element } from "./dom.js";
+import { wordsSaid } from "./happened.js";
 
 /** @typedef {import("./types").Message} Message */
 
@@ -20,7 +21,7 @@ export function said(message, reactions, acts) {
   }
   if (message.location) shown.append(element("div", {}, `📍 ${message.location.title ?? ""} ${message.location.latitude.toFixed(4)}, ${message.location.longitude.toFixed(4)}`));
   if (message.shared_contact) shown.append(element("div", {}, `☎ ${message.shared_contact.display_name ?? ""} ${message.shared_contact.phone ?? ""}`));
-  shown.append(message.state === "deleted" ? "(deleted)" : (message.text ?? ""));
+  shown.append(message.state === "deleted" ? "(deleted)" : wordsSaid(message));
   const labels = message.buttons.flat().map((button) => element("span", {}, button.label));
   if (labels.length && message.state !== "deleted") shown.append(element("div", { class: "buttons" }, ...labels));
   const state = out ? ` · ${TICKS.get(message.state) ?? message.state}` : message.state === "edited" ? " · edited" : "";

@@ -18,6 +18,8 @@ export interface Message {
   shared_contact: { display_name: string | null; phone: string | null } | null;
   author: { name: string | null } | null;
   error: string | null;
+  /** The token of the link by which the customer came. */
+  handover: string | null;
 }
 
 export interface Envelope {
@@ -26,20 +28,60 @@ export interface Envelope {
   timestamp: string;
   sequence: number | null;
   channel: { name: string; kind: string } | null;
-  conversation: { id: string; external_id: string; context: { page: string | null; title: string | null } } | null;
+  conversation: { id: string; external_id: string; context: { page: string | null; title: string | null; handover?: Handover | null } } | null;
   contact: { id: string; display_name: string | null } | null;
-  data: {
-    message?: Message;
-    typing?: { draft: string | null };
-    presence?: { online: boolean };
-    page?: { url: string; title: string | null };
-    status?: { status: string; by: string };
-    rating?: { score: number; comment: string | null };
-    button?: { payload: string; label: string | null };
-    reaction?: { message: string | null; emoji: string[]; by: string };
-    change?: { message: string; action: string; error: string | null };
-    contact?: { changed: string[] };
-  };
+  data: EventData;
+}
+
+export interface EventData {
+  message?: Message;
+  typing?: { draft: string | null };
+  presence?: { online: boolean };
+  page?: { url: string; title: string | null };
+  status?: { status: string; by: string };
+  rating?: { score: number; comment: string | null };
+  button?: { payload: string; label: string | null };
+  reaction?: { message: string | null; emoji: string[]; by: string };
+  change?: { message: string; action: string; error: string | null };
+  contact?: { changed: string[]; merged?: string | null };
+  call?: Call;
+  conflict?: { other: string; reason: string };
+  transfer?: { to_backend: string; note: string | null };
+  wait?: { target_seconds: number };
+}
+
+export interface Call {
+  id: string;
+  state: string;
+  customer: string;
+  agent: string | null;
+  talk_seconds: number | null;
+  recording: Attachment | null;
+}
+
+/** Where a customer comes from who carries on in another channel. */
+export interface Handover {
+  kind: string;
+  title: string | null;
+  messages: { direction: string; text: string | null }[];
+}
+
+/** One thing of a customer's timeline. */
+export interface Entry {
+  type: string;
+  at: string;
+  id: string;
+  channel: { name: string; kind: string } | null;
+  conversation: string | null;
+  data: EventData;
+}
+
+/** A phone that rings. */
+export interface Handset {
+  state: "idle" | "ringing" | "waiting" | "talking";
+  caller: string;
+  since: number;
+  last: string;
 }
 
 export interface Delivery {
@@ -57,6 +99,7 @@ export interface Facts {
   daemon: string;
   token_file: string;
   phones: Phone[];
+  has_calls: boolean;
 }
 
 /** What a phone is about: see omnigate/demo/phones/phone.py for all of these. */

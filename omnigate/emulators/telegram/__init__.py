@@ -12,11 +12,11 @@ from __future__ import annotations
 from omnigate.emulators.telegram.authors import CannotDo
 from omnigate.emulators.telegram.errors import Refused
 from omnigate.emulators.telegram.groups import Group
+from omnigate.emulators.telegram.model import Bot, BusinessConnection, Message, Press
 from omnigate.emulators.telegram.people import Person
 from omnigate.emulators.telegram.rates import Rates
 from omnigate.emulators.telegram.server import TelegramEmulator
 from omnigate.emulators.telegram.view import ChatView, Seen
-from omnigate.emulators.telegram.world import Bot, BusinessConnection, Message, Press
 
 __all__ = [
     "Bot",

@@ -13,7 +13,8 @@ from omnigate.emulators.telegram.arguments import Arguments
 from omnigate.emulators.telegram.errors import Refused, bad_request, migrated
 from omnigate.emulators.telegram.fields import flag_field, integer_field, text_field
 from omnigate.emulators.telegram.limits import utf16_units
-from omnigate.emulators.telegram.world import Bot, BusinessConnection, Chat, Message, World
+from omnigate.emulators.telegram.model import Bot, BusinessConnection, Chat, Message
+from omnigate.emulators.telegram.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,11 @@ from omnigate.emulators.telegram.contents import Body
 from omnigate.emulators.telegram.delivery import change, post, remove
 from omnigate.emulators.telegram.files import image_sides
 from omnigate.emulators.telegram.groups import Group
+from omnigate.emulators.telegram.model import Bot, BusinessConnection, Chat, Message, User
 from omnigate.emulators.telegram.samples import SAMPLES
 from omnigate.emulators.telegram.texts import format_text
 from omnigate.emulators.telegram.view import Seen
-from omnigate.emulators.telegram.world import (
-    Bot,
-    BusinessConnection,
-    Chat,
-    Message,
-    User,
-    World,
-)
+from omnigate.emulators.telegram.world import World
 
 Place = Bot | Group | BusinessConnection
 Answerable = Message | Seen | None

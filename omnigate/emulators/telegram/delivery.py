@@ -13,8 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from omnigate.emulators.telegram.limits import CALLBACK_LIFE_SECONDS
-from omnigate.emulators.telegram.updates import Update
-from omnigate.emulators.telegram.world import (
+from omnigate.emulators.telegram.model import (
     Bot,
     BusinessConnection,
     Chat,
@@ -22,8 +21,9 @@ from omnigate.emulators.telegram.world import (
     Press,
     Status,
     User,
-    World,
 )
+from omnigate.emulators.telegram.updates import Update
+from omnigate.emulators.telegram.world import World
 
 _CALLBACKS = 3 << 33
 _OWN_MEMBERSHIP = 5 << 33

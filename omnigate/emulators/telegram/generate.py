@@ -22,18 +22,12 @@ from omnigate.emulators.telegram.delivery import (
     tell_press,
     tell_reaction,
 )
+from omnigate.emulators.telegram.model import BusinessConnection, Chat, Message, Press, User
 from omnigate.emulators.telegram.rare import OTHER_CONTENTS, RARE, poison_updates, unknown_updates
 from omnigate.emulators.telegram.samples import SAMPLES
 from omnigate.emulators.telegram.texts import format_text
 from omnigate.emulators.telegram.updates import KINDS
-from omnigate.emulators.telegram.world import (
-    BusinessConnection,
-    Chat,
-    Message,
-    Press,
-    User,
-    World,
-)
+from omnigate.emulators.telegram.world import World
 
 _NOW: Final = 1_760_000_000.0
 _WORDS: Final = (

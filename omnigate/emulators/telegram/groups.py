@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from omnigate.emulators.telegram.contents import text
 from omnigate.emulators.telegram.delivery import change, post, tell_membership
+from omnigate.emulators.telegram.model import Chat, Message, Status, User
 from omnigate.emulators.telegram.texts import format_text
-from omnigate.emulators.telegram.world import Bot, Chat, Message, Status, User, World
+from omnigate.emulators.telegram.world import World
 
-if TYPE_CHECKING:
-    from omnigate.emulators.telegram.people import Person
+
+class Account(Protocol):
+    """Whoever can be in a group: a bot or a person."""
+
+    @property
+    def user(self) -> User:
+        """The account as the platform has it."""
 
 
 class Group:
@@ -27,7 +33,7 @@ class Group:
         """Negative, as the platform numbers them."""
         return self.chat.id
 
-    async def adds(self, who: Bot | Person, status: Status = "member") -> None:
+    async def adds(self, who: Account, status: Status = "member") -> None:
         """Let somebody in, a bot or a person, as a member or an administrator."""
         user = who.user
         before = self.chat.members.get(user.id, "left")
@@ -36,11 +42,11 @@ class Group:
         if self.chat.type != "channel" and before in ("left", "kicked"):
             post(self._world, self.chat, self.owner, {"new_chat_members": [user.as_json()]})
 
-    async def promotes(self, who: Bot | Person) -> None:
+    async def promotes(self, who: Account) -> None:
         """Make somebody an administrator."""
         await self.adds(who, "administrator")
 
-    async def removes(self, who: Bot | Person) -> None:
+    async def removes(self, who: Account) -> None:
         """Throw somebody out."""
         user = who.user
         before = self.chat.members.get(user.id, "left")

@@ -27,9 +27,9 @@ from omnigate.emulators.telegram.delivery import (
 )
 from omnigate.emulators.telegram.groups import Group
 from omnigate.emulators.telegram.limits import CALLBACK_LIFE_SECONDS, START_PAYLOAD_CHARS
+from omnigate.emulators.telegram.model import Bot, BusinessConnection, Message, Press
 from omnigate.emulators.telegram.texts import format_text
 from omnigate.emulators.telegram.view import ChatView
-from omnigate.emulators.telegram.world import Bot, BusinessConnection, Message, Press
 
 _PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]*")
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from omnigate.emulators.telegram.arguments import Arguments
 from omnigate.emulators.telegram.internet import Internet
-from omnigate.emulators.telegram.world import Bot, Message, World
+from omnigate.emulators.telegram.model import Bot, Message
+from omnigate.emulators.telegram.world import World
 
 if TYPE_CHECKING:
     from omnigate.emulators.telegram.receiver import Receiver

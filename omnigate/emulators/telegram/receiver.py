@@ -21,10 +21,11 @@ from omnigate.emulators.telegram.errors import (
 )
 from omnigate.emulators.telegram.internet import Internet, is_private
 from omnigate.emulators.telegram.limits import SECRET_TOKEN_CHARS, WEBHOOK_PORTS
+from omnigate.emulators.telegram.model import Bot
 from omnigate.emulators.telegram.pace import Pace
 from omnigate.emulators.telegram.updates import Update
 from omnigate.emulators.telegram.webhook import WebhookSender, WebhookSettings
-from omnigate.emulators.telegram.world import Bot, World
+from omnigate.emulators.telegram.world import World
 
 _CONFLICT_SECONDS = 3.0
 _SAME_OFFSET_SECONDS = 3.0

@@ -25,12 +25,13 @@ from omnigate.emulators.telegram.groups import Group
 from omnigate.emulators.telegram.internet import Internet
 from omnigate.emulators.telegram.limits import LOCAL_UPLOAD_BYTES, UPLOAD_BYTES
 from omnigate.emulators.telegram.methods import BY_LOWER_NAME, METHODS
+from omnigate.emulators.telegram.model import Bot, Call, ChatType
 from omnigate.emulators.telegram.pace import Pace
 from omnigate.emulators.telegram.people import Person
 from omnigate.emulators.telegram.query import Query, Said
 from omnigate.emulators.telegram.rates import Rates
 from omnigate.emulators.telegram.receiver import Receiver
-from omnigate.emulators.telegram.world import Bot, Call, ChatType, World
+from omnigate.emulators.telegram.world import World
 
 _OVERHEAD_BYTES = 1024 * 1024
 _HANG_SECONDS = 600.0

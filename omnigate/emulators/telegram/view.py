@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from omnigate.emulators.telegram.contents import file_of, kind_of
-from omnigate.emulators.telegram.world import Chat, Message, User, World
+from omnigate.emulators.telegram.model import Chat, Message, User
+from omnigate.emulators.telegram.world import World
 
 T = TypeVar("T")
 

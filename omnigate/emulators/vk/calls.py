@@ -32,6 +32,7 @@ class Call:
 
     method: str
     arguments: Arguments
+    world: World
     community: Community
     at: float
     answer: Any = None
@@ -110,8 +111,8 @@ class Gate:
     def _owner(self, token: str) -> tuple[Community, frozenset[str]]:
         if not token:
             raise Refused(5, "no access_token passed.")
-        community = self._world.tokens.get(token)
-        if community is None or token not in community.tokens:
+        community = self._world.owner_of(token)
+        if community is None:
             raise Refused(5, "invalid access_token (4).")
         return community, community.tokens[token]
 

@@ -1,20 +1,16 @@
-"""A community: its tokens, its conversations, and what it may do to whom."""
+"""A community: its tokens, its conversations, and what it tells its receivers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from omnigate.emulators.vk.callback import Callback
 from omnigate.emulators.vk.conversation import Conversation
-from omnigate.emulators.vk.errors import Refused
+from omnigate.emulators.vk.ground import Ground
 from omnigate.emulators.vk.journal import Journal
 from omnigate.emulators.vk.long_poll import LongPoll
 from omnigate.emulators.vk.message import CHAT_PEERS, Message
-
-if TYPE_CHECKING:
-    from omnigate.emulators.vk.people import Person
-    from omnigate.emulators.vk.world import World
 
 RIGHTS: Final[Mapping[str, int]] = {
     "stories": 1,
@@ -28,11 +24,22 @@ RIGHTS: Final[Mapping[str, int]] = {
 _USUAL: Final = frozenset({"messages", "photos", "docs", "manage"})
 
 
+class Account(Protocol):
+    """Somebody, as far as a community has to do with them."""
+
+    @property
+    def id(self) -> int:
+        """The number of the account."""
+
+    def client_info(self) -> dict[str, Any]:
+        """Return what the person's client can show."""
+
+
 class Community:
     """One community with messages, seen from the platform's side."""
 
-    def __init__(self, world: World, group_id: int, name: str, screen_name: str) -> None:
-        self.world = world
+    def __init__(self, ground: Ground, group_id: int, name: str, screen_name: str) -> None:
+        self.ground = ground
         self.id = group_id
         self.name = name
         self.screen_name = screen_name
@@ -52,18 +59,17 @@ class Community:
         self.sent: dict[tuple[int, int], tuple[float, Message]] = {}
         """What was sent by peer and random_id, and when."""
         self._last_message_id = 0
-        self.journal = Journal(group_id, world.random)
-        self.long_poll = LongPoll(world.random, world.clock, world.bell, world.speed)
-        self.callback = Callback(group_id, world.random, world.clock, world.bell, world.speed)
+        self.journal = Journal(group_id, ground.random)
+        self.long_poll = LongPoll(ground.random, ground.clock, ground.bell, ground.speed)
+        self.callback = Callback(group_id, ground.random, ground.clock, ground.bell, ground.speed)
         self.journal.to(self.callback.receive)
         self.journal.to(self.long_poll.receive)
         self.token = self.issue_token()
 
     def issue_token(self, rights: Iterable[str] = _USUAL) -> str:
         """Return a new access token with the rights."""
-        token = f"vk1.a.{self.world.random.getrandbits(320):080x}"
+        token = f"vk1.a.{self.ground.random.getrandbits(320):080x}"
         self.tokens[token] = frozenset(rights)
-        self.world.tokens[token] = self
         return token
 
     def revoke_token(self, token: str) -> None:
@@ -73,7 +79,7 @@ class Community:
     def conversation(self, peer_id: int) -> Conversation:
         """Return the conversation with a peer, which may be empty."""
         if peer_id not in self.conversations:
-            self.conversations[peer_id] = Conversation(peer_id, self.world)
+            self.conversations[peer_id] = Conversation(peer_id, self.ground)
         return self.conversations[peer_id]
 
     def add(self, peer_id: int, from_id: int, **content: Any) -> Message:
@@ -83,10 +89,10 @@ class Community:
         # in chats of several people a community gets no id of its own for a message (unverified)
         message_id = 0 if peer_id > CHAT_PEERS else self._last_message_id
         message = Message(
-            message_id, conversation.next_cmid(), peer_id, from_id, self.world.now(), **content
+            message_id, conversation.next_cmid(), peer_id, from_id, self.ground.now(), **content
         )
         conversation.messages.append(message)
-        self.world.bell.ring()
+        self.ground.bell.ring()
         return message
 
     def say(self, message: Message, kind: str) -> None:
@@ -96,12 +102,12 @@ class Community:
         """
         self.journal.publish(kind, message.to_json(cropped=True))
 
-    def tell(self, person: Person, message: Message) -> None:
+    def tell(self, person: Account, message: Message) -> None:
         """Tell the receivers about a new message of a person."""
         body = {"message": message.to_json(cropped=True), "client_info": person.client_info()}
         self.journal.publish("message_new", body)
 
-    def answer_as(self, admin: Person, customer: Person, text: str, **content: Any) -> Message:
+    def answer_as(self, admin: Account, customer: Account, text: str, **content: Any) -> Message:
         """Let an administrator answer a customer in the platform's own window."""
         message = self.add(
             customer.id, -self.id, out=True, text=text, admin_author_id=admin.id, **content
@@ -109,50 +115,21 @@ class Community:
         self.say(message, "message_reply")
         return message
 
-    def block(self, person: Person, admin: Person | None = None, comment: str = "") -> None:
+    def block(self, person: Account, admin: Account | None = None, comment: str = "") -> None:
         """Put a person on the blacklist."""
         self.blacklist.add(person.id)
         body = {"admin_id": admin.id if admin else 1, "user_id": person.id, "unblock_date": 0}
         self.journal.publish("user_block", body | {"reason": 0, "comment": comment})
 
-    def unblock(self, person: Person, admin: Person | None = None) -> None:
+    def unblock(self, person: Account, admin: Account | None = None) -> None:
         """Take a person off the blacklist."""
         self.blacklist.discard(person.id)
         body = {"admin_id": admin.id if admin else 1, "user_id": person.id, "by_end_date": 0}
         self.journal.publish("user_unblock", body)
 
-    def check_peer(self, peer_id: int) -> None:
-        """Check that the community may write to a peer.
-
-        Raises:
-            Refused: as the platform refuses it
-        """
-        if peer_id > CHAT_PEERS:
-            self.world.chat(peer_id).check_access(self)
-        elif peer_id < 0:
-            raise Refused(932)
-        else:
-            self._check_person(peer_id)
-
-    def _check_person(self, peer_id: int) -> None:
-        person = self.world.people.get(peer_id)
-        if person is None:
-            raise Refused(936)  # which code somebody who does not exist gets is unverified
-        if person.account == "deleted":
-            raise Refused(18)
-        if person.account == "banned":
-            raise Refused(37)
-        if peer_id in self.blacklist:
-            raise Refused(900)
-        if person.closed_to_communities:
-            raise Refused(902)
-        if peer_id not in self.allowed or not self.messages_enabled:
-            raise Refused(901)
-        if self._window_is_over(peer_id):
-            raise Refused(950)
-
-    def _window_is_over(self, peer_id: int) -> bool:
+    def window_is_over(self, peer_id: int) -> bool:
+        """Tell whether the customer has been silent for too long to be written to."""
         if self.reply_window_seconds is None:
             return False
         written = [one.date for one in self.conversation(peer_id).messages if not one.out]
-        return not written or self.world.clock() - written[-1] > self.reply_window_seconds
+        return not written or self.ground.clock() - written[-1] > self.reply_window_seconds

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from omnigate.emulators.vk import limits
+from omnigate.emulators.vk.ground import Ground
 from omnigate.emulators.vk.message import Message
-
-if TYPE_CHECKING:
-    from omnigate.emulators.vk.world import World
 
 _T = TypeVar("_T")
 
@@ -27,7 +25,7 @@ class Answer:
 class Conversation:
     """Messages in order; the numbers are those of the conversation."""
 
-    def __init__(self, peer_id: int, world: World) -> None:
+    def __init__(self, peer_id: int, ground: Ground) -> None:
         self.peer_id = peer_id
         self.messages: list[Message] = []
         self.answers: list[Answer] = []
@@ -38,7 +36,7 @@ class Conversation:
         """Every activity that the community ever showed."""
         self._activity: tuple[str, float] | None = None
         self._last_cmid = 0
-        self._world = world
+        self._ground = ground
 
     def next_cmid(self) -> int:
         """Count one message more."""
@@ -59,8 +57,8 @@ class Conversation:
     def show_activity(self, kind: str) -> None:
         """Let the customer see that the community types, for some seconds or until it writes."""
         self.activities.append(kind)
-        self._activity = (kind, self._world.clock() + limits.ACTIVITY_SECONDS)
-        self._world.bell.ring()
+        self._activity = (kind, self._ground.clock() + limits.ACTIVITY_SECONDS)
+        self._ground.bell.ring()
 
     def end_activity(self) -> None:
         """Let the customer see that nobody types any more."""
@@ -69,7 +67,7 @@ class Conversation:
     @property
     def activity(self) -> str | None:
         """Return what the community is seen to do now."""
-        if self._activity is None or self._activity[1] < self._world.clock():
+        if self._activity is None or self._activity[1] < self._ground.clock():
             return None
         return self._activity[0]
 
@@ -77,9 +75,9 @@ class Conversation:
 class ChatView:
     """What a customer sees of a conversation now. It changes; look again or wait."""
 
-    def __init__(self, conversation: Conversation, world: World) -> None:
+    def __init__(self, conversation: Conversation, ground: Ground) -> None:
         self._conversation = conversation
-        self._world = world
+        self._ground = ground
 
     @property
     def messages(self) -> list[Message]:
@@ -152,6 +150,6 @@ class ChatView:
             TimeoutError: it was not true within the seconds; the texts that are there are named
         """
         try:
-            return await self._world.bell.wait_for(lambda: look(self), seconds)
+            return await self._ground.bell.wait_for(lambda: look(self), seconds)
         except TimeoutError:
             raise TimeoutError(f"not seen within {seconds:g} s; there is: {self.texts}") from None

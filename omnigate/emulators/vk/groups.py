@@ -16,7 +16,7 @@ from omnigate.emulators.vk.errors import Refused, invalid
 def own_group(call: Call) -> None:
     """Check that ``group_id`` is the community whose token this is."""
     group_id = call.arguments.needed_number("group_id")
-    if group_id not in call.community.world.communities:
+    if group_id not in call.world.communities:
         raise Refused(125)
     if group_id != call.community.id:
         raise Refused(203)
@@ -106,7 +106,7 @@ def get_poll(call: Call) -> dict[str, str]:
     poll = call.community.long_poll
     if not poll.enabled:
         raise invalid("longpoll for this group is not enabled.")
-    server = f"{call.community.world.shelf.url}/wh{call.community.id}"
+    server = f"{call.world.shelf.url}/wh{call.community.id}"
     return {"key": poll.new_key(), "server": server, "ts": str(poll.ts)}
 
 
@@ -133,5 +133,5 @@ def get_users(call: Call) -> list[dict[str, Any]]:
     if len(names) > limits.USERS:
         raise invalid("user_ids should contain no more than 1000 items")  # own words
     fields = [one.strip() for one in call.arguments.text("fields").split(",")]
-    people = [call.community.world.person_by_name(name) for name in names]
+    people = [call.world.person_by_name(name) for name in names]
     return [person.to_json(fields) for person in people if person is not None]

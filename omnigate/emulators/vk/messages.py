@@ -40,7 +40,7 @@ def delete(call: Call) -> list[dict[str, Any]]:
 
 
 def _check_deletable(call: Call, message: Message) -> None:
-    old = call.community.world.clock() - message.date > limits.CHANGEABLE_SECONDS
+    old = call.world.clock() - message.date > limits.CHANGEABLE_SECONDS
     if old or not message.out:
         raise Refused(924)
 
@@ -49,7 +49,7 @@ def _deleted(call: Call, message: Message) -> dict[str, Any]:
     # without delete_for_all the customer still sees it
     if call.arguments.flag("delete_for_all"):
         message.deleted = True
-        call.community.world.bell.ring()
+        call.world.bell.ring()
     ids = {"message_id": message.id, "conversation_message_id": message.cmid}
     return {"peer_id": message.peer_id, **ids, "response": 1}
 
@@ -67,7 +67,7 @@ def mark_as_read(call: Call) -> int:
     last = conversation.messages[-1].cmid if conversation.messages else 0
     up_to = call.arguments.number("up_to_cmid") or last
     conversation.read_by_community = max(conversation.read_by_community, min(up_to, last))
-    call.community.world.bell.ring()
+    call.world.bell.ring()
     return 1
 
 
@@ -77,7 +77,7 @@ def set_activity(call: Call) -> int:
     if not kind:
         raise required("type")
     conversation = _conversation(call)
-    call.community.check_peer(conversation.peer_id)
+    call.world.check_peer(call.community, conversation.peer_id)
     conversation.show_activity(kind)
     return 1
 
@@ -95,11 +95,11 @@ def answer_event(call: Call) -> int:
     pressed = call.community.callback_events.get(event_id)
     if pressed is None or pressed[:2] != who:
         raise invalid("event_id is incorrect")  # own words
-    if call.community.world.clock() - pressed[2] > limits.EVENT_ANSWER_SECONDS:
+    if call.world.clock() - pressed[2] > limits.EVENT_ANSWER_SECONDS:
         raise invalid("event_id is expired")  # own words
     del call.community.callback_events[event_id]  # it can be answered once
     call.community.conversation(who[1]).answers.append(Answer(event_id, data))
-    call.community.world.bell.ring()
+    call.world.bell.ring()
     return 1
 
 
@@ -176,7 +176,7 @@ def _react(call: Call, reaction: int | None) -> int:
         message.reactions.pop(-call.community.id, None)
     else:
         message.reactions[-call.community.id] = reaction
-    call.community.world.bell.ring()
+    call.world.bell.ring()
     return 1
 
 
@@ -185,7 +185,7 @@ def _conversation(call: Call) -> Conversation:
     if peer_id is None:
         raise required("peer_id")
     if peer_id > CHAT_PEERS:
-        call.community.world.chat(peer_id).check_access(call.community)
+        call.world.chat(peer_id).check_access(call.community)
     return call.community.conversation(peer_id)
 
 

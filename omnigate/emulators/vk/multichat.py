@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from omnigate.emulators.vk.community import Community
 from omnigate.emulators.vk.conversation import ChatView
 from omnigate.emulators.vk.errors import Refused
-
-if TYPE_CHECKING:
-    from omnigate.emulators.vk.community import Community
-    from omnigate.emulators.vk.message import Message
-    from omnigate.emulators.vk.people import Person
-    from omnigate.emulators.vk.world import World
+from omnigate.emulators.vk.ground import Ground
+from omnigate.emulators.vk.message import Message
+from omnigate.emulators.vk.people import Person
 
 
 class MultiChat:
     """One chat with a peer number above two thousand million."""
 
     def __init__(
-        self, world: World, peer_id: int, title: str, owner: Person, members: list[Person]
+        self,
+        ground: Ground,
+        known: Mapping[int, Community],
+        peer_id: int,
+        title: str,
+        owner: Person,
+        members: list[Person],
     ) -> None:
-        self._world = world
+        self._ground = ground
+        self._known = known
         self.peer_id = peer_id
         self.title = title
         self.owner = owner
@@ -31,7 +37,7 @@ class MultiChat:
 
     def view(self, community: Community) -> ChatView:
         """Return what the members see of what they and a community write."""
-        return ChatView(community.conversation(self.peer_id), self._world)
+        return ChatView(community.conversation(self.peer_id), self._ground)
 
     def check_access(self, community: Community) -> None:
         """Check that a community may write here.
@@ -97,4 +103,4 @@ class MultiChat:
 
     def _present(self) -> list[Community]:
         states = self.communities.items()
-        return [self._world.communities[one] for one, state in states if state == "in"]
+        return [self._known[one] for one, state in states if state == "in"]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from omnigate.emulators.vk.community import Community
 from omnigate.emulators.vk.conversation import ChatView
 from omnigate.emulators.vk.files import Attachment
+from omnigate.emulators.vk.ground import Ground
 from omnigate.emulators.vk.message import Message
-
-if TYPE_CHECKING:
-    from omnigate.emulators.vk.community import Community
-    from omnigate.emulators.vk.world import World
 
 CLIENT: Final[Mapping[str, Any]] = {
     "button_actions": [
@@ -40,7 +38,8 @@ class Person:
 
     def __init__(
         self,
-        world: World,
+        ground: Ground,
+        communities: Mapping[int, Community],
         user_id: int,
         first_name: str,
         last_name: str,
@@ -52,7 +51,8 @@ class Person:
         timezone: int | None = None,
         lang_id: int = 0,
     ) -> None:
-        self._world = world
+        self._ground = ground
+        self._communities = communities
         self.id = user_id
         self.first_name = first_name
         self.last_name = last_name
@@ -78,7 +78,7 @@ class Person:
 
     def chat(self, community: Community) -> ChatView:
         """Return what this person sees of the conversation with a community."""
-        return ChatView(community.conversation(self.id), self._world)
+        return ChatView(community.conversation(self.id), self._ground)
 
     def opens(self, community: Community, ref: str, ref_source: str = "") -> None:
         """Come by a link ``vk.me/…?ref=…``: the next message carries where from.
@@ -97,7 +97,7 @@ class Person:
         name = parts.path.strip("/")
         if parts.scheme != "https" or parts.hostname not in ("vk.me", "vk.ru", "vk.com"):
             raise LookupError(f"{link} does not lead to VK")
-        for community in self._world.communities.values():
+        for community in self._communities.values():
             if name in (community.screen_name, f"club{community.id}", f"public{community.id}"):
                 query = dict(parse_qsl(parts.query))
                 if "ref" in query:
@@ -128,7 +128,7 @@ class Person:
     ) -> Message:
         """Send attachments, each one made before or named by its kind."""
         made = [
-            one if isinstance(one, Attachment) else self._world.make.any(one, self.id)
+            one if isinstance(one, Attachment) else self._ground.make.any(one, self.id)
             for one in attachments
         ]
         return await self.writes(community, text, attachments=made, **content)
@@ -168,7 +168,7 @@ class Person:
 
     async def edits(self, community: Community, message: Message, text: str) -> None:
         """Change the text of an own message."""
-        message.text, message.update_time = text, self._world.now()
+        message.text, message.update_time = text, self._ground.now()
         community.say(message, "message_edit")
 
     async def allows(self, community: Community, key: str = "") -> None:
@@ -254,8 +254,8 @@ class Person:
         raise LookupError(f"no button {label!r} is to be seen")
 
     def _call_back(self, community: Community, message: Message, payload: str | None) -> str:
-        event_id = f"{self._world.random.getrandbits(48):012x}"
-        community.callback_events[event_id] = (self.id, self.id, self._world.clock())
+        event_id = f"{self._ground.random.getrandbits(48):012x}"
+        community.callback_events[event_id] = (self.id, self.id, self._ground.clock())
         body: dict[str, Any] = {"user_id": self.id, "peer_id": self.id, "event_id": event_id}
         if payload is not None:
             body["payload"] = json.loads(payload)

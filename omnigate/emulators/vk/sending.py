@@ -70,14 +70,14 @@ def edit(call: Call) -> int:
     message = find(call, arguments.needed_number("peer_id"))
     if not message.out or message.action is not None:
         raise Refused(920)
-    if call.community.world.clock() - message.date > limits.CHANGEABLE_SECONDS:
+    if call.world.clock() - message.date > limits.CHANGEABLE_SECONDS:
         raise Refused(909)
     content = _content(call.community, arguments, keep=arguments.flag("keep_forward_messages"))
     for name, value in content.items():
         setattr(message, name, value)
-    message.update_time = call.community.world.now()
+    message.update_time = call.world.now()
     call.community.say(message, "message_edit")
-    call.community.world.bell.ring()
+    call.world.bell.ring()
     return 1
 
 
@@ -108,7 +108,7 @@ def _targets(call: Call) -> tuple[list[int], bool]:
     if named[0] == "chat_id":
         return [CHAT_PEERS + arguments.needed_number("chat_id")], False
     if named[0] == "domain":
-        person = call.community.world.person_by_name(arguments["domain"])
+        person = call.world.person_by_name(arguments["domain"])
         if person is None:
             raise Refused(113)
         return [person.id], False
@@ -131,14 +131,14 @@ def _send_to(call: Call, peer_id: int, random_id: int, content: dict[str, Any]) 
     community = call.community
     if (sent := _sent_before(community, peer_id, random_id)) is not None:
         return sent
-    community.check_peer(peer_id)
+    call.world.check_peer(community, peer_id)
     quotes = quoted(call, peer_id)
     message = community.add(
         peer_id, -community.id, out=True, random_id=random_id, **content, **quotes
     )
     community.conversation(peer_id).end_activity()
     if random_id:
-        community.sent[peer_id, random_id] = (community.world.clock(), message)
+        community.sent[peer_id, random_id] = (community.ground.clock(), message)
     community.say(message, "message_reply")
     return message
 
@@ -148,7 +148,7 @@ def _sent_before(community: Community, peer_id: int, random_id: int) -> Message 
     if not random_id or (peer_id, random_id) not in community.sent:
         return None
     at, message = community.sent[peer_id, random_id]
-    recent = community.world.clock() - at < limits.SAME_RANDOM_ID_SECONDS
+    recent = community.ground.clock() - at < limits.SAME_RANDOM_ID_SECONDS
     return message if recent else None
 
 
@@ -186,7 +186,7 @@ def _attachments(community: Community, arguments: Arguments) -> list[Attachment]
         raise invalid("attachment should contain no more than 10 items")  # own words
     found = [_attachment(community, address) for address in addresses]
     if (sticker := arguments.number("sticker_id")) is not None:
-        found.append(community.world.make.sticker(sticker))
+        found.append(community.ground.make.sticker(sticker))
     return found
 
 
@@ -197,7 +197,7 @@ def _attachment(community: Community, address: str) -> Attachment:
     is better seen, so it is refused here.
     """
     name = bare(address.replace("audio_message", "doc").replace("graffiti", "doc"))
-    found = community.world.shelf.attachments.get(name)
+    found = community.ground.shelf.attachments.get(name)
     if found is None:
         raise invalid(f"attachment is invalid: {address}")  # own words
     key = found.body.get("access_key")

@@ -152,7 +152,7 @@ class VkEmulator:
         except Refused as error:
             self.turned_away.append(TurnedAway(method, arguments, now, error))
             return error.to_json(method, arguments)
-        call = Call(method, arguments, community, now)
+        call = Call(method, arguments, self.world, community, now)
         self.calls.append(call)
         try:
             call.answer = handle(call)

@@ -32,8 +32,8 @@ def photo_server(call: Call) -> dict[str, Any]:
     """Return where a photo is to be sent to."""
     peer_id = call.arguments.number("peer_id") or 0
     if peer_id:
-        call.community.check_peer(peer_id)  # that it is looked at so early is a report
-    shelf = call.community.world.shelf
+        call.world.check_peer(call.community, peer_id)  # that it is looked at so early is a report
+    shelf = call.world.shelf
     upload = shelf.expect("photo", call.community.id, peer_id)
     url = f"{shelf.url}/upload/{upload.ticket}"
     return {"upload_url": url, "album_id": -64, "user_id": 0, "group_id": call.community.id}
@@ -44,8 +44,8 @@ def doc_server(call: Call) -> dict[str, Any]:
     kind = call.arguments.choice("type", DOC_TYPES, "doc")
     peer_id = call.arguments.number("peer_id") or 0
     if peer_id:
-        call.community.check_peer(peer_id)
-    shelf = call.community.world.shelf
+        call.world.check_peer(call.community, peer_id)
+    shelf = call.world.shelf
     upload = shelf.expect(kind, call.community.id, peer_id)
     return {"upload_url": f"{shelf.url}/upload/{upload.ticket}"}
 
@@ -104,7 +104,7 @@ def save_photo(call: Call) -> list[dict[str, Any]]:
     if arguments.text("hash") != upload.answer["hash"]:
         raise Refused(121)
     file = _used(call, upload)
-    made = call.community.world.make.photo(-call.community.id, file.data)
+    made = call.world.make.photo(-call.community.id, file.data)
     return [made.body]
 
 
@@ -123,7 +123,7 @@ def save_doc(call: Call) -> dict[str, Any]:
 
 
 def _document(call: Call, kind: str, file: Stored, title: str) -> Attachment:
-    make, owner_id = call.community.world.make, -call.community.id
+    make, owner_id = call.world.make, -call.community.id
     if kind == "audio_message":
         return make.audio_message(owner_id, file.data)
     if kind == "graffiti":
@@ -135,14 +135,14 @@ def _document(call: Call, kind: str, file: Stored, title: str) -> Attachment:
 
 def _uploads(call: Call, kind: str | None = None) -> list[Upload]:
     community = call.community
-    known = community.world.shelf.uploads.values()
+    known = community.ground.shelf.uploads.values()
     own = [one for one in known if one.community_id == community.id and one.file is not None]
     return [one for one in own if kind is None or one.kind == kind]
 
 
 def _used(call: Call, upload: Upload) -> Stored:
     """Return the file of an upload, which is saved once."""
-    call.community.world.shelf.uploads.pop(upload.ticket)
+    call.world.shelf.uploads.pop(upload.ticket)
     if upload.file is None:
         raise Refused(105)
     return upload.file

@@ -14,29 +14,10 @@ from aiogram.client.telegram import TelegramAPIServer
 
 from omnigate.emulators.telegram import Bot, Person, TelegramEmulator
 from omnigate.testing.receiver import LoopbackReceiver, loopback_receiver
+from tests.emulators.clock import Clock
 
 Ask = Callable[..., Awaitable[tuple[int, dict[str, Any]]]]
 SHOP = "https://shop.example:8443"
-
-
-class Clock:
-    """A clock that stands until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1_760_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from omnigate.emulators.telegram import Bot, Person, Rates, TelegramEmulator
-from tests.emulators.telegram.conftest import Ask, Clock, asking
+from tests.emulators.clock import Clock
+from tests.emulators.telegram.conftest import Ask, asking
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,8 @@ from omnigate.emulators.telegram import limits as platform_limits
 from omnigate.emulators.telegram.files import image_sides
 from omnigate.emulators.telegram.methods import media
 from omnigate.emulators.telegram.samples import png
-from tests.emulators.telegram.conftest import Ask, Clock, asking
+from tests.emulators.clock import Clock
+from tests.emulators.telegram.conftest import Ask, asking
 
 pytestmark = pytest.mark.anyio
 

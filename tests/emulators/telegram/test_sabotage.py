@@ -24,11 +24,12 @@ from omnigate.emulators.telegram import (
 )
 from omnigate.emulators.telegram.files import FileRef, FileStore
 from omnigate.emulators.telegram.methods import editing, sending
+from omnigate.emulators.telegram.model import User
 from omnigate.emulators.telegram.receiver import Receiver
 from omnigate.emulators.telegram.updates import Update, UpdateQueue
 from omnigate.emulators.telegram.webhook import WebhookSender
-from omnigate.emulators.telegram.world import User
 from omnigate.testing.receiver import LoopbackReceiver, loopback_receiver
+from tests.emulators.clock import Clock
 from tests.emulators.telegram import (
     test_client,
     test_faults,
@@ -38,7 +39,7 @@ from tests.emulators.telegram import (
     test_updates,
     test_webhook,
 )
-from tests.emulators.telegram.conftest import SHOP, Ask, Clock, asking
+from tests.emulators.telegram.conftest import SHOP, Ask, asking
 
 pytestmark = pytest.mark.anyio
 

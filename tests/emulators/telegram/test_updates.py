@@ -10,7 +10,8 @@ from aiogram.exceptions import TelegramConflictError
 from aiogram.types import Update
 
 from omnigate.emulators.telegram import Bot, Person, TelegramEmulator
-from tests.emulators.telegram.conftest import SHOP, Ask, Clock, asking
+from tests.emulators.clock import Clock
+from tests.emulators.telegram.conftest import SHOP, Ask, asking
 from tests.seeds import draw_seed
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,8 @@ from aiohttp import web
 from omnigate.emulators.telegram import Bot, Person, TelegramEmulator
 from omnigate.emulators.telegram.pace import Pace
 from omnigate.testing.receiver import LoopbackReceiver
-from tests.emulators.telegram.conftest import SHOP, Ask, Clock, asking
+from tests.emulators.clock import Clock
+from tests.emulators.telegram.conftest import SHOP, Ask, asking
 
 pytestmark = pytest.mark.anyio
 

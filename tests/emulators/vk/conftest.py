@@ -14,29 +14,10 @@ from vkbottle.callback import BotCallback
 from omnigate.emulators.vk import Community, Person, VkEmulator
 from omnigate.emulators.vk.callback import CallbackServer
 from omnigate.testing.server import serve_app
+from tests.emulators.clock import Clock
 from tests.emulators.vk.receiving import Receiver
 
 Ask = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
-
-
-class Clock:
-    """A clock that stands until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1_760_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from vkbottle.callback import BotCallback
 from omnigate.emulators.vk import Community, Person, VkEmulator
 from omnigate.emulators.vk.callback import FAILURES_IN_A_ROW, RETRY_SECONDS, CallbackServer
 from omnigate.testing.server import serve_app
-from tests.emulators.vk.conftest import Clock
+from tests.emulators.clock import Clock
 from tests.emulators.vk.oracles import parse_event
 from tests.emulators.vk.receiving import Receiver
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from omnigate.emulators.vk import Community, Person, VkEmulator
-from tests.emulators.vk.conftest import Ask, Clock
+from tests.emulators.clock import Clock
+from tests.emulators.vk.conftest import Ask
 from tests.emulators.vk.refusals import GOOD, keyboard, text
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,8 @@ import pytest
 
 from omnigate.emulators.vk import Community, Person, VkEmulator
 from omnigate.emulators.vk.errors import WORDS
-from tests.emulators.vk.conftest import Ask, Clock
+from tests.emulators.clock import Clock
+from tests.emulators.vk.conftest import Ask
 from tests.emulators.vk.refusals import BAD, GOOD, carousel, keyboard, refusal, text
 
 pytestmark = pytest.mark.anyio

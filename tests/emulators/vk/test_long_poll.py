@@ -11,7 +11,8 @@ import pytest
 from vkbottle import API, BotPolling
 
 from omnigate.emulators.vk import Community, Person, VkEmulator
-from tests.emulators.vk.conftest import Ask, Clock
+from tests.emulators.clock import Clock
+from tests.emulators.vk.conftest import Ask
 
 pytestmark = pytest.mark.anyio
 

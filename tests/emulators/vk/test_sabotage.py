@@ -17,6 +17,8 @@ from omnigate.emulators.vk.errors import WORDS, Refused
 from omnigate.emulators.vk.journal import Event
 from omnigate.emulators.vk.long_poll import LongPoll
 from omnigate.emulators.vk.message import Message
+from omnigate.emulators.vk.world import World
+from tests.emulators.clock import Clock
 from tests.emulators.vk import (
     test_callback,
     test_customers,
@@ -26,7 +28,7 @@ from tests.emulators.vk import (
     test_long_poll,
     test_refusals,
 )
-from tests.emulators.vk.conftest import Ask, Clock
+from tests.emulators.vk.conftest import Ask
 from tests.emulators.vk.receiving import Receiver
 from tests.emulators.vk.refusals import GOOD, KEYS, keyboard, text
 
@@ -70,7 +72,7 @@ def _sent_before_never(patch: pytest.MonkeyPatch) -> None:
 
 
 def _anybody(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Community, "check_peer", lambda *_: None)
+    patch.setattr(World, "check_peer", lambda *_: None)
 
 
 def _longer(patch: pytest.MonkeyPatch) -> None:

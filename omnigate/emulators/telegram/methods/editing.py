@@ -16,9 +16,9 @@ from omnigate.emulators.telegram.fields import text_field
 from omnigate.emulators.telegram.keyboards import read_keyboard
 from omnigate.emulators.telegram.limits import DELETE_SECONDS
 from omnigate.emulators.telegram.methods.media import media_of
+from omnigate.emulators.telegram.model import Message
 from omnigate.emulators.telegram.query import Method, Query
 from omnigate.emulators.telegram.texts import read_caption, read_text
-from omnigate.emulators.telegram.world import Message
 
 REACTIONS = frozenset(
     "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴😭🤓👻👀🎃🙈😇😨🤝🤗🫡🎅🎄"

@@ -11,8 +11,8 @@ from omnigate.emulators.telegram.access import find_chat, find_connection
 from omnigate.emulators.telegram.delivery import member, post, tell_membership
 from omnigate.emulators.telegram.errors import STALE_QUERY, Refused, bad_request
 from omnigate.emulators.telegram.limits import CALLBACK_ANSWER_UNITS, utf16_units
+from omnigate.emulators.telegram.model import Chat
 from omnigate.emulators.telegram.query import Method, Query
-from omnigate.emulators.telegram.world import Chat
 
 _ACCENTS = 7
 

@@ -14,9 +14,9 @@ from omnigate.emulators.telegram.errors import bad_request
 from omnigate.emulators.telegram.fields import text_field
 from omnigate.emulators.telegram.keyboards import read_keyboard
 from omnigate.emulators.telegram.limits import CHAT_ACTION_SECONDS, POLL_OPTIONS
+from omnigate.emulators.telegram.model import ChatAction, Message
 from omnigate.emulators.telegram.query import Method, Query
 from omnigate.emulators.telegram.texts import read_caption, read_text
-from omnigate.emulators.telegram.world import ChatAction, Message
 
 ACTIONS = frozenset(
     {
