@@ -1,7 +1,8 @@
 """What the application and the channel say to each other. Pure: no I/O.
 
-Every function takes a whole body and raises ``ValidationError``, which the host answers as 422 with
-the path of each mistake, or `BadPayload`; nothing of a body with a mistake is used.
+Every function takes a whole body and raises ``ValidationError``, which the host answers as 400 where the
+body is no JSON and else as 422 with the path of each mistake, or `BadPayload`; nothing of a body with a
+mistake is used.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 
 import omnigate
 
@@ -41,9 +42,27 @@ class File(omnigate.AttachmentRef):
     ref: None = None
 
 
+def _reachable(address: omnigate.Address) -> omnigate.Address:
+    """Return an address in its one spelling; raises ``ValueError`` for a number or mailbox that is none."""
+    if address.scheme == "tel":
+        return omnigate.tel(address.path)
+    return omnigate.mailto(address.path) if address.scheme == "mailto" else address
+
+
+Reachable = Annotated[omnigate.Address, AfterValidator(_reachable)]
+
+
+class Sender(omnigate.Profile):
+    """Who wrote: what the application calls a number or a mailbox can be called or written to."""
+
+    address: Reachable
+    also: list[Reachable] = Field(default_factory=list, max_length=10)
+
+
 class Message(omnigate.InboundMessage):
     """One message of a customer; without a time it was said now."""
 
+    sender: Sender
     occurred_at: omnigate.Timestamp = Field(default_factory=_now)
     attachments: list[File] = Field(default_factory=list, max_length=100)  # type: ignore[assignment]  # narrower, and frozen
 

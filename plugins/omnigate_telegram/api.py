@@ -6,10 +6,10 @@ The token stands in every URL, so no error shows one.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, FormData
 from pydantic import SecretStr
 from pydantic_core import to_json
 from yarl import URL
@@ -22,7 +22,7 @@ UPLOAD_SECONDS: Final = 55.0
 _CONNECT_SECONDS: Final = 5.0
 _SILENT_SECONDS: Final = 20.0
 """So long a file may pause on its way; how long it takes in all depends on its size."""
-_LONGEST_ANSWER: Final = 16 * 1024 * 1024
+_LONGEST_ANSWER_BYTES: Final = 16 * 1024 * 1024
 
 
 class ApiError(Exception):
@@ -36,12 +36,11 @@ class ApiError(Exception):
         self.migrate_to: int | None = _integer(parameters.get("migrate_to_chat_id"))
 
 
-class NoAnswer(Exception):
-    """There is no answer to go by; ``sent`` tells whether the platform may have got the call."""
-
-    def __init__(self, message: str, *, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
+UNANSWERED: Final = (omnigate.DestinationUnavailable, omnigate.NoAnswer)
+"""There is no answer to go by: the platform surely did not get the call, or may have."""
+FAILED: Final = (ApiError, *UNANSWERED)
+"""What a call raises."""
+Failure = ApiError | omnigate.DestinationUnavailable | omnigate.NoAnswer
 
 
 class Api:
@@ -63,17 +62,17 @@ class Api:
         upload: FormData | None = None,
         seconds: float = CALL_SECONDS,
     ) -> Any:
-        """Call a method and return its result. Raises `ApiError` or `NoAnswer`."""
+        """Call a method and return its result. Raises what is `FAILED`."""
         url = URL(f"{self._base}/bot{self._token.get_secret_value()}/{method}", encoded=True)
         data: FormData | bytes = upload if upload is not None else to_json(arguments or {})
         headers = {} if upload is not None else {"content-type": "application/json"}
         timeout = ClientTimeout(total=seconds, connect=_CONNECT_SECONDS)
         async with self._answer("POST", url, data=data, headers=headers, timeout=timeout) as answer:
-            return _result(answer.status, await _body(answer))
+            return _result(answer.status, await omnigate.read_body(answer, _LONGEST_ANSWER_BYTES))
 
     @asynccontextmanager
     async def file(self, file_path: str) -> AsyncIterator[ClientResponse]:
-        """Open a file that ``getFile`` told the path of. Raises `ApiError` or `NoAnswer`."""
+        """Open a file that ``getFile`` told the path of. Raises what is `FAILED`."""
         token = self._token.get_secret_value()
         url = URL(f"{self._base}/file/bot{token}/").joinpath(*file_path.split("/"))
         timeout = ClientTimeout(total=None, connect=_CONNECT_SECONDS, sock_read=_SILENT_SECONDS)
@@ -82,29 +81,10 @@ class Api:
                 raise ApiError(answer.status, f"the file server answered {answer.status}", {})
             yield answer
 
-    @asynccontextmanager
-    async def _answer(self, method: str, url: URL, **options: Any) -> AsyncIterator[ClientResponse]:
-        connected = False
-        try:
-            async with self._http().request(method, url, **options) as answer:
-                connected = True
-                yield answer
-        except PermissionError as error:  # the egress guard
-            raise NoAnswer(str(error), sent=False) from None
-        except (ClientError, OSError) as error:  # TimeoutError is one
-            # Its own words may hold the URL and so the token.
-            why = omnigate.why_no_answer(error) or type(error).__name__
-            sent = connected or not omnigate.surely_not_sent(error)
-            raise NoAnswer(f"{self.host}: {why}", sent=sent) from None
-
-
-async def _body(answer: ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in answer.content.iter_any():
-        body += chunk
-        if len(body) > _LONGEST_ANSWER:
-            raise NoAnswer("the answer is too long", sent=True)
-    return bytes(body)
+    def _answer(
+        self, method: str, url: URL, **options: Any
+    ) -> AbstractAsyncContextManager[ClientResponse]:
+        return omnigate.answer_to(self._http(), method, url, place=self.host, **options)
 
 
 def _result(status: int, body: bytes) -> Any:
@@ -115,7 +95,7 @@ def _result(status: int, body: bytes) -> Any:
     if not isinstance(said, dict) or not isinstance(said.get("ok"), bool):
         if status >= 400:  # a proxy before the platform
             raise ApiError(status, f"answered {status}, not in its own words", {})
-        raise NoAnswer("the answer is not one of the Bot API; is api_url right?", sent=True)
+        raise omnigate.NoAnswer("the answer is not one of the Bot API; is api_url right?")
     if said["ok"]:
         return said.get("result")
     code = said.get("error_code")
@@ -135,9 +115,9 @@ def _integer(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def for_the_channel(error: ApiError | NoAnswer) -> omnigate.OmnigateError:
+def for_the_channel(error: Failure) -> omnigate.OmnigateError:
     """Return what a failed call means for the bot as a whole: its polling, its check, its setup."""
-    if isinstance(error, NoAnswer):
+    if not isinstance(error, ApiError):
         return omnigate.NotReady(str(error))
     if error.code in (401, 404):
         return omnigate.CredentialsRejected(

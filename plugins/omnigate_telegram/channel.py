@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 import omnigate
 from omnigate_telegram import files
-from omnigate_telegram.api import Api, ApiError, NoAnswer, for_the_channel
+from omnigate_telegram.api import FAILED, Api, for_the_channel
 from omnigate_telegram.config import TelegramConfig
 from omnigate_telegram.limits import Pace
 from omnigate_telegram.places import SCHEME, Place, message_numbers
@@ -31,6 +32,7 @@ class Telegram(omnigate.WebhookChannel):
     summary = "A Telegram bot: private chats, groups, topics and business accounts."
     capabilities = omnigate.Capabilities(
         text_limit=4096,
+        one_each=frozenset({SCHEME}),
         text_units="utf16",
         caption_limit=1024,
         buttons=frozenset({"reply", "url", "contact", "location"}),
@@ -70,6 +72,10 @@ class Telegram(omnigate.WebhookChannel):
         if b'"callback_query"' in request.body:
             self._presses.note(update_of(request.body).get("callback_query"))
 
+    def talks_to(self) -> str | None:
+        """Return the Bot API's host where it is polled."""
+        return urlsplit(self.config.api_url).netloc if self.config.mode == "poll" else None
+
     async def run(self) -> None:
         """Receive, and answer pressed buttons."""
         async with asyncio.TaskGroup() as tasks:
@@ -92,7 +98,7 @@ class Telegram(omnigate.WebhookChannel):
                     has_begun = True
                     patience.worked(source.trouble)
                 await source.once()
-            except (ApiError, NoAnswer) as error:
+            except FAILED as error:
                 has_begun = False
                 await patience.failed(error)
             except (omnigate.Overloaded, omnigate.StoreError) as error:
@@ -127,7 +133,7 @@ class Telegram(omnigate.WebhookChannel):
                 await self._show_read(place, signal.message_id)
             elif signal.active:
                 await self.api.call("sendChatAction", {**place.arguments(), "action": "typing"})
-        except (ApiError, NoAnswer) as error:
+        except FAILED as error:
             self.host.log.debug("not shown", error=str(error))
 
     async def _show_read(self, place: Place, message_id: str | None) -> None:
@@ -156,7 +162,7 @@ class Telegram(omnigate.WebhookChannel):
         try:
             me = await self.api.call("getMe")
             info = await self.api.call("getWebhookInfo")
-        except (ApiError, NoAnswer) as error:
+        except FAILED as error:
             meant = for_the_channel(error)
             if isinstance(meant, omnigate.CredentialsRejected):
                 raise meant from None
@@ -181,7 +187,7 @@ class Telegram(omnigate.WebhookChannel):
             webhook = Webhook(self.api, self.config, self.host, self._secret_token)
             await webhook.begin()
             return [f"Telegram delivers to {webhook.url}"]
-        except (ApiError, NoAnswer) as error:
+        except FAILED as error:
             raise for_the_channel(error) from None
 
     @cached_property

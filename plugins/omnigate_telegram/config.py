@@ -20,6 +20,8 @@ class TelegramConfig(omnigate.ChannelConfig):
         json_schema_extra={"examples": [{"token": {"env": "TELEGRAM_TOKEN"}, "mode": "poll"}]}
     )
 
+    priority: omnigate.Priority = 50
+    response_target_seconds: omnigate.ResponseTarget = 90.0
     token: Annotated[SecretStr, AfterValidator(check_token)] = Field(
         description="The bot's token, as @BotFather gives it: <number>:<35 characters>."
     )

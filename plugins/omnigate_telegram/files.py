@@ -13,7 +13,7 @@ from aiohttp import FormData
 from aiohttp.payload import AsyncIterablePayload
 
 import omnigate
-from omnigate_telegram.api import Api, ApiError, NoAnswer
+from omnigate_telegram.api import UNANSWERED, Api, ApiError
 
 CHUNK_BYTES: Final = 64 * 1024
 PHOTO_BYTES: Final = 10 * 1024 * 1024
@@ -46,7 +46,7 @@ async def fetch(api: Api, file_id: str) -> AsyncIterator[bytes]:
         except ApiError as error:
             if attempt == 2 or error.code != 404:
                 raise _told(error) from None
-        except NoAnswer as error:
+        except UNANSWERED as error:
             raise omnigate.NotReady(str(error)) from None
 
 
@@ -55,7 +55,7 @@ async def _path(api: Api, file_id: str) -> str:
         file = await api.call("getFile", {"file_id": file_id})
     except ApiError as error:
         raise _told(error) from None
-    except NoAnswer as error:
+    except UNANSWERED as error:
         raise omnigate.NotReady(str(error)) from None
     path = file.get("file_path") if isinstance(file, dict) else None
     if not isinstance(path, str) or not path or ".." in Path(path).parts:

@@ -5,13 +5,25 @@ Source: Bot API 10.1, sections "Available types" and "Getting updates".
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
 import omnigate
 
 Raw = dict[str, Any]
+Items = Sequence[omnigate.Inbound]
+
+
+class Update(NamedTuple):
+    """One update: its number, its kind and what stands under it."""
+
+    number: str
+    kind: str
+    given: Any
+    bot_id: int
+    """Our own, whose echoes say nothing new."""
 
 
 class User(omnigate.Payload):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import omnigate
-from omnigate_telegram.api import Api, ApiError, NoAnswer
+from omnigate_telegram.api import FAILED, Api, ApiError, Failure
 
 GOOD_FOR_SECONDS: Final = 120.0
 """Soon after the platform takes a press for too old."""
@@ -44,7 +44,7 @@ class Presses:
         while True:
             try:
                 await self._api.call("answerCallbackQuery", {"callback_query_id": query})
-            except (ApiError, NoAnswer) as error:
+            except FAILED as error:
                 wait_seconds = max(pause_seconds, getattr(error, "retry_after_seconds", None) or 0)
                 if not _passes(error) or self._clock() + wait_seconds > until:
                     self._host.log.info("a pressed button was not answered", error=str(error))
@@ -55,5 +55,5 @@ class Presses:
             pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
 
 
-def _passes(error: ApiError | NoAnswer) -> bool:
-    return isinstance(error, NoAnswer) or error.code == 429 or error.code >= 500
+def _passes(error: Failure) -> bool:
+    return not isinstance(error, ApiError) or error.code == 429 or error.code >= 500

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 import omnigate
-from omnigate_telegram.api import OFFICIAL, Api, ApiError, NoAnswer, for_the_channel
+from omnigate_telegram.api import OFFICIAL, Api, ApiError, Failure, for_the_channel
 from omnigate_telegram.config import PORTS, TelegramConfig
 
 _SLACK_SECONDS: Final = 10.0
@@ -44,7 +44,7 @@ class Webhook:
     async def begin(self) -> None:
         """Set the webhook; its secret cannot be read back, so it is set whatever stands there.
 
-        Raises `ApiError` or `NoAnswer`, and `NotReady` for an address that the platform cannot reach.
+        Raises as `Api.call` does, and `NotReady` for an address that the platform cannot reach.
         """
         if obstacle := self._obstacle():
             raise omnigate.NotReady(obstacle)
@@ -138,7 +138,7 @@ class Poll:
     async def begin(self) -> None:
         """Go on where the store says; a webhook that is set is taken back, or no poll is answered.
 
-        Raises `ApiError` or `NoAnswer`.
+        Raises as `Api.call` does.
         """
         offset, _, seconds = (await self._host.cursor() or "").partition(" ")
         is_fresh = seconds.isdecimal() and time.time() - int(seconds) < _FRESH_SECONDS
@@ -151,7 +151,7 @@ class Poll:
     async def once(self) -> None:
         """Fetch what waits and store it, each update by itself.
 
-        Raises `ApiError` or `NoAnswer`, and what `ChannelHost.put` raises: then it all comes again.
+        Raises as `Api.call` does, and what `ChannelHost.put` raises: then it all comes again.
         """
         arguments: dict[str, Any] = {
             "timeout": self._config.poll_seconds,
@@ -163,7 +163,7 @@ class Poll:
         seconds = self._config.poll_seconds + _SLACK_SECONDS
         updates = await self._api.call("getUpdates", arguments, seconds=seconds)
         if not isinstance(updates, list):
-            raise NoAnswer("getUpdates did not return a list", sent=True)
+            raise omnigate.NoAnswer("getUpdates did not return a list")
         self._offset = None  # told: what it stands for is confirmed
         if not updates:
             return
@@ -199,7 +199,7 @@ class Patience:
         self._pause_seconds = _FIRST_PAUSE_SECONDS
         self._host.status("degraded" if trouble else "up", trouble)
 
-    async def failed(self, error: ApiError | NoAnswer) -> None:
+    async def failed(self, error: Failure) -> None:
         """Tell why and wait; raises `CredentialsRejected` when waiting would not help."""
         meant = for_the_channel(error)
         if isinstance(meant, omnigate.CredentialsRejected):

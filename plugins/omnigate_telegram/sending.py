@@ -10,7 +10,7 @@ from aiohttp import FormData
 from pydantic_core import to_json
 
 import omnigate
-from omnigate_telegram.api import UPLOAD_SECONDS, Api, ApiError, NoAnswer
+from omnigate_telegram.api import UPLOAD_SECONDS, Api, ApiError
 from omnigate_telegram.files import add_file, album_kinds, is_no_photo, method_of
 from omnigate_telegram.keyboards import keyboard, left_over
 from omnigate_telegram.limits import Pace
@@ -164,10 +164,6 @@ class Sender:
                 if error.migrate_to is None:
                     raise
                 return await call(await self._follow(item, place, error.migrate_to))
-        except NoAnswer as error:
-            if error.sent:
-                raise omnigate.Uncertain(str(error)) from None
-            raise omnigate.DestinationUnavailable(str(error)) from None
         except ApiError as error:
             raise await self._told(item, place, error) from None
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 import omnigate
-from omnigate_vk.api import Api, ApiError, NoAnswer
+from omnigate_vk.api import FAILED, Api
 from omnigate_vk.event import Knowledge
 from omnigate_vk.messages import whole
 from omnigate_vk.model import Press, Raw, Read, Said, TypingState, Who
@@ -121,7 +121,7 @@ class Afterwards:
                     user_id=press.user_id,
                     peer_id=press.peer_id,
                 )
-            except (ApiError, NoAnswer) as error:
+            except FAILED as error:
                 self._host.log.info("a pressed button was not answered", error=str(error))
 
     async def _complete_messages(self) -> None:
@@ -139,7 +139,7 @@ class Afterwards:
         for pause_seconds in _PAUSES_SECONDS:
             try:
                 return await message_there(self._api, peer_id, cmid)
-            except (ApiError, NoAnswer) as error:
+            except FAILED as error:
                 self._host.log.info("a cut message was not fetched", error=str(error))
                 await asyncio.sleep(pause_seconds)
         return {}
@@ -187,7 +187,7 @@ class Afterwards:
             try:
                 ids = ",".join(map(str, some))
                 found = await self._api.call("users.get", user_ids=ids, fields=FIELDS)
-            except (ApiError, NoAnswer) as error:
+            except FAILED as error:
                 self._host.log.info("people were not asked for", error=str(error))
                 await asyncio.sleep(_PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS) - 1)])
                 failures += 1

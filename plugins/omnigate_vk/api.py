@@ -6,10 +6,10 @@ The platform echoes arguments in ``request_params`` of every error: they are nev
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, FormData
 from pydantic import SecretStr
 from pydantic_core import to_json
 from yarl import URL
@@ -22,7 +22,7 @@ UPLOAD_SECONDS: Final = 55.0
 CALLS_PER_SECOND: Final = 19
 """The platform counts twenty within any second; clocks are not that exact."""
 _CONNECT_SECONDS: Final = 5.0
-_LONGEST_ANSWER: Final = 16 * 1024 * 1024
+_LONGEST_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _MOST_REDIRECTS: Final = 5
 
 
@@ -35,12 +35,11 @@ class ApiError(Exception):
         self.words = words
 
 
-class NoAnswer(Exception):
-    """There is no answer to go by; ``sent`` tells whether the platform may have got the call."""
-
-    def __init__(self, message: str, *, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
+UNANSWERED: Final = (omnigate.DestinationUnavailable, omnigate.NoAnswer)
+"""There is no answer to go by: the platform surely did not get the call, or may have."""
+FAILED: Final = (ApiError, *UNANSWERED)
+"""What a call raises."""
+Failure = ApiError | omnigate.DestinationUnavailable | omnigate.NoAnswer
 
 
 class Api:
@@ -59,7 +58,7 @@ class Api:
         self._limiter = limiter
 
     async def call(self, method: str, **arguments: Any) -> Any:
-        """Call a method and return its response. Raises `ApiError` or `NoAnswer`.
+        """Call a method and return its response. Raises what is `FAILED`.
 
         Arguments that are None are left out; lists and objects go as JSON.
         """
@@ -69,33 +68,33 @@ class Api:
         timeout = ClientTimeout(total=CALL_SECONDS, connect=_CONNECT_SECONDS)
         url = URL(f"{self._base}/method/{method}")
         async with self._answer("POST", url, data=form, timeout=timeout) as answer:
-            return _response(answer.status, await _body(answer))
+            return _response(answer.status, await omnigate.read_body(answer, _LONGEST_ANSWER_BYTES))
 
     async def poll(self, url: str, query: Mapping[str, str], seconds: float) -> Any:
-        """Ask the long poll and return its answer as JSON. Raises `ApiError` or `NoAnswer`."""
+        """Ask the long poll and return its answer as JSON. Raises what is `FAILED`."""
         timeout = ClientTimeout(total=seconds, connect=_CONNECT_SECONDS)
         where = URL(url if "://" in url else f"https://{url}").update_query(query)
         async with self._answer("GET", where, timeout=timeout) as answer:
-            body = await _body(answer)
+            body = await omnigate.read_body(answer, _LONGEST_ANSWER_BYTES)
             if answer.status != 200:
                 raise ApiError(-answer.status, f"the long poll answered {answer.status}")
         try:
             return omnigate.read_json(body)
         except ValueError:
-            raise NoAnswer("the long poll did not answer with JSON", sent=True) from None
+            raise omnigate.NoAnswer("the long poll did not answer with JSON") from None
 
     async def upload(self, url: str, form: FormData) -> Any:
-        """Bring a file to an upload server and return its answer. Raises `ApiError` or `NoAnswer`."""
+        """Bring a file to an upload server and return its answer. Raises what is `FAILED`."""
         timeout = ClientTimeout(total=UPLOAD_SECONDS, connect=_CONNECT_SECONDS)
         async with self._answer("POST", URL(url), data=form, timeout=timeout) as answer:
-            body = await _body(answer)
+            body = await omnigate.read_body(answer, _LONGEST_ANSWER_BYTES)
             if answer.status >= 500:
                 raise ApiError(-answer.status, f"the upload server answered {answer.status}")
         return _json(body)
 
     @asynccontextmanager
     async def file(self, url: str) -> AsyncIterator[ClientResponse]:
-        """Open a file; documents are redirected to where they are. Raises `ApiError` or `NoAnswer`."""
+        """Open a file; documents are redirected to where they are. Raises what is `FAILED`."""
         where = URL(url)
         for _ in range(_MOST_REDIRECTS):
             async with self._answer("GET", where, allow_redirects=False) as answer:
@@ -108,20 +107,10 @@ class Api:
                 return
         raise ApiError(-310, "the file server redirects in circles")
 
-    @asynccontextmanager
-    async def _answer(self, method: str, url: URL, **options: Any) -> AsyncIterator[ClientResponse]:
-        connected = False
-        try:
-            async with self._http().request(method, url, **options) as answer:
-                connected = True
-                yield answer
-        except PermissionError as error:  # the egress guard
-            raise NoAnswer(str(error), sent=False) from None
-        except (ClientError, OSError) as error:  # TimeoutError is one
-            # Its own words may hold the URL, and that of a long poll its key.
-            why = omnigate.why_no_answer(error) or type(error).__name__
-            sent = connected or not omnigate.surely_not_sent(error)
-            raise NoAnswer(f"{url.host}: {why}", sent=sent) from None
+    def _answer(
+        self, method: str, url: URL, **options: Any
+    ) -> AbstractAsyncContextManager[ClientResponse]:
+        return omnigate.answer_to(self._http(), method, url, place=str(url.host), **options)
 
 
 def _written(value: Any) -> str:
@@ -130,20 +119,11 @@ def _written(value: Any) -> str:
     return to_json(value).decode() if isinstance(value, (dict, list)) else str(value)
 
 
-async def _body(answer: ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in answer.content.iter_any():
-        body += chunk
-        if len(body) > _LONGEST_ANSWER:
-            raise NoAnswer("the answer is too long", sent=True)
-    return bytes(body)
-
-
 def _json(body: bytes) -> Any:
     try:
         return omnigate.read_json(body)
     except ValueError:
-        raise NoAnswer("the answer is not JSON; is api_url right?", sent=True) from None
+        raise omnigate.NoAnswer("the answer is not JSON; is api_url right?") from None
 
 
 def _response(status: int, body: bytes) -> Any:
@@ -151,7 +131,7 @@ def _response(status: int, body: bytes) -> Any:
         raise ApiError(-status, f"answered {status}, not in VK's own words")
     said = _json(body)
     if not isinstance(said, dict) or not ("response" in said or "error" in said):
-        raise NoAnswer("the answer is not one of VK; is api_url right?", sent=True)
+        raise omnigate.NoAnswer("the answer is not one of VK; is api_url right?")
     if "error" not in said:
         return said["response"]
     error = said["error"] if isinstance(said["error"], dict) else {}
@@ -160,7 +140,7 @@ def _response(status: int, body: bytes) -> Any:
     raise ApiError(code if isinstance(code, int) and code > 0 else 1, str(words)[:500])
 
 
-def for_the_channel(error: ApiError | NoAnswer) -> omnigate.OmnigateError:
+def for_the_channel(error: Failure) -> omnigate.OmnigateError:
     """Return what a failed call means for the community as a whole: its receiving, its check, its setup."""
     if isinstance(error, ApiError) and error.code in (5, 27):
         return omnigate.CredentialsRejected(

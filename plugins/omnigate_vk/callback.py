@@ -25,7 +25,7 @@ class Callback:
         self.trouble = ""
 
     async def begin(self) -> None:
-        """Register our address, unless that is done by hand. Raises `ApiError` or `NoAnswer`."""
+        """Register our address, unless that is done by hand. Raises as `Api.call` does."""
         self._is_confirmed = False
         self._pause_seconds = _FIRST_LOOK_SECONDS
         if self._config.confirmation is None:
@@ -35,7 +35,7 @@ class Callback:
     async def once(self) -> None:
         """Look, after a while, whether the server is what it should be; set it anew when it is not.
 
-        Raises `ApiError` or `NoAnswer`.
+        Raises as `Api.call` does.
         """
         await asyncio.sleep(self._pause_seconds)
         if self._config.confirmation is not None:

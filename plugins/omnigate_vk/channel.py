@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 import omnigate
 from omnigate_vk import checking, fetching
 from omnigate_vk.afterwards import Afterwards
-from omnigate_vk.api import CALLS_PER_SECOND, Api, ApiError, NoAnswer, for_the_channel
+from omnigate_vk.api import CALLS_PER_SECOND, FAILED, Api, for_the_channel
 from omnigate_vk.callback import Callback
 from omnigate_vk.config import VkConfig, derived
 from omnigate_vk.event import Knowledge
@@ -34,6 +35,7 @@ class Vk(omnigate.WebhookChannel):
     summary = "A VK community: messages of people and chats."
     capabilities = omnigate.Capabilities(
         text_limit=4096,
+        one_each=frozenset({SCHEME}),
         buttons=frozenset({"reply", "url", "location"}),
         attachments=10,
         attachment_limit_bytes=200 * 1024 * 1024,
@@ -86,7 +88,7 @@ class Vk(omnigate.WebhookChannel):
             return None
         try:
             return omnigate.Response(body=(await self._servers.confirmation()).encode())
-        except (ApiError, NoAnswer, TimeoutError) as error:
+        except (*FAILED, TimeoutError) as error:
             self.host.log.warning("VK was not given the confirmation string", error=str(error))
             return omnigate.Response(status=503)
 
@@ -112,6 +114,10 @@ class Vk(omnigate.WebhookChannel):
             self._read = (body, envelope_of(body))
         return self._read[1]
 
+    def talks_to(self) -> str | None:
+        """Return the API's host where it is polled."""
+        return urlsplit(self.config.api_url).netloc if self.config.mode == "poll" else None
+
     async def run(self) -> None:
         """Receive, and do what is to be done once something is stored."""
         async with asyncio.TaskGroup() as tasks:
@@ -133,7 +139,7 @@ class Vk(omnigate.WebhookChannel):
                     has_begun = True
                     self._standing.receives(source.trouble)
                 await source.once()
-            except (ApiError, NoAnswer) as error:
+            except FAILED as error:
                 has_begun = False
                 await self._standing.failed(error)
             except (omnigate.Overloaded, omnigate.StoreError) as error:
@@ -171,7 +177,7 @@ class Vk(omnigate.WebhookChannel):
                 await self._mark_read(peer_id, signal.message_id)
             elif signal.active:
                 await self._api.call("messages.setActivity", peer_id=peer_id, type="typing")
-        except (ApiError, NoAnswer) as error:
+        except FAILED as error:
             self.host.log.debug("not shown", error=str(error))
 
     async def _mark_read(self, peer_id: int, message_id: str | None) -> None:
@@ -201,7 +207,7 @@ class Vk(omnigate.WebhookChannel):
         """Ask about the community, the token's rights, and whether events come the way they should."""
         try:
             return await checking.check(self._api, self.config, self._servers, self._poll)
-        except (ApiError, NoAnswer) as error:
+        except FAILED as error:
             meant = for_the_channel(error)
             if isinstance(meant, omnigate.CredentialsRejected):
                 raise meant from None
@@ -218,7 +224,7 @@ class Vk(omnigate.WebhookChannel):
                     f"enter {self._servers.url} in the community's settings: it is done by hand"
                 ]
             return [await self._servers.register(anew=True)]
-        except (ApiError, NoAnswer) as error:
+        except FAILED as error:
             raise for_the_channel(error) from None
 
     @cached_property

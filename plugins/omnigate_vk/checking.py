@@ -16,7 +16,7 @@ _MANAGE: Final = "manage"
 
 
 async def community(api: Api, config: VkConfig) -> dict[str, Any]:
-    """Return what the platform says of the community. Raises `ApiError` or `NoAnswer`."""
+    """Return what the platform says of the community. Raises as `Api.call` does."""
     told = await api.call("groups.getById", group_id=config.group_id, fields="can_message")
     groups = told.get("groups") if isinstance(told, dict) else told
     found = groups[0] if isinstance(groups, list) and groups else None
@@ -24,7 +24,7 @@ async def community(api: Api, config: VkConfig) -> dict[str, Any]:
 
 
 async def check(api: Api, config: VkConfig, servers: Servers, poll: Poll) -> omnigate.Health:
-    """Return how the community is. Raises `ApiError` or `NoAnswer`."""
+    """Return how the community is. Raises as `Api.call` does."""
     about = await community(api, config)
     name = str(about.get("screen_name") or config.group_id)
     rights = await _rights(api)

@@ -60,6 +60,8 @@ class VkConfig(omnigate.ChannelConfig):
         }
     )
 
+    priority: omnigate.Priority = 50
+    response_target_seconds: omnigate.ResponseTarget = 90.0
     token: Annotated[SecretStr, AfterValidator(check_token)] = Field(
         description=(
             "The community's access token, with the rights to manage it, its messages, photos and documents."

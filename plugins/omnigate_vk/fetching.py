@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import omnigate
-from omnigate_vk.api import Api, ApiError, NoAnswer
+from omnigate_vk.api import UNANSWERED, Api, ApiError
 from omnigate_vk.content import content_of
 from omnigate_vk.refusals import meaning
 from omnigate_vk.sending import message_there
@@ -30,7 +30,7 @@ async def fetch(api: Api, ref: Mapping[str, Any]) -> AsyncIterator[bytes]:
             if attempt == 2:
                 raise _gone() from None
             url = await _new_address(api, ref)
-        except NoAnswer as error:
+        except UNANSWERED as error:
             raise omnigate.NotReady(str(error)) from None
 
 
@@ -42,7 +42,7 @@ async def _new_address(api: Api, ref: Mapping[str, Any]) -> str:
         message = await message_there(api, ref["peer"], ref["cmid"])
     except ApiError as error:
         raise meaning(error) from None
-    except NoAnswer as error:
+    except UNANSWERED as error:
         raise omnigate.NotReady(str(error)) from None
     files = content_of(message).files
     number = ref["n"]

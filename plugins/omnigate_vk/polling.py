@@ -13,7 +13,7 @@ import json
 from typing import Any, Final
 
 import omnigate
-from omnigate_vk.api import VERSION, Api, ApiError, NoAnswer
+from omnigate_vk.api import VERSION, Api, ApiError
 from omnigate_vk.config import EVENTS, VkConfig
 from omnigate_vk.servers import Servers
 
@@ -46,7 +46,7 @@ class Poll:
         self.trouble = ""
 
     async def begin(self) -> None:
-        """Open a session and go on where the store says. Raises `ApiError` or `NoAnswer`."""
+        """Open a session and go on where the store says. Raises as `Api.call` does."""
         await self.switch_on()
         session_ts = await self._renew()
         self._ts = await self._host.cursor() or ""
@@ -58,7 +58,7 @@ class Poll:
     async def once(self) -> None:
         """Fetch what there is, or wait for it, and store it, each event by itself.
 
-        Raises `ApiError` or `NoAnswer`, also when the platform falls silent: then a new session is to be
+        Raises as `Api.call` does, also when the platform falls silent: then a new session is to be
         begun; and what `ChannelHost.put` raises: then it all comes again.
         """
         await self._fetch(str(self._config.poll_seconds))
@@ -88,13 +88,13 @@ class Poll:
         seconds = 2.0 * max(1, int(wait))
         answer = await self._api.poll(self._server, query, seconds)
         if not isinstance(answer, dict):
-            raise NoAnswer("the long poll did not answer with an object", sent=True)
+            raise omnigate.NoAnswer("the long poll did not answer with an object")
         if "failed" in answer:
             await self._recover(answer)
             return 1 if wait == _LATEST else 0  # there may be more
         updates, ts = answer.get("updates"), answer.get("ts")
         if not isinstance(updates, list) or not isinstance(ts, (str, int)):
-            raise NoAnswer("the long poll did not answer with updates", sent=True)
+            raise omnigate.NoAnswer("the long poll did not answer with updates")
         self._failures = 0
         if updates:
             bodies = [json.dumps(one).encode() for one in updates]
@@ -120,7 +120,7 @@ class Poll:
             self._host.log.warning("events lost: VK counts anew", before=self._ts, now=session_ts)
             self._ts = session_ts
         else:
-            raise NoAnswer(f"the long poll failed with {str(failed)[:20]}", sent=True)
+            raise omnigate.NoAnswer(f"the long poll failed with {str(failed)[:20]}")
 
     async def _renew(self) -> str:
         """Get a new key and return where the counter stands."""
@@ -129,7 +129,7 @@ class Poll:
             self._server, self._key = str(told["server"]), str(told["key"])
             return str(told["ts"])
         except (TypeError, KeyError):
-            raise NoAnswer("getLongPollServer did not return a session", sent=True) from None
+            raise omnigate.NoAnswer("getLongPollServer did not return a session") from None
 
     async def switch_on(self) -> None:
         """Switch the long poll and our events on, where they are not; without the right, it has to be so."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import omnigate
 from omnigate_vk import refusals
-from omnigate_vk.api import Api, ApiError, NoAnswer
+from omnigate_vk.api import Api, ApiError
 from omnigate_vk.event import Knowledge
 from omnigate_vk.keyboards import checked, keyboard
 from omnigate_vk.marks import random_id
@@ -46,16 +46,12 @@ class Sender:
         peer_id = peer_of(part.conversation)
         try:
             arguments = await self._prepared(part, peer_id)
-        except NoAnswer as error:  # a file was on its way, the message was not
+        except omnigate.NoAnswer as error:  # a file was on its way, the message was not
             raise omnigate.DestinationUnavailable(str(error)) from None
         except ApiError as error:
             raise await self._told(part, error) from None
         try:
             cmid = await self._said(peer_id, arguments)
-        except NoAnswer as error:
-            if error.sent:
-                raise omnigate.Uncertain(str(error)) from None
-            raise omnigate.DestinationUnavailable(str(error)) from None
         except ApiError as error:
             raise await self._told(part, error) from None
         self._known.sent.add(peer_id, cmid)
@@ -67,10 +63,6 @@ class Sender:
         peer_id = peer_of(change.conversation)
         try:
             await self._change(change, peer_id, number_of(change.external_id))
-        except NoAnswer as error:
-            if error.sent:
-                raise omnigate.Uncertain(str(error)) from None
-            raise omnigate.DestinationUnavailable(str(error)) from None
         except ApiError as error:
             raise await self._told(change, error) from None
 
@@ -105,7 +97,7 @@ class Sender:
         outcomes = await self._api.call("messages.send", peer_ids=peer_id, **arguments)
         outcome = outcomes[0] if isinstance(outcomes, list) and outcomes else None
         if not isinstance(outcome, dict):
-            raise NoAnswer("messages.send did not say what became of the message", sent=True)
+            raise omnigate.NoAnswer("messages.send did not say what became of the message")
         if isinstance(error := outcome.get("error"), dict):
             code = error.get("code")
             raise ApiError(
@@ -114,7 +106,7 @@ class Sender:
             )
         cmid = outcome.get("conversation_message_id")
         if not isinstance(cmid, int):
-            raise NoAnswer("messages.send did not say the number of the message", sent=True)
+            raise omnigate.NoAnswer("messages.send did not say the number of the message")
         return cmid
 
     async def _change(self, change: omnigate.OutboundChange, peer_id: int, cmid: int) -> None:

@@ -38,7 +38,7 @@ class Servers:
         self._title = f"omnigate-{host.secret('title').hex()[:5]}"
 
     async def ours(self) -> Mapping[str, Any] | None:
-        """Return our server as the platform knows it. Raises `ApiError` or `NoAnswer`."""
+        """Return our server as the platform knows it. Raises as `Api.call` does."""
         known = await self._api.call("groups.getCallbackServers", group_id=self._group_id)
         items = known.get("items") if isinstance(known, dict) else None
         servers = [one for one in items or () if isinstance(one, dict)]
@@ -50,7 +50,7 @@ class Servers:
         """Have events sent to our address and return what was done for it.
 
         Adds a server, or edits the one there is when it is not as it should be, or ``anew``: the platform
-        then makes sure of us once more. Raises `ApiError` or `NoAnswer`.
+        then makes sure of us once more. Raises as `Api.call` does.
         """
         server = await self.ours()
         described = {
@@ -76,7 +76,7 @@ class Servers:
         return did
 
     async def switch(self, server_id: int, events: Iterable[str], *, on: bool) -> None:
-        """Have some kinds of events sent to a server, or no longer. Raises `ApiError` or `NoAnswer`."""
+        """Have some kinds of events sent to a server, or no longer. Raises as `Api.call` does."""
         await self._api.call(
             "groups.setCallbackSettings",
             group_id=self._group_id,
@@ -86,7 +86,7 @@ class Servers:
         )
 
     async def trouble(self) -> str:
-        """Return what is wrong with our server; empty when nothing is. Raises `ApiError` or `NoAnswer`."""
+        """Return what is wrong with our server; empty when nothing is. Raises as `Api.call` does."""
         server = await self.ours()
         trouble = trouble_of(server)
         if server is None or trouble:
@@ -103,7 +103,7 @@ class Servers:
     async def confirmation(self) -> str:
         """Return the string that the platform wants to read now; it changes with every server.
 
-        Asked for at most once a second, however many ask us. Raises `ApiError` or `NoAnswer`.
+        Asked for at most once a second, however many ask us. Raises as `Api.call` does.
         """
         if self._is_by_hand and self._code is not None:
             return self._code

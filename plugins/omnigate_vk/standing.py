@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 import omnigate
-from omnigate_vk.api import ApiError, NoAnswer, for_the_channel
+from omnigate_vk.api import ApiError, Failure, for_the_channel
 
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
@@ -42,7 +42,7 @@ class Standing:
         self._sending = why
         self._tell()
 
-    async def failed(self, error: ApiError | NoAnswer) -> None:
+    async def failed(self, error: Failure) -> None:
         """Tell why no events come, and wait; raises `CredentialsRejected` when waiting would not help."""
         meant = for_the_channel(error)
         if isinstance(meant, omnigate.CredentialsRejected):

@@ -31,7 +31,7 @@ class Uploads:
         """Upload a file as what it is and return what messages call it.
 
         A voice message that VK cannot play goes as a document. Raises `Refused` for a file that VK does not
-        take, `ApiError` and `NoAnswer`: then nothing was sent, and it may all be done again.
+        take, and as `Api.call` does: then nothing was sent, and it may all be done again.
         """
         size = file.size_bytes or 0
         if file.kind in ("image", "sticker") and file.mime in _PHOTOS and size <= PHOTO_BYTES:

@@ -16,12 +16,13 @@ ErrorCode = Literal[
     "busy",
     "not_found",
     "invalid_form",
+    "confirm",
 ]
 
 
-def ack(cid: str | None, seq: int | None, message: str | None) -> Frame:
-    """Return the answer to a command that is on disk."""
-    return {"t": "ack", "cid": cid, "d": {"seq": seq, "id": message}}
+def ack(cid: str | None, seq: int | None, message: str | None, told: Frame | None = None) -> Frame:
+    """Return the answer to a command that is on disk, with what else the command asked for."""
+    return {"t": "ack", "cid": cid, "d": {"seq": seq, "id": message, **(told or {})}}
 
 
 def error(

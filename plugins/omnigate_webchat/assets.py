@@ -1,8 +1,8 @@
 """The widget's files: the loader, fresh for five minutes, and modules that never change under a path.
 
 ``w.js`` names the modules by a hash of all that is served, so that a new version is a new path and
-browsers may keep the old one for good. ``main.js`` comes with all it imports in one; the modules
-themselves are served as they stand.
+browsers may keep the old one for good. ``main.js`` comes with all it imports in one,
+and so do the parts that are loaded later; the modules themselves are served as they stand.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from omnigate_webchat.gate import Rejected
 from omnigate_webchat.pack import pack, squeeze
 
 LOADER: Final = "w.js"
-ENTRY: Final = "main.js"
+ENTRIES: Final = ("main.js", "rating.js", "reach.js")
+"""What the loader asks for, and what that asks for when it is needed."""
 
 _MARK: Final = "__HASH__"
 
@@ -42,7 +43,7 @@ class Assets:
     def __init__(self, folder: Path) -> None:
         modules = {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.js"))}
         loader = squeeze(modules.pop(LOADER))
-        served = {**modules, ENTRY: pack(modules, ENTRY)}
+        served = {**modules, **{entry: pack(modules, entry) for entry in ENTRIES}}
         self.version = _version(served)
         loader = loader.replace(_MARK, self.version)
         self._loader = _File.of(loader)

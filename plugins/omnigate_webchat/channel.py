@@ -11,13 +11,14 @@ from typing import ClassVar, Final
 import omnigate
 from omnigate_webchat import geo, phone, poll, session
 from omnigate_webchat.assets import Assets
+from omnigate_webchat.callbutton import Calls
 from omnigate_webchat.commands import Commands
 from omnigate_webchat.config import WebchatConfig
 from omnigate_webchat.connection import Connections
 from omnigate_webchat.events import EventLog, sent_key
 from omnigate_webchat.forms import asks_for_phones
 from omnigate_webchat.gate import Gate
-from omnigate_webchat.hours import is_open, next_change
+from omnigate_webchat.handovers import Handovers
 from omnigate_webchat.hub import Hub
 from omnigate_webchat.poll import Polls
 from omnigate_webchat.session import Sessions
@@ -72,9 +73,11 @@ class Webchat(omnigate.Channel):
         visits = Visits()
         log = self._log = EventLog(host)
         self._hub = Hub(self._show_presence)
-        commands = Commands(config, host, visits, tickets)
-        connections = Connections(config, host, self._hub, visits, passes, log)
-        self._sessions = Sessions(config, host, visits, visitors, passes, log)
+        calls = self._calls = Calls(config.call, host, self._hub.push)
+        handovers = Handovers(config.continue_in, host)
+        commands = Commands(config, host, visits, tickets, calls, handovers)
+        connections = Connections(config, host, self._hub, visits, passes, log, calls)
+        self._sessions = Sessions(config, host, visits, visitors, passes, log, calls, handovers)
         self._sockets = Sockets(connections, commands)
         self._polls = Polls(connections, commands, log)
         self._uploads = UploadEndpoint(config.uploads, host, connections, tickets)
@@ -104,6 +107,8 @@ class Webchat(omnigate.Channel):
     async def run(self) -> None:
         """Tell everybody when working hours begin and end; send everybody off when cancelled."""
         self._hub.start()
+        await self._calls.load()
+        self.host.status("up")
         try:
             while True:
                 await self._wait_for_hours()
@@ -127,18 +132,30 @@ class Webchat(omnigate.Channel):
                     self._hub.push(conversation, {"t": "read", "d": {"id": message}})
 
     def conversation_of(self, address: omnigate.Address) -> str:
-        """Return the conversation of a visitor or of a user whom the site has proven."""
-        if address.scheme == "user":
-            return str(address)
+        """Return the conversation of a user whom the site can prove; a visitor has to have been here.
+
+        A conversation in which nobody ever was is one that nobody will ever see.
+        """
+        if address.scheme not in ("user", "webchat"):
+            raise omnigate.Refused(
+                "no_recipient", "web chat reaches webchat:<visitor> and user:<id>, nobody else"
+            )
         if address.scheme == "webchat":
-            return address.path
-        raise omnigate.Refused(
-            "no_recipient", "web chat reaches webchat:<visitor> and user:<id>, nobody else"
-        )
+            raise omnigate.Refused("no_address", f"no visitor {address} has ever written here")
+        if self.config.identity_secret is None:
+            raise omnigate.Refused(
+                "no_address",
+                f"nobody can be {address} here: without identity_secret the site proves no user",
+            )
+        return str(address)
 
     def recorded(self, conversation: str, events: Sequence[omnigate.Event]) -> None:
         """Wake the tabs of a conversation."""
         self._hub.wake(conversation)
+
+    def call_changed(self, conversation: str, call: omnigate.Call) -> None:
+        """Show the visitor how the call goes."""
+        self._calls.changed(conversation, call)
 
     async def check(self) -> omnigate.Health:
         """Tell whether the files that the configuration names can be read."""
@@ -156,11 +173,11 @@ class Webchat(omnigate.Channel):
             await asyncio.Event().wait()
             return
         now = datetime.now(UTC)
-        open_before = is_open(hours, now)
+        open_before = hours.is_open(now)
         # In steps of an hour: the machine may have slept, its clock may have been set.
-        until_change = (next_change(hours, now) - now).total_seconds()
+        until_change = (hours.next_change(now) - now).total_seconds()
         await asyncio.sleep(min(until_change, _LONGEST_SLEEP_SECONDS))
-        online = is_open(hours, datetime.now(UTC))
+        online = hours.is_open(datetime.now(UTC))
         if online != open_before:
             self._hub.broadcast({"t": "online", "d": {"online": online}})
 
@@ -173,6 +190,8 @@ def _check_extras(config: WebchatConfig) -> None:
     missing = []
     if asks_for_phones((config.prechat, config.offline)) and not phone.is_available():
         missing.append("a phone field needs the package phonenumbers")
+    if config.call is not None and not phone.is_available():
+        missing.append("call needs the package phonenumbers")
     if config.geo_file is not None and not geo.is_available():
         missing.append("geo_file needs the package maxminddb")
     if missing:

@@ -17,10 +17,13 @@ from typing import Final
 import omnigate
 from omnigate_webchat import frames
 from omnigate_webchat.answers import Frame, Refusal, ack, error
+from omnigate_webchat.callbutton import Calls
 from omnigate_webchat.config import WebchatConfig
 from omnigate_webchat.events import message_key
 from omnigate_webchat.forms import FormRejected, read_form
 from omnigate_webchat.frames import Command
+from omnigate_webchat.gate import Place
+from omnigate_webchat.handovers import Handovers
 from omnigate_webchat.limits import Buckets
 from omnigate_webchat.peek import masked
 from omnigate_webchat.receipts import Receipts
@@ -47,12 +50,16 @@ class Commands:
         host: omnigate.ChannelHost,
         visits: Visits,
         tickets: Seal[UploadClaims],
+        calls: Calls,
+        handovers: Handovers,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._config = config
         self._host = host
         self._visits = visits
         self._tickets = tickets
+        self._calls = calls
+        self._handovers = handovers
         self._now = now
         limits = config.limits
         self._rate = Buckets(limits.messages_per_10_seconds, per_seconds=10)
@@ -60,7 +67,7 @@ class Commands:
         self._signs = Buckets(10, per_seconds=5)
         self._receipts = Receipts(host, now)
 
-    async def carry_out(self, who: Pass, command: Command) -> Frame | None:
+    async def carry_out(self, who: Pass, command: Command, place: Place) -> Frame | None:
         """Do what the command says and return the answer, if it has one.
 
         A fault of the client is an answer too, never an exception.
@@ -72,7 +79,7 @@ class Commands:
             if wait_seconds:
                 return _slow_down(cid, wait_seconds)
         try:
-            recorded = await self._dispatch(who, command)
+            outcome = await self._dispatch(who, command, place)
         except Refusal as refusal:
             return error(refusal.code, str(refusal), cid=cid)
         except FormRejected as rejected:
@@ -88,11 +95,13 @@ class Commands:
             return {"t": "pong", "d": {}}
         if cid is None:
             return None
-        if recorded is None:
-            return ack(cid, None, None)
-        return ack(cid, recorded.sequence, recorded.message_id)
+        if isinstance(outcome, omnigate.Recorded):
+            return ack(cid, outcome.sequence, outcome.message_id)
+        return ack(cid, None, None, outcome)
 
-    async def _dispatch(self, who: Pass, command: Command) -> omnigate.Recorded | None:
+    async def _dispatch(
+        self, who: Pass, command: Command, place: Place
+    ) -> omnigate.Recorded | Frame | None:
         match command:
             case frames.SendMessage():
                 return await self._say(who, command.cid, command.d)
@@ -116,6 +125,14 @@ class Commands:
                 self._count_invitation(who, command.d)
             case frames.Close():
                 return await self._close(who, command.cid)
+            case frames.AskForLinks():
+                return {"handover": await self._links(who, command.d)}
+            case frames.AskForOffer():
+                return {"offer": self._calls.offer()}
+            case frames.AskForCall():
+                return {"call": await self._ask_for_call(who, place, command)}
+            case frames.CancelCall():
+                return {"call": await self._calls.cancel(who, command.d.id)}
             case frames.Ping():
                 pass
         return None
@@ -238,6 +255,34 @@ class Commands:
             if news is not None:
                 self._visits.give_back(who.visitor)
             raise
+
+    async def _links(self, who: Pass, wanted: frames.LinksData) -> Frame:
+        self._handovers.check(who, renew=wanted.renew)
+        await self._begin(who)
+        return await self._handovers.links(who, renew=wanted.renew)
+
+    async def _ask_for_call(
+        self, who: Pass, place: Place, command: frames.AskForCall
+    ) -> Frame | None:
+        if self._calls.is_under_way(who):
+            return self._calls.view(who.conversation)
+        self._calls.check(who, command.d)
+        await self._begin(who)
+        return await self._calls.request(who, place, command.cid, command.d)
+
+    async def _begin(self, who: Pass) -> None:
+        """Begin the visitor's conversation, if there is none: a call or a link has to come from one."""
+        if await self._host.conversation(who.conversation) is not None:
+            return
+        await self._put_with_news(
+            who,
+            omnigate.ContactUpdated(
+                external_id=f"begin:{who.visitor}:{uuid.uuid4()}",
+                conversation=who.conversation,
+                occurred_at=self._now(),
+                sender=who.profile(),
+            ),
+        )
 
     def _show_typing(self, who: Pass, draft: str | None) -> None:
         if self._signs.wait_seconds(who.visitor):

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import Annotated, Final, Literal
+from datetime import datetime
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 import omnigate
 from omnigate_webchat.filetype import KNOWN
 from omnigate_webchat.formconfig import Form, Key, Label, OfflineForm, Words
-
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-_SPAN: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)")
 
 
 def _origin(text: str) -> str:
@@ -34,21 +28,6 @@ def _origin(text: str) -> str:
     return text
 
 
-def _span(text: str) -> str:
-    match = _SPAN.fullmatch(text)
-    if match is None or text[:5] >= text[6:]:
-        raise ValueError("write opening hours as 09:00-18:00, the end after the beginning")
-    return text
-
-
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ValueError, OSError, KeyError):
-        raise ValueError("write a time zone of the IANA list, for example Europe/Moscow") from None
-    return text
-
-
 def _file_type(text: str) -> str:
     if text not in KNOWN:
         raise ValueError(f"types that can be told apart are {', '.join(sorted(KNOWN))}")
@@ -57,7 +36,6 @@ def _file_type(text: str) -> str:
 
 FileType = Annotated[str, AfterValidator(_file_type)]
 Origin = Annotated[str, AfterValidator(_origin)]
-Span = Annotated[str, AfterValidator(_span)]
 
 
 class Theme(omnigate.Model):
@@ -74,20 +52,6 @@ class Theme(omnigate.Model):
     position: Literal["right", "left"] = Field(
         "right", description="Corner at the bottom of the page."
     )
-
-
-class Hours(omnigate.Model):
-    """When somebody is there to answer."""
-
-    time_zone: Annotated[str, AfterValidator(_zone)] = Field(
-        description="IANA name of the zone the hours are in, for example Europe/Moscow.",
-        examples=["Europe/Moscow"],
-    )
-    days: dict[Weekday, list[Span]] = Field(
-        description='Opening hours a day: mon = ["09:00-13:00", "14:00-18:00"]; days left out are closed.',
-        examples=[{"mon": ["09:00-18:00"], "tue": ["09:00-18:00"]}],
-    )
-    closed_on: list[date] = Field([], description="Dates that are closed as a whole: holidays.")
 
 
 class Invitation(omnigate.Model):
@@ -164,9 +128,38 @@ class Limits(omnigate.Model):
     text_characters: int = Field(4000, ge=100, le=16_000, description="Longest message.")
 
 
+class CallButton(omnigate.Model):
+    """Calls that visitors ask for."""
+
+    channel: omnigate.CallChannelName = Field(
+        min_length=1, max_length=100, description="Channel that calls them, by its name."
+    )
+    within_seconds: int = Field(
+        30,
+        ge=5,
+        le=600,
+        description="What the widget counts down from until the visitor's phone rings.",
+    )
+    session_seconds: float = Field(
+        5,
+        ge=0,
+        le=3600,
+        description="How long a browser has to be known before it may ask: robots come and ask at once.",
+    )
+    per_hour: int = Field(3, ge=1, le=1000, description="Calls that one visitor may ask for.")
+    per_hour_per_network: int = Field(
+        20,
+        ge=1,
+        le=100_000,
+        description="Calls that all visitors of one network address may ask for; an office shares one.",
+    )
+
+
 class WebchatConfig(omnigate.ChannelConfig):
     """What a web chat can be told."""
 
+    priority: omnigate.Priority = 20
+    response_target_seconds: omnigate.ResponseTarget = 60.0
     allowed_origins: list[Origin] = Field(
         min_length=1,
         description="Sites that may show the chat, each exactly as browsers name it.",
@@ -196,7 +189,7 @@ class WebchatConfig(omnigate.ChannelConfig):
         None,
         description="Form shown outside hours instead of the chat; a field named message is its text.",
     )
-    hours: Hours | None = Field(None, description="Working hours; unset: always there.")
+    hours: omnigate.Hours | None = Field(None, description="Working hours; unset: always there.")
     proactive: list[Invitation] = Field(
         [],
         max_length=50,
@@ -209,6 +202,17 @@ class WebchatConfig(omnigate.ChannelConfig):
         "Never stored; numbers that look like bank cards are masked.",
     )
     location: bool = Field(False, description="Offer visitors to share where they are.")
+    continue_in: list[omnigate.LinkedChannelName] | Literal[False] | None = Field(
+        None,
+        description="Channels that visitors are offered to carry on in, by name; unset: all that have a link "
+        "for it, false: none.",
+        examples=[["telegram", "vk"]],
+    )
+    call: CallButton | None = Field(
+        None,
+        description="Button that has visitors called; unset: none.",
+        examples=[{"channel": "phone"}],
+    )
     uploads: Uploads = Field(Uploads(), description="Files that visitors send.")
     limits: Limits = Field(Limits(), description="How much one visitor may ask for.")
     geo_file: str | None = Field(
@@ -231,3 +235,7 @@ class WebchatConfig(omnigate.ChannelConfig):
             {"ru": "Мы храним переписку 90 дней.", "en": "We keep what you write for 90 days."}
         ],
     )
+
+    def is_open(self, moment: datetime) -> bool:
+        """Tell whether somebody is there at a moment; without hours somebody always is."""
+        return self.hours is None or self.hours.is_open(moment)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import omnigate
 from omnigate_webchat.answers import Frame
+from omnigate_webchat.callbutton import Calls
 from omnigate_webchat.config import WebchatConfig
 from omnigate_webchat.events import EventLog, resumes
-from omnigate_webchat.hours import is_open
 from omnigate_webchat.hub import Hub, Listener
 from omnigate_webchat.limits import Buckets
 from omnigate_webchat.session import describe
@@ -29,6 +29,8 @@ class Resume:
     conversation: omnigate.ConversationInfo | None
     online: bool
     expires_in_seconds: int
+    call: Frame | None
+    """The visitor's call, as it is now."""
 
     def welcome(self, who: Pass) -> Frame:
         """Return the answer to a hello."""
@@ -39,6 +41,7 @@ class Resume:
                 "conversation": describe(self.conversation),
                 "online": self.online,
                 "expires_in_seconds": self.expires_in_seconds,
+                "call": self.call,
             },
         }
 
@@ -63,6 +66,7 @@ class Connections:
         visits: Visits,
         passes: Seal[Pass],
         log: EventLog,
+        calls: Calls,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._config = config
@@ -71,6 +75,7 @@ class Connections:
         self._visits = visits
         self._passes = passes
         self._log = log
+        self._calls = calls
         self._now = now
         self._frames = Buckets(_FRAMES, per_seconds=10)
 
@@ -89,9 +94,16 @@ class Connections:
             return None
         return Resume(
             conversation,
-            online=is_open(self._config.hours, self._now()),
+            online=self._config.is_open(self._now()),
             expires_in_seconds=self._passes.seconds_left(who),
+            call=self._calls.view(who.conversation),
         )
+
+    def call_since(self, who: Pass, seen: str) -> list[Frame]:
+        """Return how the visitor's call is, unless that is what was ``seen``."""
+        if self._calls.tag(who.conversation) == seen:
+            return []
+        return [{"t": "call", "d": {"call": self._calls.view(who.conversation)}}]
 
     def is_full(self, who: Pass) -> bool:
         """Tell whether the visitor has as many connections as one may have."""

@@ -115,6 +115,29 @@ class InviteData(_Data):
     action: Literal["shown", "accepted", "closed"]
 
 
+class LinksData(_Data):
+    """Links to carry on elsewhere."""
+
+    renew: bool = False
+    """The ones handed out before were used, or are to be worth nothing here."""
+
+
+class CallData(_Data):
+    """A call that the visitor wants."""
+
+    number: str = Field(min_length=1, max_length=40)
+    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    consent: bool = False
+    again: bool = False
+    """The visitor has confirmed that it is to be one more."""
+
+
+class CallIdData(_Data):
+    """A call of the visitor's."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^cal_[0-9a-v]{26}$")]
+
+
 class _Command(_Data):
     cid: ClientId | None = None
 
@@ -182,6 +205,30 @@ class Invite(_Command):
     d: InviteData
 
 
+class AskForLinks(_Command):
+    t: Literal["handover"]
+    cid: ClientId
+    d: LinksData = LinksData()
+
+
+class AskForOffer(_Command):
+    t: Literal["call.offer"]
+    cid: ClientId
+    d: Nothing = Nothing()
+
+
+class AskForCall(_Command):
+    t: Literal["call.request"]
+    cid: ClientId
+    d: CallData
+
+
+class CancelCall(_Command):
+    t: Literal["call.cancel"]
+    cid: ClientId
+    d: CallIdData
+
+
 class Ping(_Command):
     t: Literal["ping"]
     d: Nothing = Nothing()
@@ -199,6 +246,10 @@ Command = Annotated[
     | ShareLocation
     | Close
     | Invite
+    | AskForLinks
+    | AskForOffer
+    | AskForCall
+    | CancelCall
     | Ping,
     Field(discriminator="t"),
 ]

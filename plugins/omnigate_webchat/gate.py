@@ -11,8 +11,9 @@ import functools
 import json
 import math
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -65,6 +66,20 @@ class Rejected(Exception):
             content_type="application/problem+json",
             headers=headers,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request comes from, as the server knows it."""
+
+    ip: str | None
+    site: str | None
+    """The origin of the page; that of a request that passed the gate is an allowed one."""
+
+    @classmethod
+    def of(cls, request: web.Request) -> Self:
+        """Return where a request comes from."""
+        return cls(request.remote, request.headers.get("Origin"))
 
 
 class Gate:
@@ -166,6 +181,8 @@ def _rejection(error: Exception) -> Rejected:
             return Rejected(503, "too busy just now", retry_after_seconds=error.retry_after_seconds)
         case omnigate.StoreError():
             return Rejected(503, "nothing can be stored just now", retry_after_seconds=5)
+        case ValidationError() if error.errors()[0]["type"] == "json_invalid":
+            return Rejected(400, "the body is not JSON")
         case ValidationError():
             mistakes = error.errors(include_input=False, include_url=False, include_context=False)
             errors = [

@@ -44,16 +44,18 @@ def pass_of(
     identity: Identity | None,
     *,
     network: str,
+    since: int,
     locale: str | None,
     default_region: str,
 ) -> Pass:
     """Return the claims of a connection; ``identity`` is given only when it is proven."""
     if identity is None:
-        return Pass(visitor=visitor, network=network, locale=locale)
+        return Pass(visitor=visitor, network=network, since=since, locale=locale)
     avatar = identity.avatar_url
     return Pass(
         visitor=visitor,
         network=network,
+        since=since,
         user=identity.user_id,
         name=identity.name or None,
         email=identity.email or None,

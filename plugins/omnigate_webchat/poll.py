@@ -14,7 +14,7 @@ from omnigate_webchat.answers import Frame
 from omnigate_webchat.commands import Commands
 from omnigate_webchat.connection import Connections
 from omnigate_webchat.events import EventLog
-from omnigate_webchat.gate import Rejected, answer_json, read_json, whole_number
+from omnigate_webchat.gate import Place, Rejected, answer_json, read_json, whole_number
 from omnigate_webchat.hub import Listener
 from omnigate_webchat.limits import Buckets
 from omnigate_webchat.tokens import Pass
@@ -55,6 +55,10 @@ class Polls:
             resync: Frame = {"t": "resync", "d": {}}
             return answer_json({"frames": [resync], "last_seq": resume.last_sequence})
         listener = Listener(who.visitor, who.conversation, cursor)
+        seen = request.query.get("call")
+        if seen is not None:
+            # What is fleeting is lost between two polls; how a call goes must not be.
+            listener.fleeting.extend(self._connections.call_since(who, seen))
         with self._connections.joined(listener):
             found = await self._wait(listener, min(wait_seconds, _MOST_WAIT_SECONDS))
         return answer_json({"frames": found, "last_seq": listener.cursor})
@@ -81,15 +85,16 @@ class Polls:
             raise Rejected(429, "too many frames", retry_after_seconds=10)
         if await self._connections.resume(who) is None:
             raise omnigate.Unauthorized("the visit is not known")
-        answers = [await self._answer(who, frame) for frame in batch.frames]
+        place = Place.of(request)
+        answers = [await self._answer(who, frame, place) for frame in batch.frames]
         return answer_json({"frames": [answer for answer in answers if answer is not None]})
 
-    async def _answer(self, who: Pass, frame: Frame) -> Frame | None:
+    async def _answer(self, who: Pass, frame: Frame, place: Place) -> Frame | None:
         try:
             command = frames.check_command(frame)
         except frames.BadFrame as bad:
             return bad.answer
-        return await self._commands.carry_out(who, command)
+        return await self._commands.carry_out(who, command, place)
 
     async def history(self, request: web.Request) -> web.StreamResponse:
         """Answer with a page of older events, oldest first."""

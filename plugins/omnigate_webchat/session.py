@@ -10,12 +10,13 @@ from aiohttp import web
 from pydantic import Field
 
 import omnigate
+from omnigate_webchat.callbutton import Calls
 from omnigate_webchat.config import WebchatConfig
 from omnigate_webchat.events import EventLog
 from omnigate_webchat.formconfig import Form
 from omnigate_webchat.gate import Rejected, answer_json, read_json
 from omnigate_webchat.geo import GeoFile
-from omnigate_webchat.hours import is_open
+from omnigate_webchat.handovers import Handovers
 from omnigate_webchat.identity import Identity, Outcome, is_proven, pass_of
 from omnigate_webchat.limits import Buckets, network_of
 from omnigate_webchat.tokens import Pass, Seal, VisitorClaims, new_visitor
@@ -44,6 +45,8 @@ class Sessions:
         visitors: Seal[VisitorClaims],
         passes: Seal[Pass],
         log: EventLog,
+        calls: Calls,
+        handovers: Handovers,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._config = config
@@ -52,6 +55,8 @@ class Sessions:
         self._visitors = visitors
         self._passes = passes
         self._log = log
+        self._calls = calls
+        self._handovers = handovers
         self._now = now
         self._rate = Buckets(config.limits.sessions_per_minute, per_seconds=60)
         self._geo = GeoFile(config.geo_file, host) if config.geo_file else None
@@ -71,6 +76,7 @@ class Sessions:
             visitor.visitor,
             identity,
             network=network,
+            since=visitor.since,
             locale=asked.context.language,
             default_region=self._config.default_region,
         )
@@ -81,7 +87,11 @@ class Sessions:
                 "visitor": visitor.visitor,
                 "connection_token": self._passes.seal(who),
                 "expires_in_seconds": self._passes.lifetime_seconds,
-                "config": client_config(self._config, self._host.name, self._now()),
+                "config": {
+                    **client_config(self._config, self._host.name, self._now()),
+                    "continue": self._handovers.is_offered(),
+                    "call": self._calls.is_offered(),
+                },
                 "identity": outcome,
                 **await self._conversation(who),
             }
@@ -102,8 +112,10 @@ class Sessions:
         """
         known = None if token is None else self._visitors.open(token)
         if known is None or (known.user is not None and known.user != user):
-            return VisitorClaims(visitor=new_visitor(), user=user)
-        return VisitorClaims(visitor=known.visitor, user=user)
+            return VisitorClaims(
+                visitor=new_visitor(), user=user, since=int(self._now().timestamp())
+            )
+        return known.model_copy(update={"user": user})
 
     async def _remember(self, request: web.Request, who: Pass, told: VisitorContext) -> None:
         facts = told.facts().model_dump(mode="json", exclude_unset=True)
@@ -140,7 +152,7 @@ def client_config(config: WebchatConfig, name: str, moment: datetime) -> dict[st
         "theme": config.theme.model_dump(),
         "prechat": _form(config.prechat),
         "offline": _form(config.offline),
-        "online": is_open(config.hours, moment),
+        "online": config.is_open(moment),
         "proactive": [rule.model_dump() for rule in config.proactive],
         "peek": config.peek,
         "location": config.location,

@@ -21,7 +21,7 @@ from omnigate_webchat import frames
 from omnigate_webchat.answers import Frame
 from omnigate_webchat.commands import Commands
 from omnigate_webchat.connection import Connections
-from omnigate_webchat.gate import Rejected
+from omnigate_webchat.gate import Place, Rejected
 from omnigate_webchat.hub import Listener
 from omnigate_webchat.limits import Buckets, network_of
 from omnigate_webchat.tokens import Pass
@@ -150,7 +150,7 @@ class _Connection:
             command = frames.parse_command(text)
         except frames.BadFrame as bad:
             return bad.answer
-        return await self._commands.carry_out(self._who, command)
+        return await self._commands.carry_out(self._who, command, Place.of(self._request))
 
     async def _write(self, listener: Listener) -> None:
         try:

@@ -41,6 +41,8 @@ class VisitorClaims(Claims):
 
     visitor: str
     user: str | None = None
+    since: int = 0
+    """When it was first seen, in POSIX seconds; 0: before that was written down."""
 
 
 class Pass(Claims):
@@ -49,6 +51,8 @@ class Pass(Claims):
     visitor: str
     network: str = ""
     """The network that the session was opened from; limits count by it."""
+    since: int = 0
+    """When the browser was first seen, in POSIX seconds."""
     user: str | None = None
     """The site's own id of the customer, proven by a signature."""
     name: str | None = None

@@ -39,7 +39,30 @@ CONFIG: dict[str, Any] = {
     "messages_per_10_seconds": 20,
     "max_text_length": 4000,
     "privacy_note": None,
+    "continue": False,
+    "call": False,
 }
+CALL: dict[str, Any] = {
+    "id": "cal_00000000000000000000000001",
+    "state": "starting",
+    "open": True,
+    "number": "+79161234567",
+    "callback_at": None,
+    "seconds_left": 25,
+    "tag": "1",
+}
+OFFER: dict[str, Any] = {
+    "open": True,
+    "opens_at": None,
+    "region": "RU",
+    "regions": [["DE", "49"], ["KZ", "7"], ["RU", "7"]],
+    "consent": {"en": "I agree to be called.", "ru": "Согласен на звонок."},
+}
+WAYS: list[dict[str, Any]] = [
+    {"channel": "tg", "kind": "telegram", "url": "https://t.me/acme?start=abc", "qr": None},
+    {"channel": "mail", "kind": "email", "url": "mailto:hello+abc@acme.example", "qr": None},
+]
+OVER = {"ended", "cancelled", "missed", "failed"}
 STRICT_CSP = (
     "default-src 'none'; script-src {chat}; connect-src {chat} {ws}; img-src {chat} data:;"
     " require-trusted-types-for 'script'; trusted-types 'none'"
@@ -70,6 +93,7 @@ class Visitor:
         self.name = name
         self.events: list[dict[str, Any]] = []
         self.cids: dict[str, dict[str, Any]] = {}
+        self.told: dict[str, dict[str, Any]] = {}
         self.status = "open"
         self.sockets: list[web.WebSocketResponse] = []
         self.grown = asyncio.Condition()
@@ -95,6 +119,10 @@ class ChatServer:
         self.identity = "anonymous"
         self.packed = True
         self.hold_uploads = False
+        self.offer: dict[str, Any] = json.loads(json.dumps(OFFER))
+        self.handover: dict[str, Any] = {"expires_in_seconds": 86_400, "ways": list(WAYS)}
+        self.call_now: dict[str, Any] | None = None
+        """The call of every visitor."""
         self.down = False
         self.site = self.chat = ""
         self._loop = asyncio.new_event_loop()
@@ -180,6 +208,17 @@ class ChatServer:
         """Send a frame that is no event to every connection."""
         self.call(self._push({"t": t, "d": d}))
 
+    def call_goes(self, state: str, **more: Any) -> None:
+        """Have the call go on, and tell every tab."""
+        self._turn_call(state, **more)
+        self.call(self._tell_call())
+
+    def _turn_call(self, state: str, **more: Any) -> None:
+        before = self.call_now or CALL
+        timer = CALL["seconds_left"] if state == "starting" else None
+        news = {"state": state, "open": state not in OVER, "seconds_left": timer, **more}
+        self.call_now = {**before, **news, "tag": f"{int(before['tag']) + 1}"}
+
     def drop_connections(self, code: int = 1012) -> None:
         self.call(self.close_sockets(code))
 
@@ -199,6 +238,29 @@ class ChatServer:
             for socket in list(visitor.sockets):
                 if not socket.closed:
                     await socket.send_json(frame)
+
+    async def _tell_call(self) -> None:
+        await self._push({"t": "call", "d": {"call": self.call_now}})
+        for visitor in self.visitors.values():
+            async with visitor.grown:
+                visitor.grown.notify_all()
+
+    async def _tell_more(self, t: str, d: dict[str, Any]) -> dict[str, Any]:
+        """Carry out what is neither message nor form; returns what the acknowledgement says of it."""
+        if t == "handover":
+            return {"handover": self.handover}
+        if t == "call.offer":
+            return {"offer": self.offer}
+        if t == "call.request":
+            self._turn_call(
+                "starting", number="+7" + "".join(filter(str.isdigit, d["number"]))[-10:]
+            )
+        elif t == "call.cancel":
+            self._turn_call("cancelled")
+        else:
+            return {}
+        await self._tell_call()
+        return {"call": self.call_now}
 
     async def close_sockets(self, code: int) -> None:
         for visitor in self.visitors.values():
@@ -245,12 +307,14 @@ class ChatServer:
                     "cid": cid,
                 }
                 visitor.cids[cid] = await self._record(visitor, "msg.new", own)
+            visitor.told[cid] = await self._tell_more(t, d)
         stored = visitor.cids[cid]
         if self.drop_acks:
             self.drop_acks -= 1
             return None
         seq, key = stored.get("seq"), stored.get("d", {}).get("id")
-        return {"t": "ack", "cid": cid, "seq": seq, "d": {"seq": seq, "id": key}}
+        told = visitor.told[cid]
+        return {"t": "ack", "cid": cid, "seq": seq, "d": {"seq": seq, "id": key, **told}}
 
     def _attachment(self, ticket: str) -> dict[str, Any]:
         name, content = self.uploads[int(ticket.removeprefix("ticket-"))]
@@ -367,6 +431,7 @@ class ChatServer:
         known = {"id": "cnv", "status": visitor.status, "last_seq": last}
         welcome = {"conversation": known if visitor.events else None, "last_seq": last}
         welcome["online"] = self.config["online"]
+        welcome["call"] = self.call_now
         await socket.send_json({"t": "welcome", "d": {**welcome, "expires_in_seconds": 300}})
         for frame in visitor.events:
             if frame["seq"] > hello["d"]["after"]:
@@ -383,12 +448,18 @@ class ChatServer:
     async def _events(self, request: web.Request) -> web.Response:
         visitor = self._bearer(request)
         after, wait = int(request.query["after"]), float(request.query["wait"])
-        frames = [frame for frame in visitor.events if frame["seq"] > after]
-        if not frames and wait:
+        seen = request.query["call"]
+
+        def news() -> list[dict[str, Any]]:
+            tag = "" if self.call_now is None else self.call_now["tag"]
+            told = [] if tag == seen else [{"t": "call", "d": {"call": self.call_now}}]
+            return [frame for frame in visitor.events if frame["seq"] > after] + told
+
+        if not (frames := news()) and wait:
             async with visitor.grown:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(visitor.grown.wait(), min(wait, 5))
-            frames = [frame for frame in visitor.events if frame["seq"] > after]
+            frames = news()
         return web.json_response({"frames": frames, "last_seq": after})
 
     async def _commands(self, request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from playwright.sync_api import expect
@@ -160,9 +161,10 @@ def test_drafts_stay_here_where_peek_is_off(chat: Any, server: Any) -> None:
 def test_drafts_are_sent_at_most_every_700_milliseconds(chat: Any, server: Any) -> None:
     chat.open().write("Hello")
     chat.shows("sent")
+    began = time.monotonic()
     chat.input.press_sequentially("x" * 60, delay=20)
     chat.until(lambda: "x" * 60 in str(server.got("typing")[-1:]))
-    assert len(server.got("typing")) <= 5
+    assert len(server.got("typing")) <= 2 + (time.monotonic() - began) / 0.7
 
 
 def test_the_page_address_goes_without_fragment_and_secrets(chat: Any, server: Any) -> None:

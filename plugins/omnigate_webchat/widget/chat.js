@@ -1,7 +1,7 @@
 /**
  * One visitor's chat without any DOM: what is shown, and what the person may do.
  * The view reads the fields and calls the methods; `changed` tells it to look again.
- * @import {Attachment, Author, Config, Frame, Identity, Rule, Session} from "./types"
+ * @import {Attachment, Author, Call, Config, Frame, Identity, Rule, Session} from "./types"
  */
 import { Visit } from "./context.js";
 import { Draft } from "./draft.js";
@@ -35,6 +35,8 @@ export class Chat {
   /** There may be older messages on the server. */
   more = false;
   rated = false;
+  /** @type {Call | null} the latest call that was asked for here */
+  call = null;
   /** @type {Identity | null} */
   #identity = null;
   #verified = false;
@@ -62,6 +64,7 @@ export class Chat {
     this.tabs = joinTabs(prefix, (news) => this.#news(news));
     this.transport = new Transport(base, {
       cursor: () => this.log.cursor,
+      call: () => this.call?.tag ?? "",
       session: (ask) => this.#newSession(ask),
       frame: (frame) => this.#frame(frame),
       state: (state) => this.#connection(state),
@@ -169,6 +172,15 @@ export class Chat {
     this.notice = "";
     this.transport.start(true);
     this.sender.say(d, attachments);
+    this.changed();
+  }
+
+  /**
+   * Show how the visitor's call is, as the answer to a command says.
+   * @param {Call | null} call
+   */
+  followCall(call) {
+    this.call = call;
     this.changed();
   }
 
@@ -322,7 +334,7 @@ export class Chat {
     this.log.clear();
     this.sender.recover();
     this.receipts.reset();
-    this.status = this.typing = this.greeting = null;
+    this.status = this.typing = this.greeting = this.call = null;
     this.rated = this.more = false;
   }
 
@@ -347,11 +359,13 @@ export class Chat {
     if (t === "welcome") {
       this.online = d.online ?? this.online;
       this.status = d.conversation?.status ?? this.status;
+      if ("call" in d) this.call = d.call;
       for (const waiting of this.#later.splice(0)) this.transport.send(waiting);
       this.receipts.report();
       this.sender.flush();
     } else if (t === "ack" || t === "error") this.sender.answer(frame);
     else if (t === "typing") this.#showTyping(d.active ? (d.author ?? {}) : null);
+    else if (t === "call") this.call = d.call;
     else if (t === "online") this.online = d.online;
     else if (t === "resync") {
       this.log.clear();

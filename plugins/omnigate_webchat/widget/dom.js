@@ -63,17 +63,30 @@ const PATHS = {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** @param {keyof typeof PATHS} name */
-export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  const path = document.createElementNS(SVG, "path");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  svg.classList.add("icon", "i-" + name);
-  path.setAttribute("d", PATHS[name]);
-  svg.append(path);
+/**
+ * Make an element of a drawing.
+ * @param {string} tag
+ * @param {Record<string, string>} attributes
+ */
+export function svgNode(tag, attributes) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+/**
+ * Draw a picture of strokes.
+ * @param {string} d
+ * @param {string} name
+ */
+export function stroke(d, name) {
+  const svg = svgNode("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon i-" + name });
+  svg.append(svgNode("path", { d }));
   return svg;
 }
+
+/** @param {keyof typeof PATHS} name */
+export const icon = (name) => stroke(PATHS[name], name);
 
 /**
  * A button that shows only a picture; its label is read out and shown as a tip.

@@ -4,6 +4,7 @@
  */
 import { english } from "./texts_en.js";
 import { russian } from "./texts_ru.js";
+import { speaker } from "./words.js";
 
 /** @type {Record<string, Record<string, any>>} */
 const BUILT_IN = { en: english, ru: russian };
@@ -23,7 +24,7 @@ export function chooseLanguage(config, fixed) {
 }
 
 /**
- * Return the function that gives a text by key, `{name}` filled in and the plural form chosen by `n`.
+ * Return the function that gives the widget's own texts, those of the site before them.
  * @param {string} language
  * @param {Config["texts"]} overrides
  * @returns {Translate}
@@ -31,15 +32,7 @@ export function chooseLanguage(config, fixed) {
 export function translator(language, overrides) {
   /** @type {Record<string, any>} */
   const texts = { ...english, ...BUILT_IN[language.slice(0, 2)], ...overrides?.[language.slice(0, 2)] };
-  const plural = new Intl.PluralRules(language);
-  return (key, values = {}) => {
-    const entry = texts[key] ?? key;
-    const text =
-      typeof entry === "string" ? entry : entry[plural.select(Number(values.n))] ?? entry.other;
-    return text.replace(/\{(\w+)\}/g, (/** @type {string} */ _all, /** @type {string} */ name) =>
-      String(values[name] ?? ""),
-    );
-  };
+  return speaker(texts, language);
 }
 
 /**

@@ -9,11 +9,16 @@ import { Form } from "./form.js";
 import { safeLink } from "./format.js";
 import { labelText } from "./i18n.js";
 import { Messages } from "./messages.js";
-import { Rating } from "./rating.js";
 
 export class Panel {
   #stage = "";
   #head = "";
+  #extends = false;
+  #rates = false;
+  /** @type {import("./rating.js").Rating | null} */
+  #rating = null;
+  /** @type {import("./reach.js").Reach | null} */
+  reach = null;
   /** @type {Form | null} */
   #form = null;
 
@@ -29,14 +34,15 @@ export class Panel {
     this.t = t;
     this.language = language;
     this.title = labelText(config.title, language) || t("title");
-    this.rating = new Rating(chat, t);
+    this.rated = el("div", { class: "rating", hidden: true });
     const press = (/** @type {Button} */ button) => this.#press(button);
     const retry = (/** @type {import("./types").Message} */ message) =>
       chat.sender.retry(message.cid ?? "");
     const place = { t, language, base: chat.base, press, retry };
-    this.messages = new Messages(chat, place, this.rating.node, this.title);
+    this.messages = new Messages(chat, place, this.rated, this.title);
     this.composer = new Composer(chat, config, t, language, labelText(config.privacy_note, language));
     this.head = el("div", { class: "head" });
+    this.tools = el("span", { class: "line" });
     this.banner = el("div", { class: "banner", role: "status", hidden: true });
     this.typing = el("div", { class: "typing", role: "status" });
     this.body = el("div", { class: "body" });
@@ -83,6 +89,33 @@ export class Panel {
     else this.composer.input.focus();
   }
 
+  /**
+   * Load a part of the widget that not everybody needs. Without a network it is tried again a little later:
+   * the chat works without it.
+   * @param {() => Promise<void>} load
+   */
+  async #bring(load) {
+    for (let wait = 2e3; ; wait *= 2) {
+      try {
+        await load();
+        return this.render();
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  /** Bring what else the site offers, if anything. */
+  extend() {
+    const { call, continue: more } = this.config;
+    if (this.#extends || !(call || more)) return;
+    this.#extends = true;
+    this.#bring(async () => {
+      const { Reach } = await import("./reach.js");
+      this.reach = new Reach(this);
+    });
+  }
+
   render() {
     const { chat, t } = this;
     this.node.hidden = !chat.open;
@@ -92,11 +125,25 @@ export class Panel {
     const lost = state === "waiting" || (state === "connecting" && !this.banner.hidden);
     this.banner.hidden = !lost && state !== "refused";
     say(this.banner, this.banner.hidden ? "" : t(state === "refused" ? "refused" : "noConnection"));
-    this.rating.render();
+    this.#renderRating();
+    this.reach?.render();
     if (this.#form) return;
     this.#renderTyping();
     this.composer.render();
     this.messages.render();
+  }
+
+  /** The question at the end comes when there is an end. */
+  #renderRating() {
+    const { chat, rated } = this;
+    rated.hidden = chat.status !== "closed";
+    if (this.#rating) return this.#rating.render();
+    if (rated.hidden || this.#rates) return;
+    this.#rates = true;
+    this.#bring(async () => {
+      const { Rating } = await import("./rating.js");
+      this.#rating = new Rating(chat, this.t, rated);
+    });
   }
 
   #renderHead() {
@@ -116,6 +163,7 @@ export class Panel {
         el("h2", {}, agent?.name || title),
         el("p", { class: chat.online ? "" : "away" }, status),
       ),
+      this.tools,
       iconButton("close", t("closeChat"), () => chat.show(false, true)),
     );
     if (focused) this.head.querySelector("button")?.focus();

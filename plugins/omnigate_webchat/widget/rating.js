@@ -3,7 +3,7 @@
  * @import {Chat} from "./chat.js"
  * @import {Translate} from "./types"
  */
-import { el, icon, say } from "./dom.js";
+import { el, fill, icon, say } from "./dom.js";
 import { randomId } from "./format.js";
 
 export class Rating {
@@ -13,8 +13,9 @@ export class Rating {
   /**
    * @param {Chat} chat
    * @param {Translate} t
+   * @param {HTMLElement} node where it is asked
    */
-  constructor(chat, t) {
+  constructor(chat, t, node) {
     this.chat = chat;
     this.t = t;
     this.labels = [1, 2, 3, 4, 5].map((n) => {
@@ -35,13 +36,13 @@ export class Rating {
       this.comment,
       this.button,
     );
-    this.node = el("div", { class: "rating", hidden: true }, el("p", {}, t("closed")), this.ask, this.result);
+    this.node = node;
+    fill(node, el("p", {}, t("closed")), this.ask, this.result);
     this.#choose(0);
   }
 
   render() {
     const { chat } = this;
-    this.node.hidden = chat.status !== "closed";
     if (chat.rated === this.ask.hidden) return;
     this.ask.hidden = chat.rated;
     say(this.result, chat.rated ? this.t("thanks") : "");

@@ -35,6 +35,7 @@ export class Refused extends Error {
  * @property {(frame: Frame) => void} frame
  * @property {(state: string) => void} state
  * @property {() => number} cursor
+ * @property {() => string} call what is known of the visitor's call
  */
 
 export class Transport {
@@ -225,7 +226,7 @@ export class Transport {
     for (let first = true; !life.signal.aborted; first = false) {
       const wait = first ? 0 : POLL_SECONDS;
       const after = this.#listener.cursor();
-      const path = `events?after=${after}&wait=${wait}`;
+      const path = `events?after=${after}&wait=${wait}&call=` + this.#listener.call();
       const slow = setTimeout(() => this.drop(0), (POLL_SECONDS + PONG_SECONDS) * 1000);
       const page = await this.call(path, { signal: life.signal }).finally(() => clearTimeout(slow));
       if (life.signal.aborted) return;

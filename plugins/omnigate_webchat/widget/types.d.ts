@@ -103,6 +103,41 @@ export interface Config {
   location?: boolean;
   max_text_length?: number;
   privacy_note?: Label;
+  /** There are other channels to carry on in. */
+  continue?: boolean;
+  /** Visitors can ask for a call. */
+  call?: boolean;
+}
+
+/** The visitor's call as the server shows it. */
+export interface Call {
+  id: string;
+  state: string;
+  /** It is still to come, or going on. */
+  open: boolean;
+  number: string;
+  callback_at: string | null;
+  /** Of the time within which the phone is to ring. */
+  seconds_left: number | null;
+  /** Another one whenever anything else is. */
+  tag: string;
+}
+
+export interface CallOffer {
+  open: boolean;
+  opens_at: string | null;
+  region: string;
+  /** Countries that are called, and their codes. */
+  regions: [string, string][];
+  consent: Record<string, string>;
+}
+
+/** A channel to carry on in. */
+export interface Way {
+  channel: string;
+  kind: string;
+  url: string;
+  qr: { size: number; path: string } | null;
 }
 
 export interface Session {

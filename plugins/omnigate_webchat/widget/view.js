@@ -90,7 +90,8 @@ export class View {
   #key(event) {
     const { composer } = this.panel;
     if (event.key === "Escape" && (this.chat.open || this.chat.invitation)) {
-      if (this.chat.open) this.chat.show(false, true);
+      if (this.panel.reach?.page) this.panel.reach.close();
+      else if (this.chat.open) this.chat.show(false, true);
       else this.#dismiss();
       event.preventDefault();
     } else if (event.key === "Enter" && this.root.activeElement === composer.input) {
@@ -126,6 +127,7 @@ export class View {
   #moveFocus(open) {
     this.#open = open;
     if (open) {
+      this.panel.extend();
       this.panel.messages.toEnd();
       // A panel that is open from the page before must not take the focus.
       if (this.chat.byPerson) this.panel.focus();
@@ -164,6 +166,7 @@ export class View {
 
   remove() {
     this.#life.abort();
+    this.panel.reach?.end();
     this.host.remove();
   }
 }

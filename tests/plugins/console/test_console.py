@@ -19,11 +19,6 @@ from omnigate.testing import FakeBackendHost
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 def event(
     number: int = 1, *, attempt: int = 1, replay: bool = False, **message: object
 ) -> omnigate.Event:

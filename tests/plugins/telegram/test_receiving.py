@@ -12,10 +12,11 @@ from pydantic import SecretStr
 
 import omnigate
 from omnigate.emulators.telegram import TelegramEmulator
-from omnigate.emulators.telegram.world import Call
+from omnigate.emulators.telegram.model import Call
 from omnigate.testing import MemoryStore
+from tests.plugins.atwork import texts
 
-from .conftest import Shop, open_shop, texts
+from .conftest import Shop, open_shop
 
 pytestmark = pytest.mark.anyio
 
@@ -172,7 +173,7 @@ async def test_the_webhook_is_set_with_a_secret_and_what_is_wanted() -> None:
 async def test_an_address_that_telegram_would_refuse_is_explained(address: str, words: str) -> None:
     async with open_shop("webhook", running=False) as shop:
         config = shop.channel.config.model_copy(update={"api_url": "https://api.telegram.org"})
-        shop.host.public_url = lambda path="": address  # type: ignore[method-assign]
+        shop.host.address = address.removesuffix("/hook")
         channel = type(shop.channel)(config, shop.host)
         webhook = Webhook(channel.api, config, shop.host, channel._secret_token)
         assert words in webhook.trouble_of({})

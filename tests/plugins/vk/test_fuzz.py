@@ -120,8 +120,3 @@ async def test_whatever_was_stored_is_heard_of_without_an_error() -> None:
         for _ in range(100):
             with suppress(omnigate.BadPayload):
                 afterwards.hear(envelope_of(json.dumps(generator.poison()).encode()))
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"

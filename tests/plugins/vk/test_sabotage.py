@@ -14,7 +14,9 @@ from omnigate_vk.polling import Poll
 from omnigate_vk.servers import Servers
 from omnigate_vk.standing import Standing
 
-from . import conftest, test_events, test_receiving, test_refusals, test_sending
+from tests.plugins import atwork
+
+from . import test_events, test_receiving, test_refusals, test_sending
 from .conftest import Front, Shop, open_shop
 
 pytestmark = pytest.mark.anyio
@@ -106,7 +108,7 @@ def another_number(part_id: str) -> int:
 async def test_a_broken_part_is_found(
     monkeypatch: pytest.MonkeyPatch, where: Any, name: str, broken: Any, check: Check
 ) -> None:
-    monkeypatch.setattr(conftest, "SECONDS", 1.5)
+    monkeypatch.setattr(atwork, "SECONDS", 1.5)
     monkeypatch.setattr(where, name, broken)
     more = {}
     if "monkeypatch" in check.__annotations__:
@@ -122,14 +124,14 @@ async def test_a_broken_part_is_found(
 async def test_a_poll_that_never_ends_is_found(
     monkeypatch: pytest.MonkeyPatch, front: Front
 ) -> None:
-    monkeypatch.setattr(conftest, "SECONDS", 2.0)
+    monkeypatch.setattr(atwork, "SECONDS", 2.0)
     monkeypatch.setattr(Poll, "finish", nothing)
     with pytest.raises(AssertionError):
         await test_receiving.test_from_callback_to_poll_and_back_nothing_is_lost(front)
 
 
 async def test_a_second_server_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conftest, "SECONDS", 2.0)
+    monkeypatch.setattr(atwork, "SECONDS", 2.0)
     monkeypatch.setattr(Servers, "ours", no_server)
     with pytest.raises(AssertionError):
         await test_receiving.test_a_second_server_is_never_made()
@@ -142,7 +144,7 @@ async def test_a_secret_that_is_not_compared_is_found(monkeypatch: pytest.Monkey
 
 
 async def test_a_watchdog_that_sleeps_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conftest, "SECONDS", 4.0)
+    monkeypatch.setattr(atwork, "SECONDS", 4.0)
     fetch = Poll._fetch
 
     async def patient(self: Poll, wait: str) -> int:
@@ -164,7 +166,7 @@ def _patient(poll: Any) -> Any:
 async def test_a_cursor_that_moves_before_the_events_are_stored_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(conftest, "SECONDS", 2.0)
+    monkeypatch.setattr(atwork, "SECONDS", 2.0)
     fetch = Poll._fetch
 
     async def hasty(self: Poll, wait: str) -> int:

@@ -23,11 +23,6 @@ SECRET = "a secret of the site, long enough"
 SECONDS = 5.0
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class CompanyStore(MemoryStore):
     """A store in which the company's side can answer, as the daemon records it."""
 

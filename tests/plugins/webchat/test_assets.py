@@ -6,7 +6,7 @@ import gzip
 import re
 
 import pytest
-from omnigate_webchat.assets import Assets
+from omnigate_webchat.assets import ENTRIES, Assets
 
 pytestmark = pytest.mark.anyio
 
@@ -73,18 +73,24 @@ async def test_files_are_zipped_for_who_can_read_it(chat):
 
 def test_the_version_changes_with_any_file(tmp_path):
     (tmp_path / "w.js").write_text("__HASH__")
-    (tmp_path / "main.js").write_text("1")
+    for entry in ENTRIES:
+        (tmp_path / entry).write_text("1")
     before = Assets(tmp_path).version
     assert Assets(tmp_path).version == before
-    (tmp_path / "main.js").write_text("2")
-    assert Assets(tmp_path).version != before
+    for entry in ENTRIES:
+        (tmp_path / entry).write_text("2")
+        assert Assets(tmp_path).version != before
+        (tmp_path / entry).write_text("1")
 
 
-async def test_the_entry_brings_all_it_imports(chat):
+@pytest.mark.parametrize(
+    ("entry", "name"), [("main.js", b"boot"), ("reach.js", b"Reach"), ("rating.js", b"Rating")]
+)
+async def test_an_entry_brings_all_it_imports(chat, entry, name):
     _, loader, _ = await chat.call("GET", "w.js")
-    found = re.search(rb"ui/[0-9a-f]{16}/main\.js", loader)
+    found = re.search(rb"ui/[0-9a-f]{16}/", loader)
     assert found is not None
-    _, entry, answer = await chat.call("GET", found[0].decode())
+    _, module, answer = await chat.call("GET", found[0].decode() + entry)
     assert "immutable" in answer.headers["Cache-Control"]
-    assert b'from"./' not in entry
-    assert b"boot" in entry
+    assert b'from"./' not in module
+    assert name in module

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ import pytest
 
 from tests.ports import free_port
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 CONFIG = """
 [server]
@@ -156,3 +157,81 @@ async def test_the_main_job_over_a_kill_and_a_stop(tmp_path: Path, new_cid: Any)
     received = [event for event in daemon.events() if event["type"] == "message.received"]
     assert {event["data"]["message"]["id"] for event in received} == {first["d"]["id"]}
     assert received[0]["conversation"]["context"]["custom"] == {"plan": "pro"}
+
+
+CALLING = """
+[channels.site.call]
+channel = "phone"
+session_seconds = 0
+[channels.phone]
+kind = "call"
+driver = "ari"
+default_region = "RU"
+agents = {{ sales = "PJSIP/100" }}
+allow_private = ["127.0.0.0/8"]
+hours = {{ time_zone = "UTC", days = {{ {day} = ["12:00-12:30"] }} }}
+consent = {{ "*" = "I agree" }}
+[channels.phone.ari]
+url = "http://127.0.0.1:{nobody}"
+username = "omnigate"
+password = "secret"
+customer_endpoint = "PJSIP/{{number}}@trunk"
+[channels.texts]
+kind = "sms"
+link = "kannel"
+sender = "+79160000000"
+default_region = "RU"
+allow_private = ["127.0.0.0/8"]
+[channels.texts.kannel]
+url = "http://127.0.0.1:{nobody}/cgi-bin/sendsms"
+username = "shop"
+password = "secret"
+callback_url = "{address}/channels/texts/hook"
+callback_token = "a-token-of-sixteen-or-more"
+"""
+
+
+async def asked(tab: aiohttp.ClientWebSocketResponse, t: str, d: Any, cid: str) -> dict[str, Any]:
+    await tab.send_json({"t": t, "cid": cid, "d": d})
+    while True:
+        frame = await tab.receive_json(timeout=SECONDS)
+        if frame.get("cid") == cid:
+            assert frame["t"] == "ack", frame
+            return dict(frame["d"])
+
+
+async def test_a_call_and_a_link_over_a_kill(tmp_path: Path, new_cid: Any) -> None:
+    """Nobody is there until the day after tomorrow: the call waits, and nobody has to be reachable."""
+    daemon = Daemon(tmp_path)
+    path = tmp_path / "omnigate.toml"
+    day = f"{datetime.now(UTC) + timedelta(days=2):%a}".lower()
+    more = CALLING.format(day=day, nobody=free_port(), address=daemon.address)
+    path.write_text(path.read_text() + more)
+    async with aiohttp.ClientSession() as http:
+        async with daemon.running() as process:
+            session = await daemon.session(http)
+            assert (session["config"]["call"], session["config"]["continue"]) == (True, True)
+            async with daemon.tab(http, session) as tab:
+                offer = (await asked(tab, "call.offer", {}, new_cid()))["offer"]
+                assert (offer["open"], offer["consent"]) == (False, {"*": "I agree"})
+                links = (await asked(tab, "handover", {}, new_cid()))["handover"]
+                [way] = links["ways"]
+                assert (way["channel"], way["url"][:17]) == ("texts", "sms:+79160000000?")
+                wanted = {"number": "8 916 123-45-67", "consent": True}
+                call = (await asked(tab, "call.request", wanted, new_cid()))["call"]
+                assert (call["state"], call["number"]) == ("waiting", "+79161234567")
+                assert call["callback_at"] == offer["opens_at"]
+                process.kill()
+                await process.wait()
+        async with (
+            daemon.running(),
+            daemon.tab(http, session) as tab,
+            daemon.tab(http, session) as other,
+        ):
+            again = (await asked(tab, "call.request", wanted, new_cid()))["call"]
+            assert again["id"] == call["id"], "one call at a time, over restarts too"
+            over = (await asked(tab, "call.cancel", {"id": call["id"]}, new_cid()))["call"]
+            assert over["state"] == "cancelled"
+            assert (await frame_of(other, "call"))["d"]["call"]["state"] == "cancelled"
+    [request] = [event for event in daemon.events() if event["type"] == "call.requested"]
+    assert request["data"]["call"]["source"] == "widget"

@@ -1,16 +1,12 @@
-"""The parts without I/O: tokens, limits, hours, types of files, masks, forms, context."""
+"""The parts without I/O: tokens, limits, types of files, masks, forms, context."""
 
 from __future__ import annotations
-
-from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from omnigate_webchat import frames
-from omnigate_webchat.config import Hours
 from omnigate_webchat.filetype import kind_of, mime_of
-from omnigate_webchat.hours import is_open, next_change
 from omnigate_webchat.limits import Buckets, network_of
 from omnigate_webchat.peek import masked
 from omnigate_webchat.phone import e164
@@ -96,46 +92,6 @@ def test_buckets_hold_a_bounded_number_of_keys():
 )
 def test_a_household_counts_as_one(remote: str | None, network: str):
     assert network_of(remote) == network
-
-
-HOURS = Hours(
-    time_zone="Europe/Moscow",
-    days={"mon": ["09:00-13:00", "14:00-18:00"], "fri": ["20:00-24:00"]},
-    closed_on=[date(2026, 11, 30)],
-)
-
-
-@pytest.mark.parametrize(
-    ("moment", "expected"),
-    [
-        ("2026-11-23T06:00:00", True),  # Monday 09:00 in Moscow
-        ("2026-11-23T05:59:59", False),
-        ("2026-11-23T10:00:00", False),
-        ("2026-11-23T11:00:00", True),
-        ("2026-11-23T15:00:00", False),
-        ("2026-11-24T09:00:00", False),  # Tuesday
-        ("2026-11-27T20:59:59", True),  # Friday before midnight
-        ("2026-11-27T21:00:00", False),
-        ("2026-11-30T09:00:00", False),  # a Monday that is closed
-    ],
-)
-def test_hours_are_in_the_operators_zone(moment: str, expected: bool):
-    assert is_open(HOURS, datetime.fromisoformat(moment).replace(tzinfo=UTC)) is expected
-
-
-def test_the_next_change_is_the_next_edge():
-    monday = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
-    assert next_change(HOURS, monday) == datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
-    assert next_change(HOURS, monday + timedelta(hours=1)) == datetime(2026, 11, 23, 10, tzinfo=UTC)
-    never = Hours(time_zone="UTC", days={})
-    assert next_change(never, monday) == monday + timedelta(days=15)
-
-
-def test_opening_is_exact_on_the_day_the_clock_changes():
-    hours = Hours(time_zone="Europe/Berlin", days={"sun": ["01:00-04:00"]})
-    # On 2026-03-29 the clock goes from 02:00 to 03:00: the span lasts two hours.
-    begin = datetime(2026, 3, 29, 0, 0, tzinfo=UTC)
-    assert next_change(hours, begin) == begin + timedelta(hours=2)
 
 
 @pytest.mark.parametrize(

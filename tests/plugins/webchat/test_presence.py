@@ -6,7 +6,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from omnigate_webchat import channel as channel_module
 from omnigate_webchat import hub as hub_module
 
 import omnigate
@@ -45,12 +44,14 @@ async def test_a_visitor_who_says_to_be_done_closes_the_conversation(chat, new_c
 
 async def test_the_end_of_working_hours_reaches_open_tabs(open_chat, monkeypatch):
     chat = await open_chat(hours={"time_zone": "UTC", "days": {"mon": ["09:00-18:00"]}})
-    answers = iter([True])
-    monkeypatch.setattr(channel_module, "is_open", lambda hours, now: next(answers, False))
-    monkeypatch.setattr(
-        channel_module, "next_change", lambda hours, now: datetime.now(UTC) + timedelta(seconds=0.1)
-    )
     async with chat.tab(await chat.session()) as tab:
+        answers = iter([True])
+        monkeypatch.setattr(omnigate.Hours, "is_open", lambda hours, now: next(answers, False))
+        monkeypatch.setattr(
+            omnigate.Hours,
+            "next_change",
+            lambda hours, now: datetime.now(UTC) + timedelta(seconds=0.1),
+        )
         running = asyncio.create_task(chat.channel.run())
         assert await tab.receive() == {"t": "online", "d": {"online": False}}
         running.cancel()

@@ -170,24 +170,25 @@ async def test_a_refusal_can_be_read_by_the_page(chat):
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "code"),
     [
-        b"",
-        b"{",
-        b"null",
-        b"[" * 10_000,
-        b'{"visitor_token": 5}',
-        b'{"identity": {"hash": "x"}}',
-        b'{"identity": {"user_id": 5}}',
-        b'{"context": []}',
-        b'{"visitor_token": "\xff"}',
-        b'{"visitor_token": "' + b"x" * 9000 + b'"}',
+        (b"", 400),
+        (b"{", 400),
+        (b"null", 422),
+        (b"[" * 10_000, 400),
+        (b'{"visitor_token": 5}', 422),
+        (b'{"identity": {"hash": "x"}}', 422),
+        (b'{"identity": {"user_id": 5}}', 422),
+        (b'{"context": []}', 422),
+        (b'{"visitor_token": "\xff"}', 400),
+        (b'{"visitor_token": "' + b"x" * 9000 + b'"}', 422),
     ],
 )
-async def test_junk_gets_a_problem_and_no_session(chat, body):
+async def test_junk_gets_a_problem_and_no_session(chat, body, code):
+    """400 for what is malformed, 422 for what is well formed and wrong."""
     headers = {"Content-Type": "application/json"}
     status, problem, _ = await chat.call("POST", "session", data=body, headers=headers)
-    assert status == 422
+    assert status == code
     assert problem["title"]
 
 
@@ -265,3 +266,21 @@ async def test_the_network_address_is_left_out_where_the_operator_says_so(open_c
         await tab.wait_for("ack")
     [item] = chat.items(omnigate.InboundMessage)
     assert item.context.ip is None
+
+
+async def test_a_user_can_be_written_to_first_where_the_site_can_prove_it(open_chat):
+    user = omnigate.Address("user:42")
+    proving = await open_chat(identity_secret="0123456789abcdef0123456789abcdef")
+    assert proving.channel.conversation_of(user) == "user:42"
+    with pytest.raises(omnigate.Refused, match="identity_secret") as refused:
+        (await open_chat()).channel.conversation_of(user)
+    assert refused.value.code == "no_address"
+
+
+async def test_a_visitor_cannot_be_written_to_first(chat):
+    with pytest.raises(omnigate.Refused) as refused:
+        chat.channel.conversation_of(omnigate.Address("webchat:never-seen"))
+    assert refused.value.code == "no_address"
+    with pytest.raises(omnigate.Refused) as refused:
+        chat.channel.conversation_of(omnigate.Address("tel:+79161234567"))
+    assert refused.value.code == "no_recipient"

@@ -19,11 +19,6 @@ BODY = '{"id":"evt_1","type":"message.received","data":{"message":{"text":"Пр�
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 async def there(anyio_backend):
     async with loopback_receiver() as there:
         yield there
