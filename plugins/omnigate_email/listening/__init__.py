@@ -1,0 +1,1 @@
+"""Doors for the company's own mail server, by SMTP and LMTP."""

@@ -1,0 +1,1 @@
+"""What a mail means: what is new in it, who wrote it, what it answers. Pure."""

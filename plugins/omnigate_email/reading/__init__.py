@@ -1,0 +1,1 @@
+"""Reading mails: bytes in, a `Mail` out, in a process of its own."""

@@ -1,0 +1,1 @@
+"""Mails on their way out: composed, and handed to a submission server."""
