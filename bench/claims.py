@@ -26,9 +26,10 @@ from sqlalchemy import text
 
 from omnigate.store.destinations import Name, register
 from omnigate.store.engine import open_writer
-from omnigate.store.lanes import Claim, Claimed, Lease, claim
+from omnigate.store.lanes import Claim, Claimed, claim
 from omnigate.store.leases import give_back
 from omnigate.store.migrate import upgrade
+from omnigate.store.owing import Lease
 from omnigate.store.settling import Settlement, settle
 from omnigate.store.store import Store, open_store
 from omnigate.store.transaction import Transaction
