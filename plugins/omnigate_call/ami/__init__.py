@@ -1,0 +1,1 @@
+"""Calls by Asterisk's manager interface."""

@@ -1,0 +1,3 @@
+"""The backend that tests of providers run on."""
+
+from __future__ import annotations
