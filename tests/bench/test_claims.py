@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from omnigate.store import lanes
+from omnigate.store import owing
 from omnigate.store.engine import open_writer
 from omnigate.store.lanes import Claim, claim
 from omnigate.store.prepared import Lookup
@@ -108,8 +108,8 @@ def test_a_stuck_lane_is_noticed_by_a_query_that_goes_through_all_it_owes(
     stores: dict[int, tuple[Path, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     same = (outbox.c.destination_id == lane.c.destination_id, outbox.c.stream == lane.c.stream)
-    through_all = Lookup(lambda keys: lanes._heads(keys).where(*same))
-    monkeypatch.setattr(lanes, "_HEADS", through_all)
+    through_all = Lookup(lambda keys: owing._heads(keys).where(*same))
+    monkeypatch.setattr(owing, "_HEADS", through_all)
     small, large = (steps(*stores[stored]) for stored in (SMALL, LARGE))
     assert not is_flat(small, large), (small, large)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
-import select
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.descriptors import is_readable
+from tests.ports import free_port
 
 COMMAND = (sys.executable, "-m", "omnigate")
 ANOTHER_TOKEN = "another-token-long-enough"
@@ -79,12 +82,13 @@ class Person:
         os.write(self._ours, f"{answer}\n".encode())
 
     def reads(self, what: str) -> None:
-        """Wait until something is shown that was not there before."""
-        while (at := self.shown.find(what, self._seen)) < 0:
+        """Wait until something is shown that was not there before, wherever its lines are broken."""
+        wanted = re.compile(re.escape(what).replace(r"\ ", r"\s+"))
+        while (found := wanted.search(self.shown, self._seen)) is None:
             more = self._more()
             assert more, f"{what!r} never came:\n{self.shown}"
             self.shown += more
-        self._seen = at + len(what)
+        self._seen = found.end()
 
     def ends(self) -> int:
         """Read to the end; return the exit code."""
@@ -93,7 +97,7 @@ class Person:
         return self.process.wait(30)
 
     def _more(self) -> str:
-        if not select.select([self._ours], [], [], 30)[0]:
+        if not is_readable(self._ours, 30):
             return ""
         try:
             return os.read(self._ours, 4096).decode()
@@ -140,11 +144,24 @@ class TestAdding:
         assert list(file.parent.iterdir()) == []
         assert daemon.request("POST", path, message, token=ANOTHER_TOKEN)[0] == 404
 
-    def test_a_backend_that_does_not_work_is_kept_and_named_with_what_to_do(
+    def test_what_does_not_work_is_not_kept_where_nobody_can_be_asked(self, including: Any) -> None:
+        daemon = including.start()
+        done = cli(daemon, "backend", "add", "webhook", "--name", "second", *sets(NOBODY))
+        assert done.returncode == 1
+        assert "second is not added" in done.stderr
+        assert done.stderr.count("connection refused") == 1
+        assert "--keep" in done.stderr
+        assert done.stderr.endswith("Nothing was written.\n")
+        assert not (daemon.folder / "omnigate.d").exists()
+        listed = json.loads(daemon.omnigate("backend", "list", "--json"))["items"]
+        assert "second" not in {one["name"] for one in listed}
+
+    def test_a_backend_that_does_not_work_is_kept_on_demand_and_named_with_what_to_do(
         self, including: Any
     ) -> None:
         daemon = including.start()
-        done = cli(daemon, "backend", "add", "webhook", "--name", "second", *sets(NOBODY))
+        named = ("backend", "add", "webhook", "--name", "second")
+        done = cli(daemon, *named, *sets(NOBODY), "--keep")
         assert done.returncode == 1
         assert "connection refused" in done.stderr
         assert "does not work yet" in done.stderr
@@ -250,13 +267,13 @@ class TestAsking:
         assert len(token) > 30
         assert token not in person.shown
 
-    @pytest.mark.parametrize("answer", ["n", "\x03"])
+    @pytest.mark.parametrize("answer", ["g", "\x03"])
     def test_what_does_not_work_is_not_kept_against_ones_will(
         self, including: Any, answer: str
     ) -> None:
         with Person(including.folder, "backend", "add", "webhook", *sets(NOBODY)) as person:
             person.reads("It does not work: ")
-            person.answers("Keep it all the same?", answer)
+            person.answers("[C/k/g]: ", answer)
             assert person.ends() == 1
         assert "Nothing was written." in person.shown
         assert "Traceback" not in person.shown
@@ -264,10 +281,76 @@ class TestAsking:
 
     def test_what_does_not_work_is_kept_on_demand(self, including: Any) -> None:
         with Person(including.folder, "backend", "add", "webhook", *sets(NOBODY)) as person:
-            person.answers("Keep it all the same?", "y")
+            person.answers("[C/k/g]: ", "what?")
+            person.reads("Answer c, k or g.")
+            assert not (including.folder / "omnigate.d").exists(), "nobody else finds it meanwhile"
+            person.answers("[C/k/g]: ", "k")
             assert person.ends() == 1
         assert "does not work yet" in person.shown
         assert (including.folder / "omnigate.d" / "backend-webhook.toml").exists()
+
+    def test_answers_that_do_not_work_are_asked_for_again_and_enter_keeps_them(
+        self, including: Any, receiver: Any
+    ) -> None:
+        with Person(including.folder, "backend", "add", "webhook", *sets(NOBODY)) as person:
+            person.reads("It does not work: ")
+            person.answers("[C/k/g]: ", "")
+            person.reads("Enter: http://127.0.0.1:9/crm")
+            person.answers("\nurl: ", "nonsense")
+            person.reads("That will not do: a receiver's address starts with https://")
+            person.answers("\nurl: ", f"{receiver.url}/again")
+            person.reads("Enter: as it is")
+            person.answers("\nsecret: ", "")
+            person.reads("Enter: 127.0.0.0/8")
+            person.answers("\nallow_private: ", "")
+            person.reads("Good: ")
+            assert person.ends() == 0, person.shown
+        assert SECRET not in person.shown
+        folder = including.folder / "omnigate.d"
+        written = tomllib.loads((folder / "backend-webhook.toml").read_text())["backends"][
+            "webhook"
+        ]
+        assert written["url"] == f"{receiver.url}/again"
+        assert written["allow_private"] == ["127.0.0.0/8"]
+        assert (folder / "backend-webhook.secret").read_text() == f"{SECRET}\n"
+
+    def test_ports_and_encryption_are_asked_for_once_a_server_does_not_answer(
+        self, including: Any
+    ) -> None:
+        keys = ("address=a@example.com", "from_name=A", "imap.host=127.0.0.1", "plus_addresses=no")
+        login = ("imap.username=a", "imap.password=former-password", "imap.tls=none")
+        dead = f"imap.port={free_port()}"
+        door = free_port()
+        with Person(
+            including.folder, "channel", "add", "email", *sets((*keys, *login, dead))
+        ) as person:
+            person.answers("\nsmtp.host: ", "127.0.0.1")
+            person.answers("\nsmtp.username: ", "")
+            person.reads("It does not work: IMAP: ")
+            person.answers("[C/k/g]: ", "c")
+            for key in ("address", "from_name", "imap.host"):
+                person.answers(f"\n{key}: ", "")
+            person.answers("\nimap.port: ", str(door))
+            for key in ("imap.tls", "imap.ca_file", "imap.username", "imap.password"):
+                person.answers(f"\n{key}: ", "")
+            person.answers("\nimap.folders: ", "INBOX,Sent")
+            person.answers("\nsmtp.host: ", "")
+            person.answers("\nsmtp.port: ", str(free_port()))
+            person.answers("\nsmtp.tls: ", "none")
+            for key in ("smtp.ca_file", "smtp.username", "plus_addresses"):
+                person.answers(f"\n{key}: ", "")
+            person.reads(f"127.0.0.1:{door}")
+            person.answers("[C/k/g]: ", "k")
+            assert person.ends() == 1, person.shown
+        assert "former-password" not in person.shown
+        assert f"It talks to 127.0.0.1:{door}" in person.shown
+        assert "Its address" not in person.shown
+        folder = including.folder / "omnigate.d"
+        written = tomllib.loads((folder / "channel-email.toml").read_text())["channels"]["email"]
+        assert written["imap"]["port"] == door
+        assert written["imap"]["folders"] == ["INBOX", "Sent"]
+        assert written["smtp"]["tls"] == "none"
+        assert (folder / "channel-email.imap.password").read_text() == "former-password\n"
 
     def test_leaving_in_the_middle_leaves_nothing(self, including: Any) -> None:
         with Person(including.folder, "channel", "add", "http") as person:

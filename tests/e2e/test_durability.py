@@ -13,23 +13,30 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 
-KILLS = 10
+import pytest
+
+KILLS = 6
 CONVERSATIONS = 6
 # Says that items are stored while they are yet to be queued: what a missing sync would look like.
 EARLY = """
 import asyncio
-from omnigate.channel import Recorded
+from omnigate.hosting import Recorded
 from omnigate.flow.inbox import Inbox
 put = Inbox.put
-async def early(self, channel, items, cursor=None):
+async def early(self, channel, items, *more, **named):
     async def later():
         await asyncio.sleep(0.3)
-        await put(self, channel, items, cursor)
+        await put(self, channel, items, *more, **named)
     self.late = getattr(self, "late", set())
     self.late.add(asyncio.create_task(later()))
     return [Recorded(None, None, None) for _ in items]
 Inbox.put = early
 """
+
+
+@pytest.fixture
+def forked() -> None:
+    """A daemon is killed at any moment, also while it loads."""
 
 
 class Customers:

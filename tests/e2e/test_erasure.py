@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from omnigate_sms import segments
+
+from tests.e2e.bots import rows
+from tests.e2e.forked import Ended, Forked
+from tests.e2e.phones import ANNA, Phones, give
+from tests.e2e.phones import LONG as LONG_TEXT
+from tests.e2e.test_call_provider import new_exchange
+from tests.plugins.call.providers.lines import CUSTOMER
+
+__all__ = ["new_exchange"]  # a fixture
 
 NAME = "Zanna-cAnary7"
 OTHER = "Borya-stays8"
@@ -30,16 +38,9 @@ LONG = "x" * 3000
 """Makes rows overflow their page, as long messages do."""
 
 
-def run(daemon: Any, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "omnigate", *arguments],
-        cwd=daemon.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
+def run(forked: Forked, daemon: Any, *arguments: str, code: int = 0) -> Ended:
+    done = forked.run(daemon.folder, *arguments)
+    assert done.code == code, done.stderr
     assert "Traceback" not in done.stderr
     return done
 
@@ -120,24 +121,25 @@ def upload(daemon: Any) -> str:
 
 
 def test_after_an_erasure_nothing_that_was_said_is_anywhere(
-    new_daemon: Any, receiver: Any, answer: Any, until: Any, tmp_path: Path
+    new_daemon: Any, receiver: Any, answer: Any, until: Any, tmp_path: Path, forked: Forked
 ) -> None:
     """Told first, erased then, and somebody new afterwards; history has no holes."""
     daemon = new_daemon(schedule="[0.2]").start()
-    scopes = ("messages:send", "messages:read", "events:read", "contacts:write", "media")
-    asked = [word for scope in scopes for word in ("--scope", scope)]
-    daemon._api_token = daemon.omnigate("token", "create", "all", *asked)
+    daemon.allow("messages:send", "messages:read", "events:read", "contacts:write", "media")
     who = live_a_little(daemon, receiver, answer, until)
     assert {place.split(": ")[1] for place in found(daemon.folder)} >= set(CANARIES)
     conversation = daemon.get(f"/v1/conversations?contact={who}")["items"][0]["id"]
     history = daemon.get("/v1/events?limit=200")["items"]
-    check_export(daemon, who, tmp_path / "zanna.json", tmp_path / "files")
+    check_export(forked, daemon, who, tmp_path / "zanna.json", tmp_path / "files")
 
-    told = run(daemon, "contact", "erase", who, "--yes", "--reason", "asked for")
+    told = run(forked, daemon, "contact", "erase", who, "--yes", "--reason", "asked for")
     assert f"Erased {who}: 33 messages" in told.stdout
     unknown = "ctc_" + "0" * 26
-    assert "no such contact" in run(daemon, "contact", "erase", unknown, "--yes", code=1).stderr
-    assert "neither" in run(daemon, "contact", "erase", "zanna", "--yes", code=2).stderr
+    assert (
+        "no such contact"
+        in run(forked, daemon, "contact", "erase", unknown, "--yes", code=1).stderr
+    )
+    assert "neither" in run(forked, daemon, "contact", "erase", "zanna", "--yes", code=2).stderr
     assert found(daemon.folder) == []
     assert found(daemon.folder, ("said-stays8", OTHER))
 
@@ -148,15 +150,15 @@ def test_after_an_erasure_nothing_that_was_said_is_anywhere(
     kept = [(one["id"], one["type"], one["sequence"]) for one in history]
     later = daemon.get("/v1/events?limit=200")["items"]
     assert [(one["id"], one["type"], one["sequence"]) for one in later][: len(kept)] == kept
-    assert json.loads(run(daemon, "db", "check", "--json").stdout)["ok"]
+    assert json.loads(run(forked, daemon, "db", "check", "--json").stdout)["ok"]
 
-    left = run(daemon, "contact", "export", who).stdout
+    left = run(forked, daemon, "contact", "export", who).stdout
     assert not [canary for canary in CANARIES if canary in left]
     check_that_only_somebody_new_is_there(daemon, who, conversation)
 
 
-def check_export(daemon: Any, who: str, target: Path, files: Path) -> None:
-    run(daemon, "contact", "export", who, "--output", str(target), "--files", str(files))
+def check_export(forked: Forked, daemon: Any, who: str, target: Path, files: Path) -> None:
+    run(forked, daemon, "contact", "export", who, "--output", str(target), "--files", str(files))
     assert target.stat().st_mode & 0o077 == 0
     known = json.loads(target.read_text())
     assert [one["id"] for one in known["contacts"]] == [who]
@@ -190,7 +192,7 @@ def check_that_only_somebody_new_is_there(daemon: Any, who: str, conversation: s
 
 
 def test_what_is_still_owed_about_an_erased_person_never_goes_out(
-    new_daemon: Any, receiver: Any, until: Any
+    new_daemon: Any, receiver: Any, until: Any, forked: Forked
 ) -> None:
     """Erased without a daemon, while the CRM was down; what others said goes out when it is back."""
     receiver.down()
@@ -204,13 +206,13 @@ def test_what_is_still_owed_about_an_erased_person_never_goes_out(
         ("app:nobody", "--yes"): (1, "Nobody is known"),
     }
     for arguments, (code, words) in refused.items():
-        assert words in run(daemon, "contact", "erase", *arguments, code=code).stderr
-    told = run(daemon, "contact", "erase", "app:tel+cAnary7", "--yes", "--json")
+        assert words in run(forked, daemon, "contact", "erase", *arguments, code=code).stderr
+    told = run(forked, daemon, "contact", "erase", "app:tel+cAnary7", "--yes", "--json")
     assert "The daemon is not running" in told.stderr
     assert json.loads(told.stdout)["cancelled"] == 231
     assert found(daemon.folder) == []
-    assert "erased already" in run(daemon, "contact", "erase", who, "--yes", code=1).stderr
-    assert json.loads(run(daemon, "db", "check", "--json").stdout)["ok"]
+    assert "erased already" in run(forked, daemon, "contact", "erase", who, "--yes", code=1).stderr
+    assert json.loads(run(forked, daemon, "db", "check", "--json").stdout)["ok"]
     receiver.up()
     daemon.start()
     until(lambda: "said-stays8" in str(receiver.crm.texts()), "others are served")
@@ -218,36 +220,93 @@ def test_what_is_still_owed_about_an_erased_person_never_goes_out(
 
 
 def test_an_erasure_killed_before_any_commit_leaves_nothing_when_asked_for_again(
-    new_daemon: Any, receiver: Any, answer: Any, until: Any, tmp_path: Path
+    new_daemon: Any, receiver: Any, answer: Any, until: Any, tmp_path: Path, forked: Forked
 ) -> None:
     """Killed with what it removed from the disk gone and its turn not committed, at every turn."""
     daemon = new_daemon(schedule="[0.2]").start()
-    scopes = ("messages:send", "messages:read", "events:read", "contacts:write", "media")
-    asked = [word for scope in scopes for word in ("--scope", scope)]
-    daemon._api_token = daemon.omnigate("token", "create", "all", *asked)
+    daemon.allow("messages:send", "messages:read", "events:read", "contacts:write", "media")
     who = live_a_little(daemon, receiver, answer, until)
     daemon.stop()
     assert set(CANARIES) <= {place.split(": ")[1] for place in found(daemon.folder)}
     for turn in count(1):
         folder = tmp_path / f"turn-{turn}"
         shutil.copytree(daemon.folder, folder)
-        if erase(folder, who, f"commit:{turn}=kill") == 0:
+        if erase(forked, folder, who, f"commit:{turn}=kill") == 0:
             break
-        assert erase(folder, who) == 0
+        assert erase(forked, folder, who) == 0
         assert found(folder) == [], f"killed at turn {turn}"
     assert turn > 6, "every step is a turn at least"
 
 
-def erase(folder: Path, who: str, failpoint: str = "") -> int:
+def erase(forked: Forked, folder: Path, who: str, failpoint: str = "") -> int:
     """Erase without a daemon; return the exit code, which must be that of a kill if it is not 0."""
-    done = subprocess.run(
-        [sys.executable, "-m", "omnigate", "contact", "erase", who, "--yes"],
-        cwd=folder,
-        env={**os.environ, "OMNIGATE_FAILPOINT": failpoint},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode
+    done = forked.run(folder, "contact", "erase", who, "--yes", failpoint=failpoint)
+    assert done.code in (0, -signal.SIGKILL), done.stderr
+    return done.code
+
+
+def test_a_call_is_ended_after_its_customer_was_erased_and_the_daemon_killed(
+    new_exchange: Any, until: Any, forked: Forked
+) -> None:
+    """By what the provider calls it, which is kept until then, and no longer."""
+    line = new_exchange("novofon")
+    provider, daemon = line.provider, line.daemon
+
+    def releases() -> list[Any]:
+        return [one for one in provider.asked if (one.json or {}).get("method") == "release.call"]
+
+    provider.script = lambda asked: "silence" if asked in releases() else None
+    call = line.ask()
+    until(lambda: line.shown(call)["provider_ids"], "the provider has it")
+    (session,) = line.shown(call)["provider_ids"].values()
+    run(forked, daemon, "contact", "erase", f"tel:{CUSTOMER}", "--yes")
+    assert line.shown(call)["customer"] == ""
+    until(releases, "it is to be ended")
+    daemon.kill()
+    provider.script = None
+    before = len(releases())
+    daemon.start()
+    until(lambda: line.shown(call)["state"] == "cancelled", "it is ended")
+    assert [str(one.json["params"]["call_session_id"]) for one in releases()[before:]] == [session]
+    daemon.stop()
+    assert found(daemon.folder, (CUSTOMER[1:],)) == []
+    said = [*rows(daemon, "SELECT body FROM call"), *rows(daemon, "SELECT body FROM event_body")]
+    assert said
+    assert session not in str(said)
+
+
+def test_pieces_of_a_long_text_that_wait_go_with_whose_they_are(
+    receiver: Any, new_daemon: Any, phones: Phones, until: Any, forked: Forked
+) -> None:
+    """Out of what the channel has noted, and out of its memory: what comes later is all there is."""
+    daemon = give(new_daemon(), phones, "incomplete_after_seconds = 3600")
+    phones.say("Hello")
+    until(lambda: receiver.crm.texts() == ["Hello"], "the CRM knows her")
+    canaries = wait_with(daemon, phones, 7)
+    assert found(daemon.folder, canaries) != []
+    told = json.loads(run(forked, daemon, "contact", "export", f"tel:+{ANNA}").stdout)
+    assert {json.loads(note["value"])["piece"]["data"] for note in told["notes"]} == set(canaries)
+    run(forked, daemon, "contact", "erase", f"tel:+{ANNA}", "--yes")
+    assert found(daemon.folder, canaries) == []
+    assert json.loads(run(forked, daemon, "db", "check", "--json").stdout)["ok"]
+
+    last = segments.cut(LONG_TEXT, 7)[-1]
+    phones.say_piece(last)
+    until(lambda: len(receiver.crm.texts()) == 2, "what comes afterwards is of somebody new")
+    assert receiver.crm.texts()[1] == last.data.decode("utf-16-be", "replace")
+    assert len(receiver.crm.of("conversation.started")) == 2
+    phones.say("Bye")
+    until(lambda: "Bye" in receiver.crm.texts(), "what came after is there")
+    assert len(receiver.crm.texts()) == 3
+
+
+def wait_with(daemon: Any, phones: Phones, reference: int) -> tuple[str, ...]:
+    """Have all but the last piece of a text come; return what the store says of them, and nowhere else."""
+    for piece in segments.cut(LONG_TEXT, reference)[:-1]:
+        phones.say_piece(piece)
+    noted = [json.loads(value) for (value,) in rows(daemon, _PIECES)]
+    assert len(noted) == len(segments.cut(LONG_TEXT, reference)) - 1
+    return tuple(note["piece"]["data"] for note in noted)
+
+
+_PIECES = "SELECT value FROM note WHERE key LIKE 'piece:%'"

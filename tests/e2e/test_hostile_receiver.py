@@ -19,6 +19,11 @@ MOST_MEMORY = 48 * MEGABYTE
 
 
 @pytest.fixture
+def forked() -> None:
+    """A daemon has no memory but its own: how much that grows is measured."""
+
+
+@pytest.fixture
 def hostile() -> Iterator[HostileReceiver]:
     hostile = HostileReceiver()
     yield hostile

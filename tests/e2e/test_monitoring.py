@@ -14,8 +14,11 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # its stubs are a distribution of their own
 
 from omnigate.server.measures import METRICS
-from tests.e2e.conftest import Daemon, Receiver, wait_until
+from tests.e2e.daemon import Daemon
+from tests.e2e.deadline import wait_until
+from tests.e2e.receiver import Receiver
 from tests.e2e.scraping import Exported, scrape
+from tests.phones.paper import add_section, install
 
 ROOT = Path(__file__).parents[2]
 ADDED_BY_PROMETHEUS = {"instance", "job"}
@@ -26,7 +29,12 @@ VARIABLES = {"$__rate_interval": "5m", "$instance": ".*", "$channel": ".*", "$de
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
     """A scrape of a daemon that has something to tell of everything."""
     receiver = Receiver()
-    daemon = Daemon(tmp_path_factory.mktemp("daemon"), receiver).start()
+    daemon = Daemon(tmp_path_factory.mktemp("daemon"), receiver)
+    phones = tmp_path_factory.mktemp("phones")
+    add_section(daemon.folder / "omnigate.toml", phones / "paper")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", install(phones))
+        daemon.start()
     try:
         daemon.say("hello")
         wait_until(receiver.at("crm").texts, "it has come")

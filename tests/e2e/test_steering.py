@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from tests.e2e.scraping import scrape
 
@@ -142,7 +141,9 @@ class TestPausing:
             # A drain goes on after the daemon was killed.
             daemon.kill()
             daemon.start()
+        tried = len(receiver.answers.deliveries)
         receiver.answers.behave = lambda delivery: answer()
+        until(lambda: len(receiver.answers.deliveries) > tried, "it is tried again")
         until(
             lambda: (
                 json.loads(daemon.omnigate("channel", "show", "app", "--json"))["state"] == "paused"
@@ -151,22 +152,15 @@ class TestPausing:
         )
         assert daemon.status("app")["pending"] == 0
 
-    @pytest.mark.parametrize(
-        "command",
-        [
-            ("channel", "pause", "nobody"),
-            ("channel", "resume", "nobody"),
-            ("channel", "drain", "nobody"),
-            ("backend", "pause", "nobody"),
-            ("backend", "resume", "nobody"),
-        ],
-    )
-    def test_an_unknown_name_is_refused_with_a_hint(self, daemon: Any, command: Any) -> None:
-        done = cli(daemon, *command)
-        assert done.returncode == 1
-        there = "there are app, site" if command[0] == "channel" else "there is crm"
-        listing = f"see omnigate {command[0]} list"
-        assert done.stderr == f"No {command[0]} is called 'nobody': {there}; {listing}.\n"
+    def test_an_unknown_name_is_refused_with_a_hint(self, daemon: Any) -> None:
+        verbs = {"channel": ("pause", "resume", "drain"), "backend": ("pause", "resume")}
+        for noun, what in verbs.items():
+            for verb in what:
+                done = cli(daemon, noun, verb, "nobody")
+                assert done.returncode == 1
+                there = "there are app, site" if noun == "channel" else "there is crm"
+                listing = f"see omnigate {noun} list"
+                assert done.stderr == f"No {noun} is called 'nobody': {there}; {listing}.\n"
 
 
 class TestReloading:

@@ -18,9 +18,7 @@ MODES = ("poll", "webhook")
 
 def admit(daemon: Any) -> None:
     """Give the CRM a token that may hand in files too: whoever handed one in may send it."""
-    scopes = ("messages:send", "messages:read", "events:read", "media")
-    asked = [word for scope in scopes for word in ("--scope", scope)]
-    daemon._api_token = daemon.omnigate("token", "create", "crm", *asked)
+    daemon.allow("messages:send", "messages:read", "events:read", "media")
 
 
 def upload(daemon: Any, content: bytes, name: str, mime: str) -> str:
@@ -96,10 +94,10 @@ BURST = 10_000
 POISON = {"message": {"message_id": "no number", "date": None}}
 EARLY = """
 import asyncio
-from omnigate.channel import Recorded
+from omnigate.hosting import Recorded
 from omnigate.flow.inbox import Inbox
 put = Inbox.put
-async def early(self, channel, items, cursor=None, puzzles=()):
+async def early(self, channel, items, cursor=None, puzzles=(), notes=None):
     async def later():
         await asyncio.sleep(0.5)
         await put(self, channel, items, None, puzzles)

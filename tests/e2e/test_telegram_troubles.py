@@ -22,13 +22,13 @@ IMPATIENT = "from omnigate.flow import carriers\ncarriers.RESEND_AFTER_SECONDS =
 """The real rule waits half a minute before a message that may have arrived is sent once more."""
 STUPID = """
 import omnigate
-from omnigate_telegram import updates
-read = updates.content_of
+from omnigate_telegram import messages
+read = messages.content_of
 def fail(message, sender_id):
     if message.get("text") == "too new":
         raise ValueError("not understood yet")
     return read(message, sender_id)
-updates.content_of = fail
+messages.content_of = fail
 """
 """An older daemon, which does not know yet what this message is."""
 
@@ -258,7 +258,7 @@ class TestOperating:
             person.answers("\nmode", "poll")
             person.reads("It does not work: Unauthorized")
             person.reads("@BotFather")
-            person.answers("Keep it all the same?", "n")
+            person.answers("[C/k/g]: ", "g")
             assert person.ends() == 1
         assert "Nothing was written." in person.shown
         assert not (including.folder / "omnigate.d").exists()

@@ -5,13 +5,13 @@ from __future__ import annotations
 # Says that items are stored while they are yet to be queued: what a missing COMMIT would look like.
 ACKNOWLEDGES_EARLY = """
 import asyncio
-from omnigate.channel import Recorded
+from omnigate.hosting import Recorded
 from omnigate.flow.inbox import Inbox
 put = Inbox.put
-async def early(self, channel, items, cursor=None):
+async def early(self, channel, items, *more, **named):
     async def later():
         await asyncio.sleep(0.1)
-        await put(self, channel, items, cursor)
+        await put(self, channel, items, *more, **named)
     self.late = getattr(self, "late", set())
     self.late.add(asyncio.create_task(later()))
     return [Recorded(None, None, None) for _ in items]

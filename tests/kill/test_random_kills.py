@@ -15,7 +15,7 @@ from proofs.kill import Run, prove, running
 from proofs.verdict import Verdict
 from tests.kill import sabotage
 
-LOOPS = 30
+LOOPS = 12
 
 
 async def sabotaged(

@@ -16,9 +16,9 @@ LEAKS = """
 from omnigate.flow.inbox import Inbox
 put = Inbox.put
 kept = []
-async def leaky(self, channel, items, cursor=None):
+async def leaky(self, channel, items, *more, **named):
     kept.append((open("/dev/null"), bytearray(100_000)) if len(kept) % 2 else None)
-    return await put(self, channel, items, cursor)
+    return await put(self, channel, items, *more, **named)
 Inbox.put = leaky
 """
 

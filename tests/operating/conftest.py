@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import structlog
 
-from omnigate import cli
+from tests.commandline import Result, omnigate
 from tests.e2e.conftest import (
-    Answer,
-    Daemon,
-    Delivery,
     answer,
+    forked,
     new_daemon,
+    new_platform,
+    platform,
     receiver,
     until,
-    wait_until,
 )
+from tests.e2e.daemon import Daemon
+from tests.e2e.deadline import wait_until
+from tests.e2e.receiver import Answer, Delivery
 
-__all__ = ["answer", "new_daemon", "receiver", "until"]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
+__all__ = [
+    "answer",
+    "forked",
+    "new_daemon",
+    "new_platform",
+    "omnigate",
+    "platform",
+    "receiver",
+    "until",
+]
 
 
 class Operator:
@@ -69,26 +62,6 @@ class Operator:
     def is_sound(self) -> bool:
         """Tell whether the store's counters agree."""
         return self("db", "check").code == 0
-
-
-@pytest.fixture
-def omnigate(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Result]]:
-    """Run ``omnigate`` with arguments in this process, as in a pipe."""
-
-    def run(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["omnigate", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capfd.readouterr()
-        code = end.value.code
-        return Result(code if isinstance(code, int) else int(code is not None), out, err)
-
-    yield run
-    # A command that works on the store itself has set up logging to a stream that ends here.
-    structlog.reset_defaults()
 
 
 @pytest.fixture

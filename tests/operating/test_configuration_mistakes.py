@@ -92,11 +92,11 @@ def test_a_socket_elsewhere_is_found_in_a_broken_file(
 
 MISTAKES_WITH_JSON = [
     (["message", "list", "--channel", "ap"], 1, "no_channel"),
-    (["message", "list", "--state", "ajar"], 1, None),
+    (["message", "list", "--state", "ajar"], 2, None),
     (["message", "list", "--limit", "0"], 2, None),
     (["message", "show", "junk"], 2, None),
     (["message", "show"], 2, None),
-    (["token", "create", "crm", "--scope", "everything"], 1, None),
+    (["token", "create", "crm", "--scope", "everything"], 2, None),
     (["token", "create", "crm", "--scope", "media", "--channel", "ap"], 1, "no_channel"),
     (["dead", "show", "7"], 1, None),
     (["queue", "drop", "--all"], 1, None),
@@ -125,15 +125,20 @@ def test_what_the_daemon_calls_fields_are_the_options_of_the_command(
     operator: Callable[..., Any],
 ) -> None:
     omnigate = operator()
-    for words, said in (
-        (["message", "list", "--state", "ajar"], "--state: expected 'received', "),
-        (["conversation", "list", "--status", "ajar"], "--status: expected 'open' or 'closed', "),
-        (["token", "create", "crm", "--scope", "bogus"], "--scope: expected 'messages:send', "),
-        (["message", "send", "", "--channel", "app", "--address", "user:1"], "A message needs"),
-        (["message", "send", "x", "--channel", "app", "--address", "1"], "--address: an address"),
+    for words, said, code in (
+        (["message", "list", "--state", "ajar"], "--state: expected 'received', ", 2),
+        (["call", "list", "--state", "ajar"], "--state: expected 'requested', ", 2),
+        (["conversation", "list", "--status", "ajar"], "--status: expected 'open' or", 2),
+        (["token", "create", "crm", "--scope", "bogus"], "--scope: expected 'messages:send', ", 2),
+        (["message", "send", "", "--channel", "app", "--address", "user:1"], "A message needs", 1),
+        (
+            ["message", "send", "x", "--channel", "app", "--address", "1"],
+            "--address: an address",
+            2,
+        ),
     ):
         result = omnigate(*words)
-        assert result.code == 1
+        assert result.code == code, result
         assert result.err.startswith(said), result
 
 
@@ -160,6 +165,12 @@ def test_a_message_that_will_wait_says_why_and_what_to_do(
     assert disabled.code == 1
     assert "'app' is not enabled: set enabled = true, then omnigate reload" in disabled.err
     assert omnigate("message", "list", "--channel", "app").code == 0, "it is known all the same"
+    (listed,) = [it for it in omnigate.json("channel", "list")["items"] if it["name"] == "app"]
+    assert (listed["kind"], listed["state"], listed["enabled"]) == ("http", "disabled", False)
+    assert omnigate.json("channel", "show", "app")["state"] == "disabled"
+    assert "app" in omnigate("status").out
+    log = omnigate("channel", "setup", "app")
+    assert (log.code, "set enabled = true" in log.err) == (1, True), log
     unknown = omnigate("message", "send", "x", "--conversation", "cnv_" + "0" * 26)
     assert unknown.code == 1
     assert "omnigate conversation list" in unknown.err

@@ -26,6 +26,8 @@ def test_a_dead_letter_is_listed_shown_and_offered_again_with_its_id(
     assert plain.code == 0, plain.err
     assert letter["event"] in plain.out
 
+    assert omnigate.json("dead", "list", "--reason", "expired")["items"] == [], "a known reason"
+
     shown = omnigate("dead", "show", str(letter["id"]))
     assert shown.code == 0, shown.err
     assert shown.out.count("400") >= 5, "every attempt is there"

@@ -48,6 +48,15 @@ def test_history_goes_to_a_backend_that_was_not_there(
     assert not any(one.replay for one in receiver.crm.deliveries), "nobody else hears of it"
     (listed,) = omnigate.json("events", "replays")["items"]
     assert (listed["state"], listed["queued"], listed["pending"]) == ("done", 8, 0)
+    said = next(one.json for one in late.deliveries if one.text == "text 3")
+    steps = omnigate.json("message", "trace", said["id"])["steps"]
+    ends = [(one["destination"], one["replay"]) for one in steps if one["step"] == "delivered"]
+    assert ends == [("crm", None), ("late", True)], "a trace says so when all is over, too"
+    assert (
+        "to backend late, replayed, attempt 1: 204" in omnigate("message", "trace", said["id"]).out
+    )
+    shown = omnigate("events", "show", said["id"]).out
+    assert re.findall(r"(?m)^replayed +to backend (\w+), 20", shown) == ["late"]
     assert "late" in omnigate("events", "replays").out
     assert omnigate.is_sound()
 

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from typer.core import TyperArgument, TyperOption
-from typer.main import get_command
 
-from omnigate.cli.app import build
+from omnigate.cli.app import tree
 from omnigate.model.outbound import OutboundMessage
 
 PHRASES = re.compile(
@@ -51,7 +50,7 @@ ENDLESS = {"watch", "follow", "help", "config_path"}
 
 
 def commands() -> dict[str, Any]:
-    root: Any = get_command(build())
+    root: Any = tree()
     found: dict[str, Any] = {}
     for name, command in root.commands.items():
         verbs = getattr(command, "commands", None)

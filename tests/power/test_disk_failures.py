@@ -21,14 +21,14 @@ inbox.FULL_SECONDS = 0.0
 
 TRUSTING = f"""
 {ATTACHABLE}
-import omnigate.store.writer as writer
-assert writer.disk_failure
-writer.disk_failure = lambda error: None
+import omnigate.store.turns as turns
+assert turns.disk_failure
+turns.disk_failure = lambda error: None
 """
 HASTY = f"""
 {ATTACHABLE}
 import asyncio
-from omnigate.channel import Recorded
+from omnigate.hosting import Recorded
 from omnigate.flow.inbox import Inbox
 put, tasks = Inbox.put, []
 async def hasty(self, *what, **more):

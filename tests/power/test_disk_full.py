@@ -101,13 +101,13 @@ def test_a_disk_that_is_full_refuses_and_takes_in_again_by_itself_when_there_is_
 # Says that a message is stored although its COMMIT was refused.
 ACKNOWLEDGES_WHAT_WAS_REFUSED = """
 import structlog
-from omnigate.channel import Recorded
+from omnigate.hosting import Recorded
 from omnigate.errors import StoreError
 from omnigate.flow.inbox import Inbox
 put = Inbox.put
-async def lenient(self, channel, items, cursor=None):
+async def lenient(self, channel, items, *more, **named):
     try:
-        return await put(self, channel, items, cursor)
+        return await put(self, channel, items, *more, **named)
     except StoreError:
         structlog.get_logger("inbox").info("acknowledged all the same")
         return [Recorded(None, None, None) for _ in items]

@@ -25,7 +25,7 @@ SECONDS = 60.0
 TOKEN = "canary-token-of-the-application"
 SECRET = "whsec_" + base64.b64encode(b"canary signing secret, 32 bytes.").decode()
 ORIGIN = "https://shop.example.org"
-SCOPES = ("messages:send", "messages:read", "events:read", "contacts:write", "media")
+SCOPES = ("messages:send", "messages:read", "events:read", "contacts:write", "calls", "media")
 CLI = "from omnigate.cli import main; main()"
 SERVER = """
 [server]

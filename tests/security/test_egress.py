@@ -31,11 +31,6 @@ HERE = ["127.0.0.0/8"]
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def servers() -> Iterator[Callable[[], Crm]]:
     """Start servers that count who comes."""
     with ExitStack() as running:

@@ -57,10 +57,15 @@ CASES = {
 }
 
 
+def is_refused(answer) -> bool:
+    """Tell whether a request was refused as such: nobody looked what its body says."""
+    return answer.status == 400 and b"not JSON" not in answer.raw
+
+
 @pytest.mark.parametrize("head", CASES.values(), ids=CASES.keys())
 def test_what_is_ambiguous_is_refused_and_the_connection_ended(daemon, head):
     answer = daemon.send(POST + head + HIDDEN)
-    assert answer.status == 400, answer.raw
+    assert is_refused(answer), answer.raw
     assert b" 202 " not in answer.raw
     listed = daemon.call("GET", "/v1/messages", token=daemon.token)
     assert listed.json()["items"] == []
@@ -114,7 +119,7 @@ def test_chunks_with_extensions_and_trailers_are_one_body(daemon):
 
 def understood(daemon) -> int:
     """Return how many ambiguous requests are answered with anything but a refusal."""
-    return sum(daemon.send(POST + head + HIDDEN).status != 400 for head in CASES.values())
+    return sum(not is_refused(daemon.send(POST + head + HIDDEN)) for head in CASES.values())
 
 
 LENIENT = """
