@@ -16,7 +16,7 @@ JUDGES := tests/emulators/judges.txt
 FLOOR ?= $(wildcard ../shared/bench/floor.py)
 PYTEST ?=
 # How many tests run at once: about half of the time of one is waiting for processes of its own.
-WORKERS ?= 3
+WORKERS ?= 4
 
 # Bash functions that the recipes share.
 define FUNCTIONS
@@ -25,9 +25,10 @@ fail() { printf '%s\n  %s\n' "$$1" "$$2" >&2; exit 1; }
 as_root() { if [ "$$(id -u)" = 0 ]; then "$$@"; else sudo "$$@"; fi; }
 apt_install() {
   command -v apt-get >/dev/null || return 1
+  # RUNLEVEL: servers that come along are not started; the tests start their own.
   say "installing $$* (apt)"
   as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@" >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$$@" >/dev/null
 }
 find_python() {
   for name in $${PYTHON:-python3.13 python3.12 python3.11 python3}; do
@@ -103,6 +104,9 @@ system:
 	command -v curl >/dev/null || missing+=(curl)
 	command -v openssl >/dev/null || missing+=(openssl)
 	command -v strace >/dev/null || missing+=(strace)
+	[ -x /usr/sbin/dovecot ] || missing+=(dovecot-core dovecot-imapd dovecot-lmtpd)
+	[ -x /usr/sbin/postfix ] || missing+=(postfix)
+	[ -x /usr/sbin/bearerbox ] || missing+=(kannel kannel-extras)
 	command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
 	fonts=$$(fc-list 2>/dev/null || true)
 	grep -qi 'dejavu' <<<"$$fonts" || missing+=(fontconfig fonts-dejavu-core)
@@ -114,6 +118,36 @@ system:
 .PHONY: test
 test: $(DEV_STAMP) system $(NODE_STAMP)  ## The whole test-suite, system packages included
 	@$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
+
+SUITES ?= bullseye sid
+
+JASMIN := $(VENV)/jasmin
+JASMIN_WANTED := tests/plugins/sms/jasmin.txt
+JASMIN_STAMP := $(JASMIN)/.installed
+
+$(JASMIN_STAMP): $(JASMIN_WANTED)
+	@$(FUNCTIONS)
+	[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && command -v redis-server >/dev/null ||
+	  apt_install rabbitmq-server redis-server || fail "RabbitMQ or Redis was not found." "Install both, then run make again."
+	say "installing Jasmin into $(JASMIN)"
+	"$(BIN)/python" -m venv --clear $(JASMIN)
+	"$(JASMIN)/bin/python" -m pip install --quiet --disable-pip-version-check --requirement $(JASMIN_WANTED)
+	touch $@
+
+.PHONY: test-jasmin
+test-jasmin: $(DEV_STAMP) $(NODE_STAMP) $(JASMIN_STAMP)  ## SMS through a real Jasmin, which make test does without
+	@$(BIN)/python -m pytest -q tests/plugins/sms/links/check_jasmin.py $(PYTEST)
+
+.PHONY: test-asterisk
+test-asterisk: $(DEV_STAMP)  ## Calls through a real Asterisk (SUITES of Debian: bullseye sid); needs root
+	@$(FUNCTIONS)
+	if ! command -v debootstrap >/dev/null || ! command -v sipp >/dev/null || ! command -v ss >/dev/null; then
+	  apt_install debootstrap sip-tester iproute2 || fail "debootstrap, sipp or ss was not found." "Install debootstrap, sip-tester and iproute2."
+	fi
+	$(BIN)/python -m tests.asterisk.prepare $(SUITES)
+	# In a network of its own, which has only loopback: nobody but the phones of the tests is ever called.
+	SUITES="$(SUITES)" RECORD="$(RECORD)" unshare --net bash -c 'ip link set lo up && exec "$$@"' - \
+	  $(BIN)/python -m pytest -q --numprocesses $(WORKERS) tests/asterisk/check_*.py $(PYTEST)
 
 .PHONY: proof-power
 proof-power: $(DEV_STAMP) system  ## Cut the power at CUTS (1000) moments: nothing acknowledged is lost
@@ -138,6 +172,10 @@ bench-claims: $(DEV_STAMP)  ## What a claim costs with 10 thousand, 1 and 10 mil
 .PHONY: bench-parsing
 bench-parsing: $(DEV_STAMP)  ## Updates per second and core that each platform's channel parses
 	@$(BIN)/python bench/parsing.py $(BENCH)
+
+.PHONY: bench-smpp
+bench-smpp: $(DEV_STAMP) $(NODE_STAMP)  ## Texts per second through one SMPP bind
+	@$(BIN)/python -m bench.smpp $(BENCH)
 
 .PHONY: clean
 clean:  ## Remove everything that make has made
