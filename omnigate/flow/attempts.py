@@ -79,7 +79,7 @@ class Attempts:
         self, destination: Destination, lease: Lease, item: Item, *, last: bool
     ) -> Settlement:
         """Make one attempt and say what becomes of the item."""
-        if (settlement := await self._overdue(destination, lease, item)) is not None:
+        if (settlement := self._overdue(destination, lease, item)) is not None:
             return settlement
         began = time.perf_counter()
         with transcribed(keeps_all=self.keeps_all_exchanges) as transcript:
@@ -92,9 +92,7 @@ class Attempts:
             settlement.status = transcript.status
         return settlement
 
-    async def _overdue(
-        self, destination: Destination, lease: Lease, item: Item
-    ) -> Settlement | None:
+    def _overdue(self, destination: Destination, lease: Lease, item: Item) -> Settlement | None:
         """Say what becomes of an item whose time is over without another attempt; None: it gets one.
 
         A message is never sent late. An event is tried once more after its time, unless its destination
@@ -109,14 +107,11 @@ class Attempts:
             if doubted_until is not None or failed_at is None or failed_at < item.expires_at:
                 return None
         elif doubted_until is not None:
-            try:
-                await destination.carrier.put_off(item, _IN_DOUBT)
-            except StoreError as error:
-                return self._postpone(destination, lease, item, str(error))
+            destination.carrier.put_off(item, _IN_DOUBT)
             return self._postpone(destination, lease, item, _IN_DOUBT, doubted_until)
         said = destination.health.last_error
         why = "not delivered in time" + (f"; what came back last: {said}" if said else "")
-        settlement = await self._dead(destination, lease, item, "expired", why)
+        settlement = self._dead(destination, lease, item, "expired", why)
         settlement.counts = False  # nothing was tried
         return settlement
 
@@ -126,10 +121,10 @@ class Attempts:
         try:
             await destination.carrier.carry(lease, item)
         except Unproven as error:
-            return await self._dead(destination, lease, item, error.code, str(error))
+            return self._dead(destination, lease, item, error.code, str(error))
         except Refused as error:
             self._succeeded(destination)
-            return await self._dead(destination, lease, item, error.code, str(error))
+            return self._dead(destination, lease, item, error.code, str(error))
         except (DestinationUnavailable, CredentialsRejected, NotReady) as error:
             return await self._destination_failed(destination, lease, item, error)
         except StoreError as error:
@@ -202,7 +197,7 @@ class Attempts:
             until_probe_seconds = max(0.0, (probe_at - now) / 1000)
             shorter = min(verdict.delay_seconds, until_probe_seconds)
             verdict = replace(verdict, delay_seconds=shorter)
-        return await self._sentence(destination, lease, item, verdict, error, "destination")
+        return self._sentence(destination, lease, item, verdict, error, "destination")
 
     async def _item_failed(
         self, destination: Destination, lease: Lease, item: Item, error: Exception
@@ -212,13 +207,13 @@ class Attempts:
         asked_seconds = getattr(error, "after_seconds", None)
         if asked_seconds is not None:
             verdict = after_throttle(trial, asked_seconds)
-            return await self._sentence(destination, lease, item, verdict, error, "throttled")
+            return self._sentence(destination, lease, item, verdict, error, "throttled")
         if destination.breaker.blames_destination(lease.stream, status):
             refused_by_all = DestinationUnavailable(f"refuses everything: {error}", status=status)
             return await self._destination_failed(destination, lease, item, refused_by_all)
         chance = self._chance.random()
         verdict = after_item_failure(self.policy, destination.order, trial, chance)
-        settlement = await self._sentence(destination, lease, item, verdict, error, "item")
+        settlement = self._sentence(destination, lease, item, verdict, error, "item")
         settlement.blames_item = True
         return settlement
 
@@ -233,7 +228,7 @@ class Attempts:
             left_seconds=(until - now) / 1000,
         )
 
-    async def _sentence(
+    def _sentence(
         self,
         destination: Destination,
         lease: Lease,
@@ -244,7 +239,7 @@ class Attempts:
     ) -> Settlement:
         text = str(error) or type(error).__name__
         if verdict.outcome == "dead":
-            return await self._dead(destination, lease, item, verdict.reason, text)
+            return self._dead(destination, lease, item, verdict.reason, text)
         now = self._store.now()
         destination.figures.failed("retry", why, text, now)
         return Settlement(
@@ -257,13 +252,10 @@ class Attempts:
             status=getattr(error, "status", None),
         )
 
-    async def _dead(
+    def _dead(
         self, destination: Destination, lease: Lease, item: Item, reason: str, error: str
     ) -> Settlement:
-        try:
-            await destination.carrier.give_up(item, reason if reason == "expired" else error)
-        except StoreError as refused:
-            return self._postpone(destination, lease, item, str(refused))
+        destination.carrier.give_up(item, reason if reason == "expired" else error)
         destination.figures.died(reason, error, self._store.now())
         log.error(
             "delivery is dead",

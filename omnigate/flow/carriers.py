@@ -6,9 +6,9 @@ and nowhere else in the flow, under a time limit.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final, NoReturn, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
@@ -28,7 +28,7 @@ from omnigate.flow.patience import within
 from omnigate.model.event import Event, EventType
 from omnigate.model.outbound import OutboundChange, Reply, Sent
 from omnigate.store.owing import Item, Lease
-from omnigate.store.partresult import PartResult
+from omnigate.store.partresult import PartEnd, PartResult
 from omnigate.store.parts import settle_part
 from omnigate.store.schema import SEND
 from omnigate.store.starting import PartJob
@@ -82,11 +82,11 @@ class Carrier(Protocol):
     async def carry(self, lease: Lease, item: Item) -> None:
         """Bring one item there; return when the destination has it, raise otherwise."""
 
-    async def give_up(self, item: Item, reason: str) -> None:
-        """Tell whom it concerns that the item will not be tried again."""
+    def give_up(self, item: Item, reason: str) -> None:
+        """Note on the item what that it will not be tried again means, for whom it concerns."""
 
-    async def put_off(self, item: Item, reason: str) -> None:
-        """Note that the item was not tried, although it was claimed."""
+    def put_off(self, item: Item, reason: str) -> None:
+        """Note on the item that it was not tried, although it was claimed."""
 
 
 class BackendCarrier:
@@ -139,10 +139,10 @@ class BackendCarrier:
         else:
             log.warning("reply left out: no customer asked", item=event.id, type=event.type.value)
 
-    async def give_up(self, item: Item, reason: str) -> None:
+    def give_up(self, item: Item, reason: str) -> None:
         """Do nothing: the dead letter says it."""
 
-    async def put_off(self, item: Item, reason: str) -> None:
+    def put_off(self, item: Item, reason: str) -> None:
         """Do nothing: a claim leaves no trace on an event."""
 
 
@@ -153,7 +153,11 @@ def _is_customers(event: Event) -> bool:
 
 
 class ChannelCarrier:
-    """Sends outbound messages through a channel, resuming at the first part not sent."""
+    """Sends outbound messages through a channel, resuming at the first part not sent.
+
+    A part that was sent is stored at once. What else came of one is noted on its item, to be stored in one
+    transaction with what becomes of that.
+    """
 
     depth = 1
 
@@ -167,44 +171,41 @@ class ChannelCarrier:
             raise Unproven("failed", item.ended)
         while (job := item.job) is not None:
             try:
-                item.job = await self._send(job, item.attempts + 1)
-            except Refused:
-                item.job = None
-                raise
+                item.job = await self._send(item, job)
             except InDoubt:
                 item.job = replace(job, doubts=job.doubts + 1)
                 raise
 
-    async def give_up(self, item: Item, reason: str) -> None:
+    def give_up(self, item: Item, reason: str) -> None:
         """Let the message fail, so that the CRM learns of it; what may have been sent is unknown."""
-        if item.job is not None:
-            state = "unknown" if item.job.doubts else "failed"
-            await self._settle(item.job, state, error=reason)
+        is_over = item.tried is not None and item.tried.state in ("failed", "unknown")
+        if item.job is not None and not is_over:
+            item.tried = _result(item.job, "unknown" if item.job.doubts else "failed", error=reason)
 
-    async def put_off(self, item: Item, reason: str) -> None:
+    def put_off(self, item: Item, reason: str) -> None:
         """Take back that the next part was begun: it was surely not sent."""
         if item.job is not None:
-            await self._settle(item.job, "queued", error=reason)
+            item.tried = _result(item.job, "queued", error=reason)
 
-    async def _send(self, job: PartJob, attempt: int) -> PartJob | None:
-        rule = self._rule(job)
+    async def _send(self, item: Item, job: PartJob) -> PartJob | None:
+        rule, attempt = self._rule(job), item.attempts + 1
         if job.doubts and (rule == "hold" or (rule == "resend" and job.doubts > 1)):
-            await self._unknown(job, CUT_SHORT)
-        if job.doubts and rule == "lookup" and (found := await self._look_up(job, attempt)):
+            raise _unknown(item, job, CUT_SHORT)
+        if job.doubts and rule == "lookup" and (found := await self._look_up(item, job, attempt)):
             return await self._settle_sent(job, found)
         try:
             sent = await self._tell(job, attempt)
         except (RetryLater, DestinationUnavailable, CredentialsRejected, NotReady) as error:
             # Surely not sent.
-            await self._settle(job, "queued", error=str(error))
+            item.tried = _result(job, "queued", error=str(error))
             raise
         except Refused as error:
-            await self._settle(job, "failed", error=str(error))
+            item.tried = _result(job, "failed", error=str(error))
             raise
         except (Uncertain, TimeoutError) as error:
             doubt = str(error) or f"no answer within {self._patience_seconds:.0f} s"
             if rule == "hold":
-                await self._unknown(job, doubt)
+                raise _unknown(item, job, doubt) from error
             # The part stays in state ``sending``: whoever claims it next knows that it is in doubt.
             after = RESEND_AFTER_SECONDS if rule in ("resend", "lookup") else None
             raise InDoubt(f"may have been sent: {doubt}", after_seconds=after) from error
@@ -213,10 +214,10 @@ class ChannelCarrier:
                 raise  # the part is in doubt, as above
             log.exception("plugin raised", channel=self._channel.kind, part=job.part.id)
             failed = f"the channel failed while it sent: {type(error).__name__}; see the log"
-            await self._unknown(job, f"it may have been sent, for {failed}")
+            raise _unknown(item, job, f"it may have been sent, for {failed}") from error
         return await self._settle_sent(job, sent)
 
-    async def _look_up(self, job: PartJob, attempt: int) -> Sent | None:
+    async def _look_up(self, item: Item, job: PartJob, attempt: int) -> Sent | None:
         """Ask the platform whether it has a part that may have been sent.
 
         Whatever else goes wrong meanwhile leaves the part in state ``sending``, and so in doubt.
@@ -227,10 +228,10 @@ class ChannelCarrier:
         try:
             return await _within(self._patience_seconds, self._channel.lookup, part)
         except Uncertain as error:
-            await self._unknown(job, str(error))
+            raise _unknown(item, job, str(error)) from error
         except Refused as error:
             # It had taken the part, and tells now that it will not be delivered.
-            await self._settle(job, "failed", error=str(error))
+            item.tried = _result(job, "failed", error=str(error))
             raise
         except TimeoutError as error:
             doubt = (
@@ -257,29 +258,24 @@ class ChannelCarrier:
         is_change = isinstance(job.part, OutboundChange)
         return "native" if is_change else self._channel.capabilities.on_uncertain
 
-    async def _unknown(self, job: PartJob, doubt: str) -> NoReturn:
-        """Hold the part as unknown; raises `Unproven`, since it will not be tried again."""
-        await self._settle(job, "unknown", error=doubt)
-        raise Unproven("unknown", doubt)
-
     async def _settle_sent(self, job: PartJob, sent: Sent | None) -> PartJob | None:
-        if sent is None:
-            return await self._settle(job, "sent")
-        return await self._settle(job, "sent", external_id=sent.external_id, segments=sent.segments)
-
-    async def _settle(
-        self,
-        job: PartJob,
-        state: str,
-        *,
-        external_id: str | None = None,
-        segments: Sequence[str] = (),
-        error: str | None = None,
-    ) -> PartJob | None:
-        part = job.part
-        action = part.action if isinstance(part, OutboundChange) else SEND
-        result = PartResult(part.message, part.index, state, external_id, error, action, segments)  # type: ignore[arg-type]  # one of the four, by the callers above
+        """Store that a part was sent; return the one that follows, begun."""
+        result = _result(job, "sent")
+        if sent is not None:
+            result = replace(result, external_id=sent.external_id, segments=sent.segments)
         return await self._writer.do(settle_part, result)
+
+
+def _result(job: PartJob, state: PartEnd, *, error: str | None = None) -> PartResult:
+    part = job.part
+    action = part.action if isinstance(part, OutboundChange) else SEND
+    return PartResult(part.message, part.index, state, error=error, action=action)
+
+
+def _unknown(item: Item, job: PartJob, doubt: str) -> Unproven:
+    """Hold a part as unknown; return what to raise, since it will not be tried again."""
+    item.tried = _result(job, "unknown", error=doubt)
+    return Unproven("unknown", doubt)
 
 
 async def _within(

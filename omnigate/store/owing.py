@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Select, bindparam, select
 
 from omnigate.store.errands import errand_of
+from omnigate.store.partresult import PartResult
 from omnigate.store.prepared import Keys, Lookup
 from omnigate.store.schema import event, event_body, lane, outbox
 from omnigate.store.starting import PartJob, ended, start_next
@@ -35,6 +36,8 @@ class Item:
     media: bool = False
     job: PartJob | None = None
     """The part of the message that is to be sent; None when all are."""
+    tried: PartResult | None = None
+    """What came of the part that was tried last, where it was not sent: stored when the item is settled."""
     ended: str = ""
     """Why no part of the message is sent any more; empty while it has not failed."""
 

@@ -8,6 +8,9 @@ from typing import Literal
 
 from omnigate.store.schema import SEND
 
+PartEnd = Literal["sent", "failed", "unknown", "queued"]
+"""``queued``: surely not sent, to be tried again."""
+
 
 @dataclass(frozen=True, slots=True)
 class PartResult:
@@ -15,8 +18,7 @@ class PartResult:
 
     message_id: str
     index: int
-    state: Literal["sent", "failed", "unknown", "queued"]
-    """``queued``: surely not sent, to be tried again."""
+    state: PartEnd
     external_id: str | None = None
     error: str | None = None
     action: str = SEND

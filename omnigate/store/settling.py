@@ -1,7 +1,8 @@
 """Settling what was tried: what becomes of an item and its lane.
 
 A settlement is fenced by the lease's token: if the lane was leased anew meanwhile, the result is thrown
-away and reported as lost.
+away and reported as lost. What came of the part that was tried is stored with what becomes of its message:
+whoever hears that a message failed finds its dead letter.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from omnigate.model.event import OPERATIONAL, EventType
 from omnigate.model.facts import DeadDelivery
 from omnigate.store.lanerows import LaneRow, is_held, read_lanes, write_lanes
 from omnigate.store.owing import Item, Lease
+from omnigate.store.parts import settle_part
 from omnigate.store.prepared import Bulk, bulk_insert
 from omnigate.store.reports import Report, report
 from omnigate.store.schema import (
@@ -71,8 +73,10 @@ def settle(transaction: Transaction, items: Sequence[Settlement]) -> list[bool]:
     rows.write(transaction.connection)
     changed = {_key(item) for item, held in zip(items, valid, strict=True) if held}
     write_lanes(transaction, [lanes[key] for key in changed])
-    # Only now: a report may be owed in a lane that was just written from what was read before.
-    _report_dead(transaction, [item for item, held in zip(items, valid, strict=True) if held])
+    # Only now: events may be owed in lanes that were just written from what was read before.
+    ended = [item for item, held in zip(items, valid, strict=True) if held]
+    settle_part(transaction, [one.item.tried for one in ended if one.item.tried is not None])
+    _report_dead(transaction, ended)
     failpoints.reached("finish")
     return valid
 

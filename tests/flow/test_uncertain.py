@@ -263,8 +263,8 @@ def no_intent(patch: pytest.MonkeyPatch) -> None:
 def forgets_doubts(patch: pytest.MonkeyPatch) -> None:
     send = ChannelCarrier._send
 
-    async def careless(self: Any, job: Any, attempt: int) -> Any:
-        return await send(self, starting.PartJob(job.part, 0), attempt)
+    async def careless(self: Any, item: Any, job: Any) -> Any:
+        return await send(self, item, starting.PartJob(job.part, 0))
 
     patch.setattr(ChannelCarrier, "_send", careless)
 

@@ -302,10 +302,12 @@ class StoreMachine(RuleBasedStateMachine):
         self, work: Work, outcome: Outcome, *, counts: bool = True, blames_item: bool = False
     ) -> Settlement:
         item = work.lease.items[work.next]
-        if item.job is not None and outcome != "retry":
-            # Whoever sends through a channel has stored how that went before.
-            state: Any = "sent" if outcome == "delivered" else "failed"
-            self.run(settle_part, PartResult(item.job.part.message, 0, state))
+        if item.job is not None:
+            message = item.job.part.message
+            if outcome == "delivered":  # whoever sends through a channel has stored that before
+                self.run(settle_part, PartResult(message, 0, "sent"))
+            else:
+                item.tried = PartResult(message, 0, "failed" if outcome == "dead" else "queued")
         return Settlement(
             work.lease,
             item,

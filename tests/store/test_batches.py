@@ -58,6 +58,7 @@ from omnigate.store.idempotency import IdempotencyKey
 from omnigate.store.ingest import Intake, ingest
 from omnigate.store.leases import give_back
 from omnigate.store.outbound import Outgoing, enqueue
+from omnigate.store.owing import Lease
 from omnigate.store.parting import Unmerge, unmerge
 from omnigate.store.partresult import PartResult
 from omnigate.store.parts import settle_part
@@ -66,7 +67,7 @@ from omnigate.store.record import OPERATIONS as RECORD_OPERATIONS
 from omnigate.store.requeue import DeadReplay, replay_dead
 from omnigate.store.resolving import Resolution as MessageResolution
 from omnigate.store.resolving import resolve_messages
-from omnigate.store.settling import Settlement, settle
+from omnigate.store.settling import Outcome, Settlement, settle
 from omnigate.store.unqueue import empty_lanes
 from tests.seeds import draw_seed
 from tests.store.conftest import BEGIN, at
@@ -232,10 +233,15 @@ def part_results(world: World) -> st.SearchStrategy[Any]:
 
 
 def settlements(world: World) -> st.SearchStrategy[Any]:
+    def settled(lease: Lease, outcome: Outcome, **more: Any) -> Settlement:
+        item = lease.items[0]
+        if item.job is not None and outcome == "retry":
+            back = PartResult(item.job.part.message, item.job.part.index, "queued", error="down")
+            item = replace(item, tried=back)
+        return Settlement(lease, item, outcome, last=True, **more)
+
     return st.builds(
-        lambda lease, outcome, **more: Settlement(
-            lease, lease.items[0], outcome, last=True, **more
-        ),
+        settled,
         st.sampled_from(world.leases),
         some("delivered", "retry", "dead", "dead"),
         error=some("", "400"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,6 +121,32 @@ def test_a_report_of_what_died_is_owed_in_a_lane_that_is_settled_with_it(
     assert desk.problems() == []
     (told,) = reports()
     assert (told.pending, told.items[0].event_type) == (1, "delivery.dead")
+
+
+def test_messages_that_fail_together_are_told_of_in_lanes_that_are_settled_with_them(
+    desk: Any, said: Any, app: int
+) -> None:
+    crm = desk.add_backend("crm")
+    messages = [queue(desk, app, person) for person in ("anna", "bert")]
+    claimed = [lease for lease in take(desk, crm) if lease.stream != OPERATIONS]
+    done = [Settlement(lease, lease.items[0], "delivered", last=True) for lease in claimed]
+    failed = []
+    for lease in take(desk, app):
+        tried = PartResult(lease.items[0].message_id, 0, "failed", error="blocked")
+        item = replace(lease.items[0], tried=tried)
+        failed.append(Settlement(lease, item, "dead", last=True, reason="blocked", error="blocked"))
+    assert len(done) == len(failed) == 2
+    assert desk.run(settle, done[0], failed[0], done[1], failed[1]) == [True] * 4
+    assert desk.problems() == []
+    told = [lease.items[0] for lease in take(desk, crm)]
+    assert sorted(item.event_type for item in told) == [
+        "delivery.dead",
+        "message.failed",
+        "message.failed",
+    ]
+    assert [state(desk, message) for message in messages] == [("failed", "blocked")] * 2
+    letters = desk.rows("SELECT message_id FROM dead ORDER BY outbox_id")
+    assert [row.message_id for row in letters] == messages
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from omnigate.store.leases import give_back, void_leases
 from omnigate.store.outbound import Outgoing, PartContent, enqueue
 from omnigate.store.partresult import PartResult
 from omnigate.store.parts import settle_part
+from omnigate.store.settling import Settlement, settle
 from omnigate.store.threads import ChannelKey
 
 CHANNEL = ChannelKey("app", "http", 50)
@@ -92,6 +94,25 @@ def test_whoever_lost_a_lease_takes_nothing_back_of_what_another_tried(desk: Any
     desk.run(settle_part, PartResult(message, 0, "sent", "1"))
     desk.run(settle_part, PartResult(message, 0, "queued", error="answered 500"))
     assert states(desk, message) == [("sent", "1")], "what is sent is not sent again"
+
+
+@pytest.mark.parametrize("end", ["queued", "failed", "unknown"])
+def test_what_came_of_a_part_under_a_lost_lease_counts_for_nothing(
+    desk: Any, app: int, end: Any
+) -> None:
+    """Whoever works on it now may be sending it at this moment."""
+    message = queue(desk, app, "anna")
+    (lost,) = take(desk, app)
+    desk.run(void_leases, None)
+    (held,) = take(desk, app)
+    tried = replace(lost.items[0], tried=PartResult(message, 0, end, error="too late"))
+    died = Settlement(lost, tried, "dead", last=True, reason="refused", error="too late")
+    assert desk.run(settle, died) == [False]
+    assert states(desk, message) == [("sending", None)]
+    desk.run(settle_part, PartResult(message, 0, "sent", "1"))
+    assert desk.run(settle, Settlement(held, held.items[0], "delivered", last=True)) == [True]
+    assert states(desk, message) == [("sent", "1")]
+    assert desk.rows("SELECT * FROM dead") == []
 
 
 def test_an_id_that_a_platform_gives_twice_stays_with_the_part_that_had_it_first(

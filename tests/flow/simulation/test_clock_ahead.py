@@ -268,16 +268,16 @@ def test_after_days_off_what_is_owed_is_tried_once_more_and_what_is_old_goes_an_
 
 
 def gives_up_untried(patch: pytest.MonkeyPatch) -> None:
-    async def hasty(self: Attempts, destination: Any, lease: Any, item: Any) -> Any:
+    def hasty(self: Attempts, destination: Any, lease: Any, item: Any) -> Any:
         if item.expires_at > self._store.now():
             return None
-        return await self._dead(destination, lease, item, "expired", "not delivered in time")
+        return self._dead(destination, lease, item, "expired", "not delivered in time")
 
     patch.setattr(Attempts, "_overdue", hasty)
 
 
 def sends_late(patch: pytest.MonkeyPatch) -> None:
-    async def lenient(self: Attempts, destination: Any, lease: Any, item: Any) -> Any:
+    def lenient(self: Attempts, destination: Any, lease: Any, item: Any) -> Any:
         return None
 
     patch.setattr(Attempts, "_overdue", lenient)
