@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from omnigate.cli import adding, overview, terminal
+from omnigate.cli import adding, overview, tables, terminal
 from omnigate.cli.client import segment
 from omnigate.cli.configured import listed, show_one
 from omnigate.cli.options import AsJson, ConfigPath, Given, Keep, Tests
@@ -21,7 +21,7 @@ def list_backends(config_path: ConfigPath = None, as_json: AsJson = False) -> No
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say_table(
+    tables.say_table(
         {
             "NAME": "name",
             "KIND": "kind",

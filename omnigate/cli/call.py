@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.identifiers import identifier
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit, OfChannel
@@ -91,7 +91,7 @@ def show(call: Identifier, config_path: ConfigPath = None, as_json: AsJson = Fal
     if answer["legs"]:
         terminal.say_title("Phones")
         legs = [_leg(leg) for leg in answer["legs"]]
-        terminal.say_table(_LEGS, legs, "", spare=("PLATFORM",))
+        tables.say_table(_LEGS, legs, "", spare=("PLATFORM",))
     if answer["state"] == "unknown":
         terminal.note(
             "It may have been dialled. Find out, then:"

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from omnigate.cli import adding, terminal
+from omnigate.cli import adding, tables, terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.configured import listed, show_one
 from omnigate.cli.failure import Failed
@@ -35,7 +35,7 @@ def list_channels(config_path: ConfigPath = None, as_json: AsJson = False) -> No
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say_table(
+    tables.say_table(
         {"NAME": "name", "KIND": "kind", "STATE": "state", "WHERE": "where", "SAYS": "message"},
         [
             {**known, "where": known.get("endpoint") or known.get("talks_to") or ""}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from omnigate import ids
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
@@ -33,7 +33,7 @@ def list_contacts(
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say_table(
+    tables.say_table(
         {"ID": "id", "NAME": "display_name", "ADDRESSES": "owned"},
         [_row(item) for item in answer["items"]],
         "There are no contacts.",
@@ -67,7 +67,7 @@ def show(
         [(key.replace("_", " "), answer[key]) for key in answer if key != "addresses"]
     )
     terminal.say_title("Addresses")
-    terminal.say_table(
+    tables.say_table(
         {
             "ADDRESS": "address",
             "USERNAME": "username",
@@ -79,7 +79,7 @@ def show(
     )
     terminal.say_title("Timeline")
     entries = sorted(story["items"], key=_place)
-    terminal.say_table(
+    tables.say_table(
         COLUMNS, [line(entry) for entry in entries], "Nothing was said yet.", whole=True
     )
     if story["next"]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 from omnigate.cli.client import segment
 from omnigate.cli.identifiers import identifier
 from omnigate.cli.message import COLUMNS, SPARE, row
@@ -38,7 +38,7 @@ def list_conversations(
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say_table(
+    tables.say_table(
         {
             "ID": "id",
             "CHANNEL": "channel",
@@ -88,7 +88,7 @@ def show(
     )
     terminal.say_title("Messages")
     lines = [row(item) for item in messages["items"]]
-    terminal.say_table(COLUMNS, lines, "There are none yet.", spare=SPARE)
+    tables.say_table(COLUMNS, lines, "There are none yet.", spare=SPARE)
     note_more(messages)
 
 

@@ -9,11 +9,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from omnigate import config
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 from omnigate.cli.client import Client
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath
-from omnigate.cli.portions import amount
 from omnigate.cli.progress import progress
 from omnigate.cli.reach import has_store, require_store, running, store
 
@@ -90,7 +89,7 @@ def backup(
     if as_json:
         terminal.say_json({"database": str(target / DATABASE), "bytes": size, "files": copied})
         return
-    said = f" and {amount(copied, 'new file')}" if files else ""
+    said = f" and {terminal.amount(copied, 'new file')}" if files else ""
     terminal.say(f"Copied {terminal.size(size)}{said} to {target}; the copy is sound.")
 
 
@@ -121,7 +120,7 @@ def _show_removed(removed: dict[str, Any]) -> None:
     if not removed:
         terminal.say("Nothing was too old.")
         return
-    terminal.say_table(
+    tables.say_table(
         {"WHAT": "table", "REMOVED": "rows"},
         [{"table": table, "rows": rows} for table, rows in sorted(removed.items())],
         "",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import typer
 
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 from omnigate.cli.options import AsJson, ConfigPath
 from omnigate.cli.reach import examined
 
@@ -29,7 +29,7 @@ def doctor(config_path: ConfigPath = None, as_json: AsJson = False) -> None:
 
 
 def _show(findings: list[dict[str, Any]]) -> None:
-    terminal.say_table(
+    tables.say_table(
         {"": "sign", "WHAT": "subject", "FOUND": "message"},
         [{**known, "sign": _SIGNS[known["state"]]} for known in findings],
         "Nothing was looked at.",

@@ -11,7 +11,6 @@ from omnigate.cli.client import segment
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
 from omnigate.cli.paging import say_page
 from omnigate.cli.people import Contact, contact_id
-from omnigate.cli.portions import amount
 from omnigate.cli.reach import running, store
 
 Note = Annotated[
@@ -153,7 +152,7 @@ def _conflict_row(item: dict[str, Any]) -> dict[str, Any]:
     return {
         "last": terminal.moment(item["last_at"]),
         "who": ", ".join(_called(contact) for contact in item["contacts"]),
-        "seen": amount(item["count"], "time"),
+        "seen": terminal.amount(item["count"], "time"),
         "resolved": terminal.moment(item["resolved_at"]),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 
 Item = dict[str, Any]
 
@@ -28,7 +28,7 @@ def say_item(answer: Item, name: str, **more: object) -> None:
         ]
     )
     terminal.say_title("Attempts that failed")
-    terminal.say_table(
+    tables.say_table(
         {"TRY": "number", "AT": "at", "STATUS": "status", "TOOK": "took", "ERROR": "error"},
         [
             {

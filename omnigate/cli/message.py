@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 from omnigate.cli.client import segment
 from omnigate.cli.identifiers import identifier
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit, OfChannel
@@ -100,7 +100,7 @@ def show(
     )
     if answer.get("parts"):
         terminal.say_title("Parts")
-        terminal.say_table(_PARTS, answer["parts"], "", whole=True)
+        tables.say_table(_PARTS, answer["parts"], "", whole=True)
 
 
 def cancel(

@@ -9,12 +9,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.identifiers import identifier
 from omnigate.cli.options import AsJson, ConfigPath
-from omnigate.cli.portions import amount
 from omnigate.cli.reach import running
 
 _BLOCKED: Final = "recipient_blocked"
@@ -146,12 +145,14 @@ def _tell_beforehand(found: dict[str, Any], *, as_json: bool) -> None:
         {**part, "number": number, "price": _price(part)}
         for number, part in enumerate(found["parts"], start=1)
     ]
-    terminal.say_table(columns, lines, "It would be nothing.")
+    tables.say_table(columns, lines, "It would be nothing.")
     for loss in found["degraded"]:
         terminal.note(loss)
     if found["segments"] is not None:
         price = f", {_price(found)}" if found["cost"] is not None else ""
-        terminal.note(f"{amount(found['segments'], 'segment')} in all{price}. Nothing was sent.")
+        terminal.note(
+            f"{terminal.amount(found['segments'], 'segment')} in all{price}. Nothing was sent."
+        )
     else:
         terminal.note("Nothing was sent.")
 

@@ -46,7 +46,6 @@ DESTINATIONS: Final = {
 """Heading → key of a row. DUE and RETRYING are conversations, PENDING and DEAD items."""
 
 _TOTALS: Final = {
-    "events": "events recorded",
     "pending": "pending",
     "dead": "dead",
     "quarantined": "in quarantine",
@@ -72,7 +71,7 @@ def head(answer: Answer) -> Iterator[tuple[str, str]]:
     yield "rates", rates(answer["rates"])
     totals = answer["totals"]
     counted = (f"{totals[name]} {what}" for name, what in _TOTALS.items())
-    yield "totals", ", ".join(counted)
+    yield "totals", ", ".join([f"{terminal.amount(totals['events'], 'event')} recorded", *counted])
     # A daemon of an older version, which may run until the restart after an upgrade, says nothing of them.
     for known in answer.get("calls", ()):
         yield f"calls on {known['channel']}", calls(known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 
 Item = dict[str, Any]
 
@@ -27,7 +27,7 @@ def say_page(
         terminal.say_json(answer)
         return
     rows = [{**item, **row(item)} for item in answer["items"]]
-    terminal.say_table(columns, rows, empty, spare=spare)
+    tables.say_table(columns, rows, empty, spare=spare)
     note_more(answer)
 
 

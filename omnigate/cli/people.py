@@ -22,7 +22,7 @@ from omnigate.cli import terminal
 from omnigate.cli.client import Client, segment
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath
-from omnigate.cli.portions import Yes, amount, confirm
+from omnigate.cli.portions import Yes, confirm
 from omnigate.cli.progress import progress
 from omnigate.cli.reach import store
 
@@ -79,10 +79,11 @@ def export(
     if output is not None:
         terminal.note(f"Written: {output}")
     if files is not None:
-        terminal.note(f"{amount(len(wanted) - lost, 'file')} saved in {files}")
+        terminal.note(f"{terminal.amount(len(wanted) - lost, 'file')} saved in {files}")
     if lost:
         raise Failed(
-            f"{amount(lost, 'file')} could not be had.", "They are named above; try again later."
+            f"{terminal.amount(lost, 'file')} could not be had.",
+            "They are named above; try again later.",
         )
 
 
@@ -108,10 +109,10 @@ def erase(
         terminal.say_json(done)
         return
     terminal.say(
-        f"Erased {done['contact']}: {amount(done['messages'], 'message')},"
-        f" {amount(done['calls'], 'call')}, {amount(done['events'], 'event')},"
-        f" {amount(done['files'], 'file')};"
-        f" {amount(done['cancelled'], 'pending item')} cancelled."
+        f"Erased {done['contact']}: {terminal.amount(done['messages'], 'message')},"
+        f" {terminal.amount(done['calls'], 'call')}, {terminal.amount(done['events'], 'event')},"
+        f" {terminal.amount(done['files'], 'file')};"
+        f" {terminal.amount(done['cancelled'], 'pending item')} cancelled."
     )
 
 

@@ -9,7 +9,7 @@ import typer
 from pydantic import BaseModel
 
 from omnigate import Capabilities, plugins
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 from omnigate.cli.failure import Failed
 from omnigate.cli.options import AsJson
 from omnigate.config.checking import did_you_mean
@@ -22,7 +22,7 @@ def list_plugins(as_json: AsJson = False) -> None:
     if as_json:
         terminal.say_json({"items": items, "next": None})
         return
-    terminal.say_table(
+    tables.say_table(
         {"KIND": "kind", "DISTRIBUTION": "distribution", "VERSION": "version", "MODULE": "module"},
         items,
         "No plugin is installed.",

@@ -106,12 +106,12 @@ def carry_out(client: Client, deed: Deed, wanted: dict[str, Any], manner: Manner
         if manner.as_json:
             terminal.say_json({"count": total, "refused": []})
         else:
-            terminal.say(f"{amount(total, deed.noun)} would be {deed.would}.")
+            terminal.say(f"{terminal.amount(total, deed.noun)} would be {deed.would}.")
         return
     if "ids" not in wanted:
         if total == 0:
             raise Failed(f"No {deed.noun} matches.", f"See what there is: {deed.look}")
-        question = f"{deed.verb.capitalize()} {amount(total, deed.noun)}?"
+        question = f"{deed.verb.capitalize()} {terminal.amount(total, deed.noun)}?"
         confirm(question, yes=manner.yes, always=deed.always_asks)
     tally = Tally()
     with progress(deed.doing, total) as bar:
@@ -142,11 +142,6 @@ def confirm(question: str, *, yes: bool, always: bool = False) -> None:
         raise WrongUsage(f"{question} Nobody is here to answer.", "Add --yes if that is meant.")
 
 
-def amount(number: int, noun: str) -> str:
-    """Return ``1 dead letter``, ``3 dead letters``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _count(client: Client, path: str, wanted: dict[str, Any]) -> tuple[int, int]:
     """Return how many things are meant, and the number of the last one that there is."""
     parts = [client.post(path, {**part, "dry_run": True}) for part in _parts(wanted)]
@@ -158,12 +153,12 @@ def _report(tally: Tally, deed: Deed, *, as_json: bool) -> None:
         terminal.say_json({"count": tally.count, "refused": tally.refused})
     else:
         if tally.count or not tally.refused:
-            terminal.say(f"{deed.done} {amount(tally.count, deed.noun)}.")
+            terminal.say(f"{deed.done} {terminal.amount(tally.count, deed.noun)}.")
         for item in tally.refused[:_MOST_REFUSALS]:
             terminal.note(f"{deed.noun} {item['id']}: {terminal.clean(item['why'])}")
         more = len(tally.refused) - _MOST_REFUSALS
         if more > 0:
-            terminal.note(f"… and {amount(more, 'more ' + deed.noun)} not {deed.would}.")
+            terminal.note(f"… and {terminal.amount(more, 'more ' + deed.noun)} not {deed.would}.")
     if tally.refused:
         raise typer.Exit(1)
 

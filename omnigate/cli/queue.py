@@ -12,7 +12,7 @@ from omnigate.cli import kept, portions, terminal
 from omnigate.cli.failure import Failed, WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath, Cursor, Limit
 from omnigate.cli.paging import say_page
-from omnigate.cli.portions import DryRun, Manner, To, Yes, amount
+from omnigate.cli.portions import DryRun, Manner, To, Yes
 from omnigate.cli.reach import running, store
 
 Conversation = Annotated[
@@ -196,11 +196,13 @@ def _note_remedies(items: list[dict[str, Any]]) -> None:
 def _say_hurried(answer: dict[str, Any]) -> None:
     count = answer["conversations"]
     if count or not answer["held"]:
-        terminal.say(f"Due now: {amount(count, 'conversation')}.")
+        terminal.say(f"Due now: {terminal.amount(count, 'conversation')}.")
     for known in answer["held"]:
         until = f" until {_clock(known['until'])}" if known["until"] else ""
         number = known["conversations"]
-        waiting = f"{amount(number, 'conversation')} {'waits' if number == 1 else 'wait'} for it"
+        waiting = (
+            f"{terminal.amount(number, 'conversation')} {'waits' if number == 1 else 'wait'} for it"
+        )
         terminal.say(
             f"Nothing goes out to {known['destination']}{until}:"
             f" it {terminal.clean(known['says'])}; {waiting}."

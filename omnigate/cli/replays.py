@@ -128,7 +128,7 @@ def _cancel(number: int, config_path: ConfigPath, *, yes: bool, as_json: bool) -
             )
         portions.confirm(
             f"End replay {number} to {before['to']} after {before['queued']} of"
-            f" {portions.amount(before['total'], 'event')}, and drop the {before['pending']} pending?",
+            f" {terminal.amount(before['total'], 'event')}, and drop the {before['pending']} pending?",
             yes=yes,
             always=True,
         )
@@ -139,7 +139,7 @@ def _cancel(number: int, config_path: ConfigPath, *, yes: bool, as_json: bool) -
     dropped = min(before["pending"], known["queued"])
     terminal.say(
         f"Replay {number} to {known['to']} is cancelled: {known['queued'] - dropped} of"
-        f" {portions.amount(known['total'], 'event')} delivered, {dropped} dropped from the queue,"
+        f" {terminal.amount(known['total'], 'event')} delivered, {dropped} dropped from the queue,"
         f" {known['total'] - known['queued']} never queued."
     )
 
@@ -172,7 +172,7 @@ def _told(known: dict[str, Any]) -> str:
     state = "being delivered" if known["state"] == "done" and known["pending"] else known["state"]
     return (
         f"Replay {known['id']} to {known['to']} is {state}:"
-        f" {delivered} of {portions.amount(known['total'], 'event')} delivered."
+        f" {delivered} of {terminal.amount(known['total'], 'event')} delivered."
     )
 
 

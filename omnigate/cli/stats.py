@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from omnigate.cli import moments, terminal
+from omnigate.cli import moments, tables, terminal
 from omnigate.cli.options import AsJson, ConfigPath, OfChannel
 from omnigate.cli.reach import store
 
@@ -64,7 +64,7 @@ def stats(
     )
     terminal.say()
     rows = [_row(known) for known in answer["channels"]]
-    terminal.say_table(_COLUMNS, rows, "There are no channels.", spare=_SPARE)
+    tables.say_table(_COLUMNS, rows, "There are no channels.", spare=_SPARE)
 
 
 def _row(known: dict[str, Any]) -> dict[str, Any]:

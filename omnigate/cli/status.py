@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from omnigate.cli import fitted, overview, terminal
+from omnigate.cli import fitted, overview, tables, terminal
 from omnigate.cli.client import Client
 from omnigate.cli.failure import Failed
 from omnigate.cli.options import AsJson, ConfigPath
@@ -83,7 +83,7 @@ def _say(columns: Mapping[str, str], rows: list[overview.Row], empty: str) -> No
         console = Console(highlight=False)
         console.print(fitted.fitted(columns, rows, console.width))
     else:
-        terminal.say_table(columns, rows, empty)
+        tables.say_table(columns, rows, empty)
 
 
 def _watch_in_lines(

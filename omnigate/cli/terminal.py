@@ -1,4 +1,4 @@
-"""What commands print: tables for people on a terminal, aligned plain text in a pipe, JSON.
+"""What commands print: sentences, fields and pictures for people on a terminal, plain text in a pipe, JSON.
 
 Names and texts come from customers; none of them can command the terminal.
 """
@@ -6,14 +6,12 @@ Names and texts come from customers; none of them can command the terminal.
 from __future__ import annotations
 
 import json
-import re
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from omnigate.cli.wrapping import wrapped
@@ -50,12 +48,6 @@ _CONTROLS: Final = [
 """C0, C1, zero-width and direction-changing characters: invisible, and some are commands."""
 _ON_ONE_LINE: Final = {code: " " if chr(code) in "\n\r\t" else "�" for code in _CONTROLS}
 _IN_JSON: Final = {code: json.dumps(chr(code))[1:-1] for code in _CONTROLS if code >= 0x7F}
-_WIDEST_CELL: Final = 60
-_LONGEST_WORD: Final = 20
-"""What a column of single words may be wide and still not be folded."""
-_NARROW: Final = 110
-"""Columns of a screen."""
-_IDENTIFIER: Final = re.compile(r"[a-z]{3}_[0-9a-v]{26}")
 
 
 def say(text: str = "", hang: int = 0) -> None:
@@ -85,11 +77,6 @@ def is_terminal() -> bool:
 def is_screen() -> bool:
     """Tell whether the standard output is a terminal on which text can be put anywhere."""
     return is_terminal() and not Console().is_dumb_terminal
-
-
-def is_narrow() -> bool:
-    """Tell whether a person reads on a screen that is too narrow for a long table."""
-    return is_terminal() and Console().width < _NARROW
 
 
 def style_of(word: str) -> str:
@@ -122,39 +109,6 @@ def clean(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(clean(item) for item in value)
     return str(value).translate(_ON_ONE_LINE).encode("utf-8", "replace").decode()
-
-
-def say_table(
-    columns: Mapping[str, str],
-    rows: Iterable[Mapping[str, Any]],
-    empty: str,
-    *,
-    whole: bool = False,
-    spare: Collection[str] = (),
-) -> None:
-    """Print rows under headings (heading → key of the row); ``empty`` when there are none.
-
-    Long values are shortened unless they are wanted ``whole``. A narrow screen does without the headings
-    that are ``spare``, and without those that nothing stands under.
-    """
-    shown = clean if whole else _short
-    rows = list(rows)
-    if is_narrow():
-        columns = {
-            heading: key
-            for heading, key in columns.items()
-            if heading not in spare and any(clean(row.get(key)) for row in rows)
-        }
-    cells = [[shown(row.get(key)) for key in columns.values()] for row in rows]
-    if not cells:
-        note(empty)
-        return
-    headings = list(columns)
-    if is_terminal():
-        _rich_table(headings, cells)
-        return
-    for line in _aligned([headings, *cells]):
-        put(line)
 
 
 def say_fields(fields: Iterable[tuple[str, object]]) -> None:
@@ -226,6 +180,11 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
+def amount(number: int, noun: str) -> str:
+    """Return ``1 dead letter``, ``3 dead letters``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def size(count: float) -> str:
     """Return a number of bytes as people read it."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
@@ -233,33 +192,3 @@ def size(count: float) -> str:
             break
         count /= 1024
     return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-
-
-def _short(value: object) -> str:
-    text = clean(value)
-    return text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 1] + "…"
-
-
-def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(box=None, header_style="bold dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for number, heading in enumerate(headings):
-        column = [row[number] for row in rows]
-        table.add_column(heading, overflow="fold", no_wrap=_is_whole(column))
-    for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    Console(highlight=False).print(table)
-
-
-def _is_whole(column: Sequence[str]) -> bool:
-    """Tell whether a column stays on one line: an identifier on two cannot be copied, a word not be read."""
-    if any(_IDENTIFIER.match(cell) for cell in column):
-        return True
-    return all(len(cell) <= _LONGEST_WORD and " " not in cell for cell in column)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(
-            f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
-        ).rstrip()

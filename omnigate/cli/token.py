@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from omnigate import rfc3339
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 from omnigate.cli.client import segment
 from omnigate.cli.failure import Failed
 from omnigate.cli.options import AsJson, ConfigPath
@@ -78,7 +78,7 @@ def list_tokens(config_path: ConfigPath = None, as_json: AsJson = False) -> None
         }
         for item in answer["items"]
     ]
-    terminal.say_table(
+    tables.say_table(
         {
             "ID": "id",
             "NAME": "name",

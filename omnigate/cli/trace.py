@@ -8,11 +8,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from omnigate import ids
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 from omnigate.cli.client import segment
 from omnigate.cli.failure import WrongUsage
 from omnigate.cli.options import AsJson, ConfigPath
-from omnigate.cli.portions import amount
 from omnigate.cli.reach import store
 
 _MOST_BODY_LINES: Final = 20
@@ -82,11 +81,11 @@ def _say_parts(answer: dict[str, Any]) -> None:
             "BUTTONS": "buttons",
             "ERROR": "error",
         }
-        terminal.say_table(columns, answer["parts"], "")
+        tables.say_table(columns, answer["parts"], "")
     if answer["files"]:
         terminal.say_title("Files")
         columns = {"ID": "id", "KIND": "kind", "NAME": "name", "STATE": "state", "ERROR": "error"}
-        terminal.say_table(columns, answer["files"], "")
+        tables.say_table(columns, answer["files"], "")
 
 
 def _say_step(step: dict[str, Any]) -> None:
@@ -130,7 +129,7 @@ def _sentence(step: dict[str, Any]) -> str:
 
 
 def _tried(step: dict[str, Any]) -> str:
-    return f" after {amount(step['number'], 'attempt')}" if step["number"] else ""
+    return f" after {terminal.amount(step['number'], 'attempt')}" if step["number"] else ""
 
 
 def _by(step: dict[str, Any]) -> str:
@@ -176,7 +175,7 @@ def _exchange(said: dict[str, Any]) -> Iterator[str]:
     for line in body[:_MOST_BODY_LINES]:
         yield f"| {terminal.clean(line)}"
     if len(body) > _MOST_BODY_LINES:
-        more = amount(len(body) - _MOST_BODY_LINES, "more line")
+        more = terminal.amount(len(body) - _MOST_BODY_LINES, "more line")
         yield f"| … {more}: see --json"
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from omnigate.cli import terminal
+from omnigate.cli import tables, terminal
 
 HOSTILE = "a\x1b]0;owned\x07\nb\x9b31m\u202ec\u200b\ud800"
 
 
 def test_text_of_customers_cannot_command_the_terminal(capsys):
-    terminal.say_table({"TEXT": "text"}, [{"text": HOSTILE}], "")
+    tables.say_table({"TEXT": "text"}, [{"text": HOSTILE}], "")
     terminal.say_fields([("text", HOSTILE)])
     terminal.say_json({"text": HOSTILE.replace("\ud800", "")})
     out = capsys.readouterr().out
@@ -27,20 +27,6 @@ def test_json_keeps_every_character(capsys):
     out = capsys.readouterr().out
     assert json.loads(out) == value
     assert "Привет" in out
-
-
-def test_columns_are_aligned_in_a_pipe(capsys):
-    rows: list[dict[str, str | None]] = [
-        {"id": "1", "name": "long name"},
-        {"id": "22", "name": None},
-    ]
-    terminal.say_table({"ID": "id", "NAME": "name"}, rows, "")
-    assert capsys.readouterr().out.splitlines() == ["ID  NAME", "1   long name", "22"]
-
-
-def test_an_empty_table_says_so_beside_the_answer(capsys):
-    terminal.say_table({"ID": "id"}, [], "There are none.")
-    assert capsys.readouterr() == ("", "There are none.\n")
 
 
 END = "that is all"
@@ -116,42 +102,6 @@ def test_times_are_shown_in_utc_to_the_second():
     assert terminal.moment("2026-11-21T13:00:00.123+03:00") == "2026-11-21 10:00:00Z"
     assert terminal.moment(None) == ""
     assert terminal.moment("soon") == "soon"
-
-
-def test_an_identifier_stays_on_one_line_on_a_narrow_screen(capsys, monkeypatch):
-    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
-    monkeypatch.setenv("COLUMNS", "80")
-    known = "cnv_06h04037vlo3rdl03knldfli40"
-    rows = [{"id": known, "said": "many words " * 9, "more": "and more " * 5}]
-    terminal.say_table({"ID": "id", "SAID": "said", "MORE": "more"}, rows, "")
-    shown = capsys.readouterr().out
-    assert known in shown
-    assert max(map(len, shown.splitlines())) <= 80
-    assert terminal.is_narrow()
-    monkeypatch.setenv("COLUMNS", "120")
-    assert not terminal.is_narrow()
-
-
-def test_a_word_stays_on_one_line_on_a_narrow_screen(capsys, monkeypatch):
-    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
-    monkeypatch.setenv("COLUMNS", "40")
-    rows = [{"state": "customer_ringing", "said": "many words " * 9}]
-    terminal.say_table({"STATE": "state", "SAID": "said"}, rows, "")
-    assert "customer_ringing" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("width", "shown"), [("80", ["ID", "SAID"]), ("120", ["ID", "SAID", "AT", "BY"])]
-)
-def test_a_narrow_screen_does_without_what_says_nothing_and_what_is_spare(
-    capsys, monkeypatch, width, shown
-):
-    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
-    monkeypatch.setenv("COLUMNS", width)
-    rows = [{"id": 1, "said": "", "at": "noon", "by": None}, {"id": 2, "said": "yes", "at": "ten"}]
-    columns = {"ID": "id", "SAID": "said", "AT": "at", "BY": "by"}
-    terminal.say_table(columns, rows, "", spare=("AT",))
-    assert capsys.readouterr().out.splitlines()[0].split() == shown
 
 
 def test_an_address_too_long_for_the_screen_can_be_copied(capsys, monkeypatch):
