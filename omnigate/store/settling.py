@@ -75,7 +75,8 @@ def settle(transaction: Transaction, items: Sequence[Settlement]) -> list[bool]:
     write_lanes(transaction, [lanes[key] for key in changed])
     # Only now: events may be owed in lanes that were just written from what was read before.
     ended = [item for item, held in zip(items, valid, strict=True) if held]
-    settle_part(transaction, [one.item.tried for one in ended if one.item.tried is not None])
+    if tried := [one.item.tried for one in ended if one.item.tried is not None]:
+        settle_part(transaction, tried)
     _report_dead(transaction, ended)
     failpoints.reached("finish")
     return valid
