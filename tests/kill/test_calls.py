@@ -20,8 +20,10 @@ from tests.phones.paper import add_section, dialled, install
 
 __all__ = ["new_daemon", "receiver"]
 
-# Notes what it has begun only after the platform was told.
+# Notes what it has begun only after the platform was told; dies between the two, in its first life.
 DIALS_FIRST = """
+import os, signal
+from omnigate.failpoints import VARIABLE
 from omnigate.flow.dialling import Dialler
 from omnigate.store.callreads import open_calls
 from omnigate.store.dials import Claim, begin_dials
@@ -32,6 +34,8 @@ async def begin(self, name, due, taken):
         if not self._doubts.is_taken(begun):
             self._doubts.take(begun)
             await self._ringing.tell(channel, name, begun)
+            if VARIABLE in os.environ:
+                os.kill(os.getpid(), signal.SIGKILL)
             await self._store.writer.do(begin_dials, Claim(name, 1))
     return 1.0
 Dialler._begin = begin
@@ -129,6 +133,6 @@ def test_a_crash_at_any_place_rings_nobody_twice_and_forgets_nobody(house: Any, 
 
 @pytest.mark.timeout(120)
 def test_a_daemon_that_dials_before_the_intent_is_on_disk_is_found_out(house: Any) -> None:
-    call = house.crash("sent", DIALS_FIRST)
+    call = house.crash("sent:1000", DIALS_FIRST)
     with pytest.raises(AssertionError):
         judge(house, [call])
