@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from omnigate.config.annotations import below, choices, fields, is_secret, models
 from omnigate.config.lines import Place
-from omnigate.config.reading import Document
+from omnigate.config.reading import Document, dotted
 from omnigate.errors import Problem
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -34,6 +34,7 @@ _FORMS: Final = {
     r"^\+[1-9][0-9]{4,14}$": "+, the country's code and digits",
 }
 """Patterns in words; of any other the description of the key tells."""
+_TABLE: Final = "a table"
 _TYPES: Final = {
     "string_type": "a text in quotes",
     "path_type": "a path in quotes",
@@ -45,9 +46,9 @@ _TYPES: Final = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "list_type": 'a list such as ["one", "two"]',
-    "dict_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
+    "dict_type": _TABLE,
+    "model_type": _TABLE,
+    "model_attributes_type": _TABLE,
 }
 
 
@@ -117,6 +118,8 @@ def _problem(
         description = did_you_mean(given, words) or description
     elif not is_secret(target) and isinstance(given, int | float):
         message += f", got {str(given).lower()}"
+    if _TYPES.get(kind) == _TABLE and all(isinstance(step, str) for step in where):
+        description = description or f"it begins with [{dotted(where)}] on a line of its own"
     return document.problem(where, message, description)
 
 

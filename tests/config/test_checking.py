@@ -49,6 +49,13 @@ backends = ["crn"]
     assert {problem.where for problem in problems} == {str(tmp_path / "omnigate.toml")}
 
 
+@pytest.mark.parametrize("name", ["server", "retry", "media"])
+def test_what_has_to_be_a_table_says_how_one_is_written(mistakes, name):
+    (problem,) = mistakes(f"{name} = 1")
+    assert problem.message == "expected a table, got 1"
+    assert problem.hint == f"it begins with [{name}] on a line of its own"
+
+
 @pytest.mark.parametrize(
     ("text", "key", "message"),
     [
