@@ -188,9 +188,8 @@ def _note_remedies(items: list[dict[str, Any]]) -> None:
     held = {item["destination"]: item["held"] for item in items if item["held"]}
     for name, known in held.items():
         if known["remedy"]:
-            terminal.note(
-                f"{name} {terminal.clean(known['says'])}: {terminal.clean(known['remedy'])}"
-            )
+            terminal.note(f"{name} {terminal.clean(known['says'])}")
+            terminal.note(f"  {terminal.clean(known['remedy'])}")
 
 
 def _say_hurried(answer: dict[str, Any]) -> None:
