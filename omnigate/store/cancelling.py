@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 from sqlalchemy import bindparam, select
 
 from omnigate.store.abandon import Abandonment, abandon
+from omnigate.store.ranks import ARRIVED
 from omnigate.store.schema import destination, message, outbox
 from omnigate.store.streams import REPLAY_LANE
 from omnigate.store.transaction import Transaction
@@ -35,20 +36,25 @@ def _cancel(transaction: Transaction, wanted: Cancellation) -> Cancelled:
     if row is None:
         return "not_owed"
     streams = [row.conversation_id, row.conversation_id + REPLAY_LANE]
-    numbers = connection.scalars(
+    owed = connection.execute(
         _OWED_MESSAGE, {"channel": row.channel, "streams": streams, "message": wanted.message_id}
     ).all()
-    if not numbers:
+    if not owed:
         return "not_owed"
+    numbers = [item.id for item in owed]
     (done,) = abandon(transaction, [Abandonment(numbers, "cancelled", wanted.by)])
-    return "under_way" if done.under_way else "cancelled"
+    if not done.under_way:
+        return "cancelled"
+    # Its last part is stored as sent before the attempt is settled.
+    is_sent = row.state in ARRIVED and all(item.first_part is None for item in owed)
+    return "not_owed" if is_sent else "under_way"
 
 
-_CONVERSATION: Final = select(message.c.channel, message.c.conversation_id).where(
+_CONVERSATION: Final = select(message.c.channel, message.c.conversation_id, message.c.state).where(
     message.c.id == bindparam("id"), message.c.direction == "outbound"
 )
 _OWED_MESSAGE: Final = (
-    select(outbox.c.id)
+    select(outbox.c.id, outbox.c.first_part)
     .join(destination, destination.c.id == outbox.c.destination_id)
     .where(
         destination.c.direction == "channel",

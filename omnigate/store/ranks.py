@@ -15,6 +15,9 @@ RANK: Final = {
     "read": 6,
 }
 
+ARRIVED: Final = frozenset({"sent", "delivered", "read"})
+"""States of what the platform has, whole."""
+
 
 def rises(before: str, after: str) -> bool:
     """Tell whether a part in state ``before`` may go over to ``after``."""

@@ -17,13 +17,11 @@ from omnigate.store.emptying import NO_CONTENT
 from omnigate.store.errands import Errand, errand_of
 from omnigate.store.owed import Owed, owe
 from omnigate.store.prepared import Bulk
-from omnigate.store.ranks import message_state
+from omnigate.store.ranks import ARRIVED, message_state
 from omnigate.store.schema import dead, destination, event_body, message, message_part
 from omnigate.store.selection import number_chunks
 from omnigate.store.streams import REPLAY_LANE, REPLAY_PRIORITY, stream_of
 from omnigate.store.transaction import Target, Transaction, chunks
-
-_ARRIVED: Final = frozenset({"sent", "delivered", "read"})
 
 
 class DeadReplay(NamedTuple):
@@ -98,9 +96,9 @@ def _obstacle(row: Any, served: Collection[int], parts: Sequence[Any]) -> str | 
         return None if row.has_body else "what it said was erased"
     if not parts:
         return "the message was erased"
-    if all(part.state in _ARRIVED for part in parts):
+    if all(part.state in ARRIVED for part in parts):
         return "the message was sent meanwhile"
-    if any(part.is_empty and part.state not in _ARRIVED for part in parts):
+    if any(part.is_empty and part.state not in ARRIVED for part in parts):
         return "what it said is not kept any more"
     return None
 
@@ -126,11 +124,11 @@ def _requeue(transaction: Transaction, errands: dict[Errand, list[Any]]) -> None
             {"message": errand.message_id, "part": part.number}
             for errand, parts in errands.items()
             for part in parts
-            if part.state not in _ARRIVED
+            if part.state not in ARRIVED
         ],
     )
     sends = {
-        errand.message_id: [part.state if part.state in _ARRIVED else "queued" for part in parts]
+        errand.message_id: [part.state if part.state in ARRIVED else "queued" for part in parts]
         for errand, parts in errands.items()
         if errand.first_part is None
     }

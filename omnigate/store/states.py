@@ -15,7 +15,7 @@ from sqlalchemy import Text, bindparam, func, update
 from omnigate.model.event import EventType
 from omnigate.model.facts import Message, Part
 from omnigate.store.messages import read_messages
-from omnigate.store.ranks import message_state, rises
+from omnigate.store.ranks import ARRIVED, message_state, rises
 from omnigate.store.record import Draft, Recorder
 from omnigate.store.schema import message, message_part
 from omnigate.store.threads import Thread
@@ -89,7 +89,7 @@ class States:
         if after == before and after not in ("failed", "unknown"):
             return None
         self._message_changes.append({"key": message_id, "state": after, "error": error})
-        is_answer = _reached(after) and not _reached(before)
+        is_answer = after in ARRIVED and before not in ARRIVED
         return self._record(thread, message_id, after, error, occurred_at, is_answer=is_answer)
 
     def flush(self) -> None:
@@ -135,11 +135,6 @@ class States:
                 wait="answered" if is_answer and not said.automatic else None,
             )
         )
-
-
-def _reached(state: str) -> bool:
-    """Tell whether a message in this state has gone out whole."""
-    return state in ("sent", "delivered", "read")
 
 
 def _after(part: Part, change: Mapping[str, Any]) -> Part:

@@ -17,6 +17,7 @@ def failing(operator: Callable[..., Any], receiver: Any, answer: Any, until: Any
     omnigate = operator(schedule="[0.01]")
     omnigate.daemon.say("hello")
     until(lambda: omnigate.daemon.status("crm")["state"] == "open", "the breaker is open")
+    until(lambda: entry(omnigate, "crm")["state"] != "under way", "the last attempt is settled")
     return omnigate
 
 

@@ -123,6 +123,7 @@ def test_a_message_under_way_is_left_alone_and_one_behind_it_is_not(desk: Any) -
     ]
     (part,) = desk.run(settle_part, PartResult(first, 0, "sent", "p-1"))
     assert part is None
+    assert desk.run(cancel_messages, Cancellation(first)) == ["not_owed"], "it is sent already"
     assert desk.run(settle, Settlement(lease, lease.items[0], "delivered", last=True)) == [True]
     assert states(desk, first) == [("sent", "p-1")]
     assert states(desk, second) == [("failed", None)]
