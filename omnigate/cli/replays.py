@@ -136,11 +136,10 @@ def _cancel(number: int, config_path: ConfigPath, *, yes: bool, as_json: bool) -
     if as_json:
         terminal.say_json(known)
         return
-    dropped = min(before["pending"], known["queued"])
     terminal.say(
-        f"Replay {number} to {known['to']} is cancelled: {known['queued'] - dropped} of"
-        f" {terminal.amount(known['total'], 'event')} delivered, {dropped} dropped from the queue,"
-        f" {known['total'] - known['queued']} never queued."
+        f"Replay {number} to {known['to']} is cancelled: {known['queued']} of"
+        f" {terminal.amount(known['total'], 'event')} delivered,"
+        f" {known['total'] - known['queued']} dropped."
     )
 
 

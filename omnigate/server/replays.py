@@ -62,7 +62,7 @@ class ReplayShown(BaseModel):
     total: int
     """How many events the window had at the beginning."""
     queued: int
-    """How many of them were put into the backend's queue."""
+    """How many of them were put into the backend's queue, without those that cancelling took out."""
     pending: int
     """How many of those wait for their delivery."""
     rate: float

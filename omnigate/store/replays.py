@@ -62,7 +62,7 @@ class Replay(NamedTuple):
     rate: float
     total: int
     replayed: int
-    """How many events were put into the backend's queue."""
+    """How many events were put into the backend's queue, without those that a cancellation took out."""
     pending: int
     """How many of those wait for their delivery."""
     state: State
@@ -218,7 +218,12 @@ def _cancel(transaction: Transaction, number: int) -> bool:
     pending = transaction.connection.scalars(
         select(outbox.c.id).where(*_own_lanes(outbox.c, ended.destination_id, number))
     ).all()
-    abandon(transaction, [Abandonment(pending, "cancelled")])
+    (done,) = abandon(transaction, [Abandonment(pending, "cancelled")])
+    transaction.connection.execute(
+        update(replay)
+        .where(replay.c.id == number)
+        .values(replayed=replay.c.replayed - len(done.gone))
+    )
     return True
 
 

@@ -121,7 +121,12 @@ def test_who_is_not_there_is_told_apart_from_who_fails(
     path.write_text(text)
     assert omnigate("reload").code == 0
     expected = {"gone": "not_configured", "off": "disabled", "app": "disabled", "crm": None}
-    listed = {item["destination"]: item for item in omnigate.json("queue", "list")["items"]}
+
+    def waiting() -> list[Any]:
+        items = omnigate.json("queue", "list")["items"]
+        return [] if any(item["state"] == "under way" for item in items) else items
+
+    listed = {item["destination"]: item for item in until(waiting, "attempts are settled")}
     assert {name: (item["held"] or {}).get("why") for name, item in listed.items()} == expected
     assert listed["crm"]["next_try_at"] is not None
     assert [listed[name]["next_try_at"] for name in ("gone", "off", "app")] == [None] * 3

@@ -210,7 +210,10 @@ def test_of_a_channel_and_a_backend_of_one_name_it_is_said_which_is_meant(
         assert refused.code == 1, words
         assert "say backend:app or channel:app" in refused.err
     assert directions("app") == {"backend", "channel"}, "nothing was dropped"
-    assert omnigate("queue", "drop", "--yes", "--to", "channel:app").code == 0
+    until(
+        lambda: omnigate("queue", "drop", "--yes", "--to", "channel:app").code == 0,
+        "it is not being sent any more",
+    )
     assert directions("app") == {"backend"}
     assert omnigate("queue", "list", "--to", "channel:crm").code == 1, "a backend is no channel"
     assert omnigate("queue", "list", "--to", "backend:crm").code == 0

@@ -130,11 +130,7 @@ def test_a_replay_to_a_backend_that_is_down_is_cancelled_with_what_it_has_pendin
     assert omnigate.json("events", "replays")["items"][0]["state"] == "running"
     ended = omnigate(*cancel, "--yes")
     assert ended.code == 0, ended.err
-    assert re.fullmatch(
-        r"Replay 2 to crm is cancelled: 0 of 10 events delivered, \d dropped from the queue,"
-        r" \d+ never queued\.\n",
-        ended.out,
-    )
+    assert ended.out == "Replay 2 to crm is cancelled: 0 of 10 events delivered, 10 dropped.\n"
     queue = omnigate.json("queue", "drop", "--to", "crm", "--yes")
     assert queue["count"] == 10
     assert omnigate.daemon.status("crm")["pending"] == 0

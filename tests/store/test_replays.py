@@ -139,11 +139,26 @@ def test_one_replay_is_cancelled_and_another_of_the_same_backend_goes_on(
     assert len(positions(desk, late)) == 4
     assert desk.run(cancel_replay, first, first, 99) == [True, False, False]
     assert positions(desk, late) == [1, 2], "those of the other one"
-    assert read(desk, read_replay, first).state == "cancelled"
+    ended = read(desk, read_replay, first)
+    assert (ended.state, ended.replayed, ended.pending) == ("cancelled", 0, 0)
     assert read(desk, read_replay, eleventh).pending == 2
     running = read(desk, list_replays, running=True, limit=50)
     assert [known.id for known in running] == list(reversed(numbers[1:]))
     assert desk.run(advance_replay, Step(first, 2)) == [0]
+
+
+def test_what_a_cancelled_replay_had_delivered_still_counts(
+    desk: Any, said: Any, late: int
+) -> None:
+    desk.put(said("one"), said("two", "bert"), said("three", "carl"))
+    number = begin(desk, late, Window(0, 100, ["message.received"]))
+    assert desk.run(advance_replay, Step(number, 3)) == [3]
+    (claimed,) = desk.run(claim, Claim(late, 1, 1, 1, 60_000))
+    (lease,) = claimed.leases
+    desk.run(settle, Settlement(lease, lease.items[0], "delivered", last=True))
+    assert desk.run(cancel_replay, number) == [True]
+    ended = read(desk, read_replay, number)
+    assert (ended.total, ended.replayed, ended.pending) == (3, 1, 0)
 
 
 @pytest.mark.parametrize("seed", range(3))
