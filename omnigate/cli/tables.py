@@ -45,12 +45,13 @@ def say_table(
         _put_aligned(columns, cells)
     else:
         screen = Console(highlight=False)
-        fewer = columns if screen.width >= _NARROW else _needed(columns, cells, spare)
-        if _narrowest(fewer, cells) <= screen.width:
-            screen.print(_table(fewer, cells))
-        else:
-            for row in cells:
-                screen.print(_block(columns, row, screen.width), soft_wrap=True)
+        needed = _needed(columns, cells, spare)
+        for some in (columns, needed) if screen.width >= _NARROW else (needed,):
+            if _narrowest(some, cells) <= screen.width:
+                screen.print(_table(some, cells))
+                return
+        for row in cells:
+            screen.print(_block(columns, row, screen.width), soft_wrap=True)
 
 
 def _short(value: object) -> str:
@@ -94,17 +95,16 @@ def _is_whole(column: Sequence[str]) -> bool:
 
 def _narrowest(columns: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> int:
     """Return how wide a table is that breaks lines, and no words but very long ones."""
-    widths = []
-    for heading, key in columns.items():
-        column = [row[key] for row in rows]
-        if _is_whole(column):
-            widths.append(max(map(len, [heading, *column])))
-        else:
-            words = (word for cell in column for word in cell.split())
-            longest = max(map(len, words), default=0)
-            widths.append(max(map(len, heading.split()), default=0))
-            widths[-1] = max(widths[-1], min(longest, _LONGEST_WORD))
-    return sum(widths) + _GAP * (len(widths) - 1)
+    least = [_least(heading, [row[key] for row in rows]) for heading, key in columns.items()]
+    return sum(least) + _GAP * (len(least) - 1)
+
+
+def _least(heading: str, column: Sequence[str]) -> int:
+    if _is_whole(column):
+        return max(map(len, [heading, *column]))
+    words = [word for cell in column for word in cell.split()]
+    longest = max(map(len, words), default=0)
+    return max([*map(len, heading.split()), min(longest, _LONGEST_WORD)])
 
 
 def _block(columns: Mapping[str, str], row: Mapping[str, str], width: int) -> Text:
