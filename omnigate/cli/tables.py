@@ -94,7 +94,7 @@ def _is_whole(column: Sequence[str]) -> bool:
 
 
 def _narrowest(columns: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> int:
-    """Return how wide a table is that breaks lines, and no words but very long ones."""
+    """Return how wide a table is that breaks lines between words, and nowhere else."""
     least = [_least(heading, [row[key] for row in rows]) for heading, key in columns.items()]
     return sum(least) + _GAP * (len(least) - 1)
 
@@ -102,9 +102,8 @@ def _narrowest(columns: Mapping[str, str], rows: Sequence[Mapping[str, str]]) ->
 def _least(heading: str, column: Sequence[str]) -> int:
     if _is_whole(column):
         return max(map(len, [heading, *column]))
-    words = [word for cell in column for word in cell.split()]
-    longest = max(map(len, words), default=0)
-    return max([*map(len, heading.split()), min(longest, _LONGEST_WORD)])
+    words = [word for cell in (heading, *column) for word in cell.split()]
+    return max(map(len, words), default=0)
 
 
 def _block(columns: Mapping[str, str], row: Mapping[str, str], width: int) -> Text:

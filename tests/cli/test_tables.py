@@ -98,9 +98,11 @@ def test_what_is_too_long_for_a_line_stays_beside_its_name(capsys, monkeypatch):
 
 @pytest.mark.parametrize("width", range(45, 111))
 def test_nothing_is_broken_however_wide_the_screen_is(capsys, monkeypatch, width):
-    rows = [waiting(why="refused"), waiting(to="helper", late="2026-11-23 01:00:45Z")]
+    address = "http://127.0.0.1:38937/channels/site"
+    late = f"2026-11-23, see {address}"
+    rows = [waiting(why="refused"), waiting(to="helper", late=late)]
     lines = shown_on(WAITING, rows, capsys, monkeypatch, width)
     assert max(map(len, lines)) <= width
     words = " ".join(lines).split()
     assert words.count(CONVERSATION) == 2
-    assert {"crm", "helper"} <= set(words)
+    assert {"crm", "helper", address} <= set(words)
