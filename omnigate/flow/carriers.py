@@ -83,7 +83,7 @@ class Carrier(Protocol):
         """Bring one item there; return when the destination has it, raise otherwise."""
 
     def give_up(self, item: Item, reason: str) -> None:
-        """Note on the item what that it will not be tried again means, for whom it concerns."""
+        """Note on the item what is to be stored now that it is not tried again."""
 
     def put_off(self, item: Item, reason: str) -> None:
         """Note on the item that it was not tried, although it was claimed."""
