@@ -31,7 +31,7 @@ SERVER = """
 [server]
 listen = "127.0.0.1:{port}"
 body_timeout_seconds = 2
-keepalive_timeout_seconds = 0.5
+keepalive_timeout_seconds = 5
 {server}
 [store]
 url = "sqlite:///store.db"

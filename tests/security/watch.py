@@ -44,7 +44,8 @@ class Watchman:
     def _ask(self) -> None:
         while not self._stop.is_set():
             began = time.monotonic()
-            assert self._daemon.call("GET", "/healthz").status == 200
+            answer = self._daemon.call("GET", "/healthz")
+            assert answer.status == 200, f"others are answered {answer.raw[:500]!r}"
             self.longest_seconds = max(self.longest_seconds, time.monotonic() - began)
             self.most_bytes = max(self.most_bytes, self._daemon.memory_bytes())
             self._stop.wait(0.02)

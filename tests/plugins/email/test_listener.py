@@ -388,32 +388,30 @@ async def test_the_loop_goes_on_while_a_mail_of_many_lines_comes_in() -> None:
 async def test_a_mail_that_is_being_stored_when_the_door_closes_is_answered_for() -> None:
     """Who is idle is told to come again, and nobody new gets in."""
     loop = asyncio.get_running_loop()
-    busy_said, idle_said = loop.create_future(), loop.create_future()
-    began = asyncio.Event()
+    began, connected = asyncio.Event(), asyncio.Event()
 
-    def busy() -> None:
+    def busy() -> str:
         with Client(port) as client:
             client.begin("a@b.test", [OURS])
             client.say("DATA")
             client.write_data(b"x\n")
             loop.call_soon_threadsafe(began.set)
-            answer = client.answer()
-            loop.call_soon_threadsafe(busy_said.set_result, answer)
+            return client.answer()
 
-    def idle() -> None:
+    def idle() -> str:
         with Client(port) as client:
-            answer = client.answer()
-            loop.call_soon_threadsafe(idle_said.set_result, answer)
+            loop.call_soon_threadsafe(connected.set)
+            return client.answer()
 
     async with door() as mails:
         port = mails.port
         mails.may_go_on.clear()
-        threads = [loop.run_in_executor(None, talk) for talk in (busy, idle)]
-        await asyncio.wait_for(began.wait(), SECONDS)
+        talks = [loop.run_in_executor(None, talk) for talk in (busy, idle)]
+        await asyncio.wait_for(asyncio.gather(began.wait(), connected.wait()), SECONDS)
         loop.call_later(0.1, mails.may_go_on.set)
-    await asyncio.wait_for(asyncio.gather(*threads), SECONDS)
-    assert (await busy_said).startswith("250")
-    assert (await idle_said).startswith("421")
+    to_busy, to_idle = await asyncio.wait_for(asyncio.gather(*talks), SECONDS)
+    assert to_busy.startswith("250")
+    assert to_idle.startswith("421")
     with pytest.raises(OSError, match="refused"):
         await asyncio.to_thread(Client, port)
 
