@@ -117,7 +117,7 @@ system:
 
 .PHONY: test
 test: $(DEV_STAMP) system $(NODE_STAMP)  ## The whole test-suite, system packages included
-	@$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
+	@$(BIN)/python -m tests.whole --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
 
 SUITES ?= bullseye sid
 
