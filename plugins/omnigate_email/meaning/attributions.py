@@ -35,8 +35,10 @@ _DATE: Final = (
 _TIME: Final = r"\d{1,2}:\d{2}(?::\d{2})?(?: ?[ap]\.?m\.?)?"
 
 # Begins with a moment: Gmail, Apple Mail, Mail.ru, Yandex, Thunderbird, Yahoo, each in both languages.
+# Yandex on a telephone names the time first.
 _MOMENT: Final = re.compile(
-    rf"(?:{_DAYS},? )?{_DATE},?(?: (?:в|at))?,? {_TIME}(?P<comma>,)?(?=[ ,:]|$)", re.IGNORECASE
+    rf"(?:(?:{_DAYS},? )?{_DATE},?(?: (?:в|at))?,? {_TIME}|{_TIME}, {_DATE})(?P<comma>,)?(?=[ ,:]|$)",
+    re.IGNORECASE,
 )
 # Gmail, Apple Mail and Thunderbird in English.
 _ON: Final = re.compile(r"on [^\n]{0,200}?(?:\d:\d\d|\d{4}|@)", re.IGNORECASE)
@@ -48,6 +50,10 @@ _VERBS: Final = frozenset(
     f"{verb}{ending}" for verb in ("написал", "писал") for ending in ("", "а", "(а)", "и")
 ) | {"пишет", "wrote", "writes"}
 """The last word of an attribution, before its colon."""
+_END_OF_ADDRESS: Final = re.compile(
+    rf"> ?(?:(?:{'|'.join(map(re.escape, sorted(_VERBS)))}) ?)?:", re.IGNORECASE
+)
+"""Of an attribution that Gmail has wrapped within ``<name@domain>``: it looks like a quoted line."""
 
 _INITIALS: Final = re.compile(r"[A-ZА-ЯЁ]{1,3}>(?:[ >]|$)")
 
@@ -63,7 +69,10 @@ _TITLES: Final = (
     "переадресованное сообщение",
     "forwarded message",
 )
-_TITLE: Final = re.compile(rf"-{{2,40}} ?(?:{'|'.join(_TITLES)}) ?-{{2,40}}", re.IGNORECASE)
+# Samsung's telephones have the headers run on in the same line.
+_TITLE: Final = re.compile(
+    rf"-{{2,40}} ?(?:{'|'.join(_TITLES)}) ?-{{2,40}}(?: ?(?:от|from):.*|$)", re.IGNORECASE
+)
 _BARE_TITLES: Final = frozenset(
     {
         "начало переадресованного сообщения:",
@@ -74,6 +83,8 @@ _BARE_TITLES: Final = frozenset(
 RULE: Final = "_" * 32
 """What Outlook draws between an answer and the mail it quotes."""
 _RULE: Final = re.compile(r"_{10,120}")
+_DASHES: Final = re.compile(r"-{10,40}")
+"""What Yandex draws above those whom the quoted mail went to."""
 
 # The headers that Outlook and others show of the mail they quote, by what they say.
 _LABELS: Final = {
@@ -111,22 +122,27 @@ def is_quoted(line: str) -> bool:
 
 def attribution_at(lines: Sequence[str], index: int) -> int:
     """Return how many lines, from this one, say that a quoted or forwarded mail follows; 0 if none do."""
-    if len(lines[index]) > LONGEST_LINE or is_quoted(lines[index]):
+    if is_quoted(lines[index]):
         return 0
-    first = _bare(lines[index])
+    first = _bare(lines[index][:LONGEST_LINE])
     if not first:
         return 0
-    if _TITLE.fullmatch(first) or first.lower() in _BARE_TITLES:
-        return 1
+    if _TITLE.match(first) or first.lower() in _BARE_TITLES:
+        return _with_fields(lines, index, 1)
+    if len(lines[index]) > LONGEST_LINE:
+        return 0
     if _RULE.fullmatch(first):
-        return 1 if _headers_follow(lines, index + 1, in_any_language=first == RULE) else 0
+        follow = _headers_follow(lines, index + 1, in_any_language=first == RULE)
+        return _with_fields(lines, index, 1) if follow else 0
+    if _DASHES.fullmatch(first):
+        return _receivers_at(lines, index)
     return _sentence_at(lines, index) or _headers_at(lines, index)
 
 
 def _sentence_at(lines: Sequence[str], index: int) -> int:
     joined = ""
     for size, line in enumerate(_paragraph(lines, index, LONGEST_WRAP), start=1):
-        joined = f"{joined} {line}".strip()
+        joined = f"{joined}{'' if line.startswith('>') else ' '}{line}".strip()
         if not joined.endswith(":"):
             continue
         if _is_of_program(joined) or (size == 1 and _is_of_person(joined, lines, index + 1)):
@@ -173,7 +189,25 @@ def _headers_at(lines: Sequence[str], index: int) -> int:
                 break  # each stands there once
             found.add(label)
             size = offset + 1
-    return size if "sent" in found and not found.isdisjoint({"to", "subject"}) else 0
+    if "sent" not in found or found.isdisjoint({"to", "subject"}):
+        return 0
+    return _with_fields(lines, index, size)
+
+
+def _receivers_at(lines: Sequence[str], index: int) -> int:
+    """Return how many lines the dashes, the receivers, and the sentence below them take."""
+    if index + 1 == len(lines) or _label(lines[index + 1]) != "to":
+        return 0
+    size = _with_fields(lines, index, 1)
+    return size + (_sentence_at(lines, index + size) if index + size < len(lines) else 0)
+
+
+def _with_fields(lines: Sequence[str], index: int, size: int) -> int:
+    """Return how many lines there are with what looks like further headers directly below."""
+    most = min(index + _HEADER_LINES, len(lines))
+    while index + size < most and _FIELD.match(_bare(lines[index + size][:LONGEST_LINE])):
+        size += 1
+    return size
 
 
 def _headers_follow(lines: Sequence[str], index: int, *, in_any_language: bool) -> bool:
@@ -194,9 +228,12 @@ def _label(line: str) -> str | None:
 
 def _paragraph(lines: Sequence[str], index: int, most: int) -> Iterator[str]:
     for line in lines[index : index + most]:
-        if is_blank(line) or is_quoted(line) or len(line) > LONGEST_LINE:
+        bare = _bare(line[:LONGEST_LINE])
+        if is_blank(line) or len(line) > LONGEST_LINE:
             return
-        yield _bare(line)
+        if is_quoted(line) and not _END_OF_ADDRESS.fullmatch(bare):
+            return
+        yield bare
 
 
 def _quote_follows(lines: Sequence[str], index: int) -> bool:

@@ -19,8 +19,8 @@ _LONGEST_LINE: Final = 120
 
 _DEVICES: Final = (
     r"iphone|ipad|mac\b|android|samsung|galaxy|huawei|honor|xiaomi|redmi|poco|realme|oppo|vivo|nokia"
-    r"|windows|outlook|gmail|yahoo|icloud|яндекс|yandex|mail\.?ru|mail\b|почты (?:mail|яндекс|windows)"
-    r"|рамблер|rambler|blackberry|spark\b|proton"
+    r"|windows|outlook|gmail|yahoo|icloud|яндекс|yandex|mail\.?ru|mail\b|mymail\b"
+    r"|почты (?:mail|яндекс|(?:для )?windows)|рамблер|rambler|blackberry|spark\b|\[?proton"
 )
 _OF_PROGRAM: Final = re.compile(
     rf"""(?:

@@ -1,7 +1,8 @@
 """Answers as mail programs send them: the form of each program's quote, and what is new in it.
 
 Source of the forms: the table in the sheet's section 6 (Gmail, Apple Mail, Outlook, Mail.ru, Yandex,
-Thunderbird), and what Roundcube, The Bat! and Yahoo write; composed, no real mail.
+Thunderbird), and what Roundcube, The Bat!, Yahoo, Samsung's and Huawei's telephones write; composed, no
+real mail.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ ATTRIBUTIONS = {
     "Gmail, English, wrapped": (
         "On Mon, Mar 3, 2025 at 2:05 PM The Shop of Electric Kettles <shop@chainik.example>\nwrote:"
     ),
+    "Gmail, English, wrapped in the address": (
+        "On Mon, Mar 3, 2025 at 2:05 PM The Shop of Electric Kettles <shop@chainik.example\n> wrote:"
+    ),
+    "Gmail, Russian, wrapped in the address": (
+        "пн, 3 мар. 2025 г. в 14:05, Магазин электрических чайников <shop@chainik.example\n>:"
+    ),
     "Apple Mail, Russian": "3 марта 2025 г., в 14:05, Магазин <s@ch.example> написал(а):",
     "Apple Mail, Russian, wrapped": (
         "3 марта 2025 г., в 14:05, Магазин электрических\nчайников <s@ch.example>\nнаписал(а):"
@@ -55,6 +62,8 @@ ATTRIBUTIONS = {
     "Mail.ru, English": "Monday, March 3, 2025, 14:05 +03:00 from Shop <shop@chainik.example>:",
     "Yandex, name in quotes": '03.03.2025, 14:05, "Магазин" <shop@chainik.example>:',
     "Yandex": "03.03.2025, 14:05, Магазин <shop@chainik.example>:",
+    "Yandex, telephone": "14:05, 3 марта 2025 г., Магазин <shop@chainik.example>:",
+    "Yandex, telephone, English": "14:05, March 3, 2025, Shop <shop@chainik.example>:",
     "Thunderbird, Russian": "03.03.2025 14:05, Магазин пишет:",
     "Thunderbird, English": "On 03/03/2025 14:05, Shop wrote:",
     "Yahoo, Russian": (
@@ -121,6 +130,33 @@ HEADERS = {
         "<vera@mail.example>\n"
         "Тема: Заказ 1042\n"
     ),
+    "Outlook, important": (
+        "От: Магазин <shop@chainik.example>\n"
+        "Отправлено: понедельник, 3 марта 2025 г. 14:05\n"
+        "Кому: Анна <anna@mail.example>\n"
+        "Тема: Заказ 1042\n"
+        "Важность: Высокая\n"
+    ),
+    "Huawei, the subject first": (
+        "-------- Исходное сообщение --------\n"
+        "Тема: Заказ 1042\nОт: shop@chainik.example\nКому: anna@mail.example\n"
+    ),
+    "Samsung, run together": (
+        "-------- Исходное сообщение --------От: Магазин <shop@chainik.example> "
+        "Дата: 03.03.2025  14:05  (GMT+03:00) Кому: anna@mail.example Тема: Заказ 1042 \n"
+    ),
+    "Samsung, run together, to many": (
+        "-------- Original message --------From: Shop <shop@chainik.example> "
+        f"Date: 3/3/25  2:05 PM  (GMT+03:00) To: {', '.join(['anna@mail.example'] * 20)} Subject: x\n"
+    ),
+    "Yandex, whom it went to": (
+        "----------------\nКому: Анна (anna@mail.example);\nКопия: Вера (vera@mail.example);\n"
+        'Тема: Заказ 1042;\n03.03.2025, 14:05, "Магазин" <shop@chainik.example>:\n'
+    ),
+    "Yandex, whom it went to, telephone": (
+        "----------------\nКому: Анна (anna@mail.example);\nТема: Заказ 1042;\n"
+        "14:05, 3 марта 2025 г., Магазин <shop@chainik.example>:\n"
+    ),
     "Outlook, one line": "From: Shop <s@ch.example> Sent: Monday 2:05 PM To: Anna Subject: Order\n",
     "Outlook, German": (
         "________________________________\n"
@@ -172,6 +208,9 @@ SIGNATURES = {
     "Outlook, English": "Get Outlook for iOS<https://aka.ms/o0ukef>",
     "Outlook, Russian": "Получить Outlook для Android",
     "Outlook, Russian, iOS": "Получите Outlook для iOS (https://aka.ms/o0ukef)",
+    "Mail of Windows": "Отправлено из Почты для Windows",
+    "myMail": "Отправлено из myMail для iOS",
+    "Proton": "Sent with [Proton Mail](https://proton.example/mail) secure email.",
     "Samsung": "Отправлено с Samsung Galaxy\n\nhttps://galaxy.example",
     "a farewell": "С уважением,\nАнна Петрова\nООО «Ромашка»\nтел. +7 916 123-45-67",
     "a farewell in one line": "С уважением, Анна Петрова",
@@ -218,6 +257,8 @@ WHOLE = {
     "somebody wrote on a day": "On 3 March I ordered a kettle and my wife wrote:\nwhere is it?",
     "a number and a sign": "Цена должна быть\n  5000 > цена > 4000\nДоговорились?",
     "a courier who said": "Был 03.03.2025, 14:05, курьер, и сказал:\nждите до завтра.",
+    "dashes and a form": "Заявка\n----------------\nТовар: чайник\nКоличество: 2",
+    "a time and a colon": "14:05, 3 марта 2025 г., курьер сказал:\nждите до завтра.",
     "dashes": "Нужно:\n--\nчайник белый, два литра, с подсветкой.\nИ чашка к нему.",
     "a farewell far from the end": "С уважением,\nАнна\n"
     + "\n".join(f"позиция {n}" for n in range(12)),

@@ -44,6 +44,12 @@ def test_answers_between_the_quotes_are_never_lost(name: str) -> None:
     assert newly_written(text) == text
 
 
+@pytest.mark.parametrize("name", sorted(HEADERS))
+def test_answers_between_quotes_below_headers_are_never_lost(name: str) -> None:
+    text = f"Здравствуйте!\n\n{HEADERS[name]}\n> Цвет?\n\nБелый.\n\n> Адрес?\n\nТверская, 1"
+    assert newly_written(text) == text
+
+
 def test_nothing_would_be_recognised_without_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin of the tables' test: with no attribution known, old mail passes for new."""
     monkeypatch.setattr("omnigate_email.meaning.quoting.attribution_at", lambda lines, index: 0)
