@@ -20,6 +20,7 @@ from typing import Final
 import omnigate
 from omnigate_email import placing
 from omnigate_email.acknowledging import Acknowledging
+from omnigate_email.addresses import same
 from omnigate_email.arriving import Arrival
 from omnigate_email.config import EmailConfig
 from omnigate_email.mail import Mail, Mailbox
@@ -30,6 +31,7 @@ from omnigate_email.meaning.handing import token_in
 from omnigate_email.meaning.tokens import Tokens, recipients_of
 from omnigate_email.placing import Place
 from omnigate_email.saving import save
+from omnigate_email.sending import NO_COPY
 from omnigate_email.telling import Findings, echo_of, message_of
 
 REPORTED: Final = "reported"
@@ -124,6 +126,10 @@ class Intake:
             is_about_ours = True
             if outcome.state is None:
                 continue  # a delay: the next report decides
+            if await self._is_of_a_copy(message_id, outcome.recipient):
+                if outcome.state == "failed":
+                    self._host.log.warning(NO_COPY, message_id=message_id, reason=outcome.error)
+                continue
             if outcome.complaint:
                 self._host.log.warning(COMPLAINED, message_id=message_id)
             receipts.append(
@@ -154,6 +160,19 @@ class Intake:
         known = (await self._host.messages([message])).get(message)
         parts = known.parts if known is not None else []
         return next((one.external_id for one in parts if one.index == int(index)), None)
+
+    async def _is_of_a_copy(self, message_id: str, recipient: str | None) -> bool:
+        """Tell whether a report is of somebody who got a copy, and not of whom the mail was for."""
+        message = message_id.strip("<>").partition(".")[0]
+        known = (await self._host.messages([message])).get(message)
+        if known is None or recipient is None:
+            return False
+        copied = known.extensions.get("mail", {}).get("cc", [])
+        if not any(same(recipient, one) for one in copied):
+            return False
+        place = self._tokens.conversation_in_id(message_id)
+        conversation = await self._host.conversation(place) if place is not None else None
+        return conversation is None or not same(recipient, conversation.address.path)
 
     # ---- what our own people write ----------------------------------------------------------------
 

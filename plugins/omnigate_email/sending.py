@@ -34,6 +34,7 @@ SCHEME: Final = "mailto"
 LARGEST_BYTES: Final = 35 * 1024 * 1024
 """Of all files of a mail together; servers that take more are few, and say so themselves below it."""
 MOST_EVENTS: Final = 100
+NO_COPY: Final = "a copy of a mail could not be delivered"
 _SAID: Final = frozenset({omnigate.EventType.MESSAGE_RECEIVED, omnigate.EventType.MESSAGE_SENT})
 
 
@@ -89,7 +90,9 @@ class Sender:
         # Large files take a quarter of a second: not in the event loop.
         mail: Composed = await asyncio.to_thread(compose, part, files, heading, style)
         sender = self._envelope_sender(part)
-        await submission.send(mail, sender=sender, attempt=part.attempt)
+        taken = await submission.send(mail, sender=sender, attempt=part.attempt)
+        for why in taken.refused.values():
+            self._host.log.warning(NO_COPY, message_id=heading.message_id, reason=str(why))
         await self._sent.add(part.address.path, datetime.now(UTC))
         if self._copy is not None:
             self._copy(mail.content)

@@ -85,6 +85,7 @@ class Composed:
     sender: str
     """Address in the form that servers take."""
     recipients: Sequence[str]
+    """The first is whom it is for, the others get copies."""
     needs_smtputf8: bool = False
 
 

@@ -54,7 +54,7 @@ class Accepted:
     reply: str
     """What it said, with its own id of the mail most often."""
     refused: Mapping[str, omnigate.OmnigateError] = field(default_factory=dict)
-    """Those of several recipients whom it would not take it for."""
+    """Those who were to get copies, and whom it would not take it for."""
 
 
 class Dialogue:
@@ -153,7 +153,10 @@ class Dialogue:
     async def _envelope(
         self, mail: Composed, sender: str, attempt: int
     ) -> dict[str, omnigate.OmnigateError]:
-        """Say from whom and to whom; return who was refused where others were not."""
+        """Say from whom and to whom; return who gets no copy.
+
+        Raises what it means that the first is refused: the mail is for them.
+        """
         options = self._options(mail)
         encoding = "utf-8" if mail.needs_smtputf8 else "ascii"
         await self._first(self._smtp.mail(sender, options=options, encoding=encoding), attempt)
@@ -164,12 +167,9 @@ class Dialogue:
                     "recipient", self._smtp.rcpt(recipient, encoding=encoding), attempt
                 )
             except (omnigate.Refused, omnigate.RetryLater) as error:
+                if recipient == mail.recipients[0]:
+                    raise
                 refused[recipient] = error
-        if len(refused) == len(mail.recipients):
-            raise next(
-                (one for one in refused.values() if isinstance(one, omnigate.RetryLater)),
-                next(iter(refused.values())),
-            )
         return refused
 
     def _options(self, mail: Composed) -> list[str]:

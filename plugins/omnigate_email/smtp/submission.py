@@ -48,7 +48,8 @@ class Submission:
         """Hand over one mail and return once the server has taken responsibility for it.
 
         ``sender`` is the envelope's, where bounces go: the mail's own when it is not given, none when it
-        is empty. Taken for one of several recipients counts as taken. Raises `Refused`, `RetryLater`,
+        is empty. The first recipient decides: where they are refused nobody gets the mail, and of the
+        others, who get copies, is returned who was refused. Raises `Refused`, `RetryLater`,
         `DestinationUnavailable`, `CredentialsRejected`, and `Uncertain` when the connection was lost
         between the mail and the answer.
         """

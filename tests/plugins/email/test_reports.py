@@ -172,6 +172,42 @@ async def test_a_report_about_a_mail_that_is_not_ours_changes_nothing(desk: Desk
     assert desk.said()[-1].automatic
 
 
+@pytest.mark.parametrize(
+    ("copied", "failed", "told"),
+    [
+        (["boris@client.test"], ["boris@client.test"], 0),
+        (["boris@почта.test"], ["Boris@xn--80a1acny.test"], 0),
+        (["boris@client.test"], ["boris@client.test", ANNA], 1),
+        (["boris@client.test"], ["anna.new@client.test"], 1),
+        ([ANNA], [ANNA], 1),
+    ],
+    ids=["a copy", "a copy, in punycode", "both", "an address behind hers", "her own copy"],
+)
+@pytest.mark.parametrize(("action", "status"), [("failed", "5.1.1"), ("delivered", "2.0.0")])
+async def test_what_becomes_of_a_copy_says_nothing_of_the_message(
+    desk: Desk, copied: list[str], failed: list[str], told: int, action: str, status: str
+) -> None:
+    """The customer has got it; a report tells of whom it is."""
+    await desk.deliver(letter())
+    extensions = {"mail": {"cc": copied}}
+    answer = await desk.answer(desk.said()[0].conversation, extensions=extensions)
+    known = omnigate.Message.model_validate(
+        {
+            "id": "msg_06g60000000000000000000001",
+            "direction": "outbound",
+            "state": "sent",
+            "created_at": "2026-11-22T07:00:00Z",
+            "extensions": extensions,
+        }
+    )
+    desk.host.store._messages[desk.host.name, known.id] = known
+    group = FAILED.format(action=action, status=status).partition("\n\n")[2]
+    groups = "\n".join(group.replace(ANNA, one) for one in failed)
+    await desk.deliver(report(str(answer["Message-ID"]), f"Reporting-MTA: dns; mx\n\n{groups}"))
+    assert len(desk.said()) == 1
+    assert len([one for one in desk.items if isinstance(one, omnigate.Receipt)]) == told
+
+
 async def test_a_bounce_to_the_address_of_its_own_finds_its_mail() -> None:
     """Whatever the other server says in it, the token of the envelope's sender is enough."""
     async with open_desk(plus_addresses=True, bounce_tokens=True) as desk:

@@ -200,17 +200,28 @@ async def test_whoever_is_cancelled_in_the_middle_leaves_no_connection() -> None
         await until(lambda: server.open == 0)
 
 
-async def test_a_mail_counts_as_taken_when_one_of_several_recipients_does() -> None:
-    two = Composed(MAIL.content, MAIL.sender, ["anna@example.org", "boris@example.org"])
-    async with scripted(RCPT=["550 5.1.1 who?", "250 ok"]) as server, submitting(server) as sending:
-        accepted = await sending.send(two)
-    assert list(accepted.refused) == ["anna@example.org"]
-    async with (
-        scripted(RCPT=["550 5.1.1 who?", "450 4.2.0 later"]) as server,
-        submitting(server) as sending,
-    ):
-        with pytest.raises(omnigate.RetryLater):
-            await sending.send(two)
+COPIED = Composed(MAIL.content, MAIL.sender, ["anna@example.org", "boris@example.org"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [("550 5.1.1 who?", omnigate.Refused), ("450 4.2.0 later", omnigate.RetryLater)],
+)
+async def test_a_mail_that_the_customer_cannot_get_goes_to_nobody_who_gets_a_copy(
+    answer: str, expected: type[Exception]
+) -> None:
+    """A copy that was taken would have the message pass for sent, or go out twice."""
+    async with scripted(RCPT=[answer, "250 ok"]) as server, submitting(server) as sending:
+        with pytest.raises(expected):
+            await sending.send(COPIED)
+        assert server.mails == []
+
+
+async def test_a_copy_that_is_refused_does_not_keep_the_mail_from_the_customer() -> None:
+    async with scripted(RCPT=["250 ok", "550 5.1.1 who?"]) as server, submitting(server) as sending:
+        accepted = await sending.send(COPIED)
+    assert list(accepted.refused) == ["boris@example.org"]
+    assert len(server.mails) == 1
 
 
 async def test_an_empty_envelope_sender_and_another_one_are_said() -> None:
