@@ -190,17 +190,21 @@ class Intake:
         return True
 
     async def _take_own(self, mail: Mail, arrival: Arrival, notes: omnigate.Notes | None) -> None:
-        customer = placing.customer_of(mail, self._own)
+        customers = placing.customers_of(mail, self._own)
         sent_here = mail.message_id is not None and (
             self._tokens.conversation_in_id(mail.message_id) is not None
         )
-        if sent_here or customer is None:
+        if sent_here or not customers:
             if sent_here:  # a copy: in the folder for sent mail, or to ourselves
                 await self._note(notes)
                 return
             await self._take_message(mail, arrival, notes)
             return
-        place = await self._place(mail, customer, arrival)
+        place = await self._place(mail, customers[0], arrival)
+        customer = next((one for one in customers if place.is_with(one.address)), None)
+        if customer is None:  # it was not said to whom the thread is with, but forwarded
+            customer = customers[0]
+            place = await placing.begun_with(mail, customer, self._tokens, self._host)
         found = Findings(
             writer=customer,
             external_id=arrival.external_id(self._named(mail, arrival)),

@@ -78,10 +78,10 @@ def _who_else(mail: Mail, own_addresses: OwnAddresses, arrival: Arrival) -> Mail
     return Mailbox(f"{base64.b32encode(digest).decode().lower()}@{NOWHERE}", name)
 
 
-def customer_of(mail: Mail, own_addresses: OwnAddresses) -> Mailbox | None:
-    """Return to whom a mail of our own people goes; None when only we are meant."""
+def customers_of(mail: Mail, own_addresses: OwnAddresses) -> Sequence[Mailbox]:
+    """Return to whom a mail of our own people goes; nobody when only we are meant."""
     strangers = (one for one in (*mail.to, *mail.cc) if one.address not in own_addresses)
-    return next((one for one in strangers if _is_address(one.address)), None)
+    return [one for one in strangers if _is_address(one.address)]
 
 
 async def place_of(
@@ -105,7 +105,14 @@ async def place_of(
         place = Place(tagged, await host.conversation(tagged))
         if place.known is not None and place.is_with(writer.address):
             return place
-    begun = threads.new_conversation_id(mail, tokens, writer)
+    return await begun_with(mail, writer, tokens, host)
+
+
+async def begun_with(
+    mail: Mail, whom: Mailbox, tokens: Tokens, host: omnigate.ChannelHost
+) -> Place:
+    """Return the conversation that a mail begins with somebody, whatever it answers. Raises `StoreError`."""
+    begun = threads.new_conversation_id(mail, tokens, whom)
     return Place(begun, await host.conversation(begun))
 
 

@@ -409,6 +409,47 @@ async def test_what_our_people_write_with_other_programs_is_an_echo() -> None:
         assert echo.text == "Отвечаю из дома"
 
 
+async def test_what_our_people_forward_to_somebody_else_is_not_said_to_the_customer() -> None:
+    """It is in a conversation with whom it went to, and so is what they answer; one named beside the
+    customer does not matter."""
+    async with open_desk(authserv_id="mx.shop.test") as desk:
+
+        async def own(number: int, to: str) -> omnigate.EchoMessage:
+            proof = "mx.shop.test; dmarc=pass (p=reject) header.from=shop.test"
+            raw = letter(
+                "См.",
+                author=ADDRESS,
+                to=to,
+                message_id=f"<own{number}@shop.test>",
+                In_Reply_To="<1@client.test>",
+                Authentication_Results=proof,
+            )
+            await desk.deliver(raw)
+            echo = desk.items[-1]
+            assert isinstance(echo, omnigate.EchoMessage)
+            return echo
+
+        await desk.deliver(letter())
+        conversation = desk.said()[0].conversation
+        forwarded = await own(1, "boss@maker.test")
+        assert forwarded.conversation != conversation
+        assert forwarded.recipient.address == "mailto:boss@maker.test"
+        assert (await own(2, "boss@maker.test")).conversation == forwarded.conversation
+        answer = letter(
+            "Заменим.",
+            author="boss@maker.test",
+            message_id="<b@maker.test>",
+            In_Reply_To="<own1@shop.test>",
+            References="<1@client.test> <own1@shop.test>",
+        )
+        await desk.deliver(answer)
+        assert desk.said()[-1].conversation == forwarded.conversation
+        assert "participant" not in desk.particulars()
+        both = await own(3, f"boss@maker.test, {ANNA.upper()}")
+        assert both.conversation == conversation
+        assert both.recipient.address.casefold() == f"mailto:{ANNA}"
+
+
 PROOFS = [
     ("mx.shop.test; dmarc=pass header.from=client.test", "dmarc"),
     ("mx.shop.test 1; spf=fail; dkim=pass header.d=client.test", "dkim"),
