@@ -44,14 +44,17 @@ def mailboxes(values: Sequence[str]) -> list[Mailbox]:
 
 
 def mail_ids(values: Sequence[str]) -> list[str]:
-    """Return the ids in raw values, each in angle brackets, once, in order of appearance."""
+    """Return the ids in raw values, each in angle brackets, once, in order of appearance.
+
+    Brackets may be encoded too: Python's library does so with what is longer than a line.
+    """
     found: dict[str, None] = {}
-    for value in values:
+    for value in map(words, values):
         given = _ID.findall(value)
         if not given and "@" in value and len(value.split()) == 1:
             given = [value.strip("<> \t")]
         for one in given:
-            text = "".join(printable(words(one)).split())
+            text = "".join(printable(one).split())
             if text and len(text) <= ID_SIGNS:
                 found.setdefault(f"<{text}>")
     ids = list(found)

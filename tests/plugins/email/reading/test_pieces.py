@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import email.policy
+from email.message import EmailMessage
 from urllib.parse import quote
 
 import pytest
@@ -192,6 +194,16 @@ def test_ids_are_found_in_all_their_spellings():
         "<2@a>",
         "<bare@id>",
     ]
+
+
+def test_long_ids_are_read_that_a_program_has_encoded() -> None:
+    """As Python's own library writes whatever is longer than a line, such as ours."""
+    mail = EmailMessage(policy=email.policy.SMTP)
+    ours = f"<msg_06h0dmd49hq91fcr9ipk603arc.0.{'leiytxxr' * 4}@mail.shop.example>"
+    mail["References"] = f"<1@a> {ours} <2@a>"
+    value = mail.as_bytes().decode().partition(":")[2].partition("\r\n\r\n")[0]
+    assert "=?utf-8?q?" in value
+    assert mail_ids([value.replace("\r\n", "")]) == ["<1@a>", ours, "<2@a>"]
 
 
 @pytest.mark.parametrize(
