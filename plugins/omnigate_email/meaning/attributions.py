@@ -100,6 +100,13 @@ _LABELS: Final = {
     "тема": "subject",
     "subject": "subject",
 }
+_SIGN_OF_MAIL: Final = {
+    "from": re.compile("@"),
+    "sent": re.compile(r"\d:\d\d"),
+    "to": re.compile("@"),
+    "subject": re.compile(r"\b(?:re|fwd?|на):", re.IGNORECASE),
+}
+"""In one of the headers of a mail is an address, an hour, or what stands before the subjects of answers."""
 _LABEL: Final = re.compile(r"\*{0,2}(?P<label>[^\W\d_]{2,12}(?: кого)?) ?:\*{0,2}(?: |$)")
 _FIELD: Final = re.compile(r"\*{0,2}[^\W\d_][^:]{0,20}:")
 _IN_ONE_LINE: Final = re.compile(
@@ -127,8 +134,11 @@ def attribution_at(lines: Sequence[str], index: int) -> int:
     first = _bare(lines[index][:LONGEST_LINE])
     if not first:
         return 0
-    if _TITLE.match(first) or first.lower() in _BARE_TITLES:
+    if _TITLE.match(first):
         return _with_fields(lines, index, 1)
+    if first.lower() in _BARE_TITLES:
+        is_spaced = index + 1 < len(lines) and is_blank(lines[index + 1])
+        return _with_fields(lines, index, 2 if is_spaced else 1)
     if len(lines[index]) > LONGEST_LINE:
         return 0
     if _RULE.fullmatch(first):
@@ -182,14 +192,16 @@ def _headers_at(lines: Sequence[str], index: int) -> int:
     if _IN_ONE_LINE.match(_bare(lines[index])):
         return 1
     found: set[str] = set()
-    size = 0
+    size, is_of_mail = 0, False
     for offset, line in enumerate(lines[index : index + _HEADER_LINES]):
         if label := _label(line):
             if label in found:
                 break  # each stands there once
             found.add(label)
             size = offset + 1
-    if "sent" not in found or found.isdisjoint({"to", "subject"}):
+            # An order of flowers has a sender, a receiver and a day too.
+            is_of_mail = is_of_mail or bool(_SIGN_OF_MAIL[label].search(line[:LONGEST_LINE]))
+    if not is_of_mail or "sent" not in found or found.isdisjoint({"to", "subject"}):
         return 0
     return _with_fields(lines, index, size)
 

@@ -116,6 +116,9 @@ HEADERS = {
         "Cc: Boris <boris@mail.example>\n"
         "Subject: Order 1042\n"
     ),
+    "Apple Mail, addresses but no hour": (
+        "From: Shop <shop@chainik.example>\nDate: March 3, 2025\nTo: anna@mail.example\n"
+    ),
     "Outlook, Russian, bold": (
         "*От:* Магазин <shop@chainik.example>\n"
         "*Отправлено:* 3 марта 2025 г. 14:05\n"
@@ -252,6 +255,10 @@ WHOLE = {
     "words below the telephone's line": "Здравствуйте\n\nОтправлено с iPhone\n\nЗабыла: нужен чек",
     "sent by post": "Отправлено с посылкой 3 марта, трек 8002",
     "a form with its own headers": "От: Анна\nТелефон: +7 916 123-45-67\nТема: возврат\nХочу вернуть чайник",
+    "an order that has a sender, a receiver and a day": (
+        "Здравствуйте! Нужен букет.\nОт: Ивана\nКому: Марии\nДата: 8 марта\nОткрытка: с праздником!"
+    ),
+    "a journey": "Hello!\nFrom: Moscow\nTo: Kazan\nDate: 5 May 2025\nWe need three tickets.",
     "underscores to be filled in": "Фамилия\n____________________\nИмя\n____________________",
     "a form below a rule": "Заявка\n" + "_" * 30 + "\nТовар: чайник\nКоличество: 2",
     "somebody wrote on a day": "On 3 March I ordered a kettle and my wife wrote:\nwhere is it?",
