@@ -121,7 +121,8 @@ def test_an_attempt_that_was_under_way_does_not_undo_retry_after(
 def test_a_poisonous_event_dies_after_five_attempts_and_its_gap_is_announced(
     receiver: Any, daemon: Any, answer: Any, until: Any
 ) -> None:
-    receiver.crm.behave = lambda delivery: answer(400 if delivery.text == "poison" else 204)
+    refused = answer(400, delay_seconds=0.6)
+    receiver.crm.behave = lambda delivery: refused if delivery.text == "poison" else answer()
     daemon.say("before")
     daemon.say("poison")
     daemon.say("after")
