@@ -18,6 +18,9 @@ RANK: Final = {
 ARRIVED: Final = frozenset({"sent", "delivered", "read"})
 """States of what the platform has, whole."""
 
+ENDS: Final = ("failed", "unknown")
+"""States of one part that are the message's, the worse first."""
+
 
 def rises(before: str, after: str) -> bool:
     """Tell whether a part in state ``before`` may go over to ``after``."""
@@ -26,7 +29,7 @@ def rises(before: str, after: str) -> bool:
 
 def message_state(parts: Sequence[str]) -> str:
     """Return the state of a message from its parts': the worst end, else the least advanced."""
-    for end in ("failed", "unknown"):
+    for end in ENDS:
         if end in parts:
             return end
     return min(parts, key=RANK.__getitem__)

@@ -15,7 +15,7 @@ from sqlalchemy import Text, bindparam, func, update
 from omnigate.model.event import EventType
 from omnigate.model.facts import Message, Part
 from omnigate.store.messages import read_messages
-from omnigate.store.ranks import ARRIVED, message_state, rises
+from omnigate.store.ranks import ARRIVED, ENDS, message_state, rises
 from omnigate.store.record import Draft, Recorder
 from omnigate.store.schema import message, message_part
 from omnigate.store.threads import Thread
@@ -86,8 +86,11 @@ class States:
         if said.state == "deleted":
             return None
         after = message_state(list(states.values()))
-        if after == before and after not in ("failed", "unknown"):
+        if after == before and not (after in ENDS and state == after):
             return None
+        if after in ENDS and state != after:
+            # It ends so because of another part, and that one says why.
+            error = next(one.error for one in parts if one.state == after)
         self._message_changes.append({"key": message_id, "state": after, "error": error})
         is_answer = after in ARRIVED and before not in ARRIVED
         return self._record(thread, message_id, after, error, occurred_at, is_answer=is_answer)

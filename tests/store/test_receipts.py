@@ -71,14 +71,25 @@ class Outbox(NamedTuple):
             )
         )
 
-    def settle(self, message: str, part: int, state: str, external_id: str | None = None) -> Any:
-        result = PartResult(message, part, state, external_id)  # type: ignore[arg-type]  # one of the four
+    def settle(
+        self,
+        message: str,
+        part: int,
+        state: str,
+        external_id: str | None = None,
+        error: str | None = None,
+    ) -> Any:
+        result = PartResult(message, part, state, external_id, error)  # type: ignore[arg-type]  # one of the four
         (following,) = self.desk.run(settle_part, result)
         return following
 
     def state(self, message: str) -> str:
         with self.desk.engine.begin() as connection:
             return str(read_messages(connection, [message])[message].state)
+
+    def error(self, message: str) -> str | None:
+        with self.desk.engine.begin() as connection:
+            return read_messages(connection, [message])[message].error
 
     def events(self, message: str) -> list[str]:
         rows = self.desk.rows(
@@ -145,6 +156,31 @@ def test_parts_go_out_one_by_one_and_the_message_is_sent_with_the_last(outbox: O
         outbox.receipt(f"p-{number}", "read")
     assert outbox.state(message) == "read"
     assert outbox.events(message) == ["sent", "read"]
+
+
+@pytest.mark.parametrize("end", ["failed", "unknown"])
+def test_what_follows_of_other_parts_is_no_news_of_a_message_that_has_ended(
+    outbox: Outbox, end: str
+) -> None:
+    message = outbox.queue(parts=2).id
+    outbox.settle(message, 0, "sent", "p-0")
+    outbox.settle(message, 1, end, error="number is barred")
+    outbox.receipt("p-0", "delivered")
+    assert outbox.events(message) == [end]
+    assert outbox.error(message) == "number is barred"
+
+
+def test_a_message_that_is_only_unknown_by_now_says_what_that_part_did_of_it(
+    outbox: Outbox,
+) -> None:
+    message = outbox.queue(parts=2).id
+    outbox.settle(message, 0, "sent", "p-0")
+    outbox.receipt("p-0", "failed")
+    outbox.settle(message, 1, "unknown", error="no answer")
+    assert (outbox.state(message), outbox.events(message)) == ("failed", ["failed"])
+    outbox.receipt("p-0", "delivered")
+    assert (outbox.state(message), outbox.error(message)) == ("unknown", "no answer")
+    assert outbox.events(message) == ["failed", "unknown"]
 
 
 def test_a_part_that_was_surely_not_sent_is_queued_again_without_an_event(outbox: Outbox) -> None:
