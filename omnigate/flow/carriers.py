@@ -41,6 +41,7 @@ RESEND_AFTER_SECONDS: Final = 30.0
 CUT_SHORT: Final = (
     "it may have been sent: an attempt ended, as by a kill, before its outcome was known"
 )
+UNWANTED: Final = "the customer has asked, before it was sent, not to be written to here"
 
 MOST_REPLIES: Final = 10
 """Of a plugin that goes round the limit of `Reply`."""
@@ -193,6 +194,8 @@ class ChannelCarrier:
             raise _unknown(item, job, CUT_SHORT)
         if job.doubts and rule == "lookup" and (found := await self._look_up(item, job, attempt)):
             return await self._settle_sent(job, found)
+        if job.is_unwanted:
+            raise _unwanted(item, job)
         try:
             sent = await self._tell(job, attempt)
         except (RetryLater, DestinationUnavailable, CredentialsRejected, NotReady) as error:
@@ -276,6 +279,15 @@ def _unknown(item: Item, job: PartJob, doubt: str) -> Unproven:
     """Hold a part as unknown; return what to raise, since it will not be tried again."""
     item.tried = _result(job, "unknown", error=doubt)
     return Unproven("unknown", doubt)
+
+
+def _unwanted(item: Item, job: PartJob) -> Unproven:
+    """Let a part fail that nobody wants by now; return what to raise."""
+    if job.doubts:
+        return _unknown(item, job, f"it may have been sent; {UNWANTED}")
+    error = Unproven("recipient_blocked", UNWANTED)
+    item.tried = _result(job, "failed", error=str(error))
+    return error
 
 
 async def _within(

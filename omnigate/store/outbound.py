@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, bindparam, insert, select
 
 from omnigate.errors import Refused
@@ -24,6 +24,7 @@ from omnigate.store.owed import Owed, owe
 from omnigate.store.prepared import Query
 from omnigate.store.record import Draft, Recorder
 from omnigate.store.schema import (
+    FORCED,
     address,
     attachment,
     conversation,
@@ -133,7 +134,7 @@ class _Batch:
             )
         )
         for index, part in enumerate(item.parts):
-            self._rows[message_part].append(_part_row(said.id, index, item.channel.name, part))
+            self._rows[message_part].append(_part_row(item, index, part))
         self._rows[attachment].extend(item.new_attachments)
         target = Target(item.destination_id, ordered=True)
         self._owed.append(
@@ -275,14 +276,17 @@ def _require_open(address: str, blocked_at: int | None, item: Outgoing) -> None:
         )
 
 
-def _part_row(message_id: str, index: int, channel: str, part: PartContent) -> dict[str, Any]:
+def _part_row(item: Outgoing, index: int, part: PartContent) -> dict[str, Any]:
+    body = to_json(part)
+    if item.force:
+        body = to_json({**from_json(body), FORCED: True})
     return {
-        "message_id": message_id,
+        "message_id": item.said.id,
         "number": index,
-        "channel": channel,
+        "channel": item.channel.name,
         "state": "queued",
         "doubts": 0,
-        "body": to_json(part).decode(),
+        "body": body.decode(),
     }
 
 

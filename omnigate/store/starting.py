@@ -20,7 +20,7 @@ from omnigate.store.attachments import read_attachments
 from omnigate.store.changed import change_of
 from omnigate.store.errands import Errand
 from omnigate.store.prepared import Bulk
-from omnigate.store.schema import SEND, conversation, message, message_part
+from omnigate.store.schema import FORCED, SEND, conversation, message, message_part
 from omnigate.store.transaction import Transaction, chunks
 
 
@@ -31,6 +31,8 @@ class PartJob:
     part: OutboundPart | OutboundChange
     doubts: int
     """How often it was found in state ``sending`` with no result: it may have gone through."""
+    is_unwanted: bool = False
+    """The customer has asked, since it was queued, not to be written to there."""
 
 
 def start_next(transaction: Transaction, errands: Sequence[Errand]) -> dict[Errand, PartJob]:
@@ -95,6 +97,7 @@ def _job(connection: Connection, row: Any, total: int) -> PartJob:
     if row.action != SEND:
         return PartJob(change_of(row), doubts)
     body = from_json(row.body)
+    is_forced = body.pop(FORCED, False)
     files = body.pop("attachments")
     fresh = read_attachments(connection, [file["id"] for file in files]) if files else {}
     part = OutboundPart(
@@ -113,7 +116,7 @@ def _job(connection: Connection, row: Any, total: int) -> PartJob:
         ],
         **body,
     )
-    return PartJob(part, doubts)
+    return PartJob(part, doubts, is_unwanted=row.blocked_at is not None and not is_forced)
 
 
 _UNSENT: Final = (
@@ -126,6 +129,7 @@ _UNSENT: Final = (
         message_part.c.action,
         conversation.c.external_id,
         conversation.c.address,
+        conversation.c.blocked_at,
     )
     .select_from(
         message_part.join(message, message.c.id == message_part.c.message_id).join(

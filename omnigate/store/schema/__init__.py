@@ -35,6 +35,7 @@ from omnigate.store.schema.delivery import (
 from omnigate.store.schema.intake import cursor, dedup, note, quarantine
 from omnigate.store.schema.people import address, conflict, contact, handover, merge
 from omnigate.store.schema.talk import (
+    FORCED,
     IS_NO_MESSAGE,
     SEND,
     attachment,
@@ -53,6 +54,7 @@ __all__ = [
     "DUE",
     "DUE_FRESH",
     "DUE_RETRYING",
+    "FORCED",
     "IDLE",
     "IS_NO_MESSAGE",
     "LEASED",

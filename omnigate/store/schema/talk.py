@@ -26,6 +26,9 @@ from omnigate.store.schema.catalogue import RowNumber, metadata
 SEND: Final = "send"
 """What a channel is asked to do about a message first; whatever comes later changes it."""
 
+FORCED: Final = "force"
+"""In the body of a part: it goes also to a customer who asks, before it is sent, not to be written to."""
+
 conversation = Table(
     "conversation",
     metadata,

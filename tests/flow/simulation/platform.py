@@ -78,7 +78,12 @@ class Platform:
         world.dispatcher.add(destination)
 
     async def write(
-        self, world: World, person: str, *texts: str, key: IdempotencyKey | None = None
+        self,
+        world: World,
+        person: str,
+        *texts: str,
+        key: IdempotencyKey | None = None,
+        force: bool = False,
     ) -> str:
         """Be the CRM that sends a message of so many parts; returns the id that it is told."""
         said = Message(
@@ -95,6 +100,7 @@ class Platform:
             address=Address(f"user:{person}"),
             external_id=person,
             key=key,
+            force=force,
         )
         return (await world.store.writer.do(enqueue, outgoing)).id
 
