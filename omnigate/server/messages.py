@@ -236,7 +236,7 @@ OPERATIONS: Final = (
         answers=Queued,
         status=202,
         also=((200, Preview),),
-        errors=(404, 409, 410),
+        errors=(404, 409, 410, 429),
         headers=(IDEMPOTENCY_HEADER,),
     ),
     Operation(

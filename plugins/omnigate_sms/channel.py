@@ -81,6 +81,7 @@ class Sms(omnigate.Channel):
 
     async def run(self) -> None:
         """Hold the link's session, hand on long texts whose time is up, and confirm wishes."""
+        await self._allowance.recall()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._gathering.run())
             tasks.create_task(self._confirming.run())

@@ -8,6 +8,7 @@ name numbers by what only this installation can make of them: whom somebody wrot
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -74,6 +75,11 @@ class Allowance:
         self._now = now
         self._tally = omnigate.Tally(host, units=2, now=now)
         self._told_at: tuple[str, int] | None = None
+
+    async def recall(self) -> None:
+        """Read what was sent before a restart, for `require`; else that is done with the next text."""
+        with suppress(omnigate.Overloaded, omnigate.StoreError):
+            await self._tally.open()
 
     def require(self, number: str, segments: int) -> None:
         """Raise `omnigate.Refused` (``limit_reached``) when a text of so many segments is too much."""

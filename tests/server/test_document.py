@@ -48,6 +48,12 @@ async def test_document_is_openapi_with_everything_defined(world):
     assert len(identifiers) == len(set(identifiers))
 
 
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/calls"])
+async def test_that_a_channel_has_sent_enough_is_among_the_answers(world, path):
+    _, document = await world.call("GET", "/v1/openapi.json")
+    assert "429" in document["paths"][path]["post"]["responses"]
+
+
 async def test_the_operators_document_has_its_own_besides(world):
     _, public = await world.call("GET", "/v1/openapi.json")
     _, operators = await world.operate("GET", "/v1/openapi.json")

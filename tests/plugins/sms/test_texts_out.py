@@ -45,6 +45,23 @@ async def test_what_cannot_be_sent_is_refused_by_estimates_too(shop, more, code)
     assert shop.link.sent == []
 
 
+async def test_an_estimate_after_a_restart_knows_what_was_sent_before_it():
+    limits = {"messages_per_number_per_hour": 1}
+    async with open_shop(limits=limits) as shop:
+        await shop.channel.send(shop.part())
+    async with open_shop(shop.host.store, limits=limits) as shop, shop.working():
+        await shop.until(lambda: shop.host.states)
+        with pytest.raises(omnigate.Refused, match="limit_reached"):
+            shop.channel.estimate(shop.part())
+
+
+async def test_a_store_that_cannot_tell_what_was_sent_does_not_keep_the_channel_down():
+    async with open_shop() as shop:
+        shop.host.store.failure = omnigate.StoreError("disk full")
+        async with shop.working():
+            await shop.until(lambda: ("up", "") in shop.host.states)
+
+
 async def test_limits_hold_and_what_did_not_go_out_does_not_count():
     async with open_shop(limits={"messages_per_number_per_hour": 2}) as shop:
         for outcome in (
