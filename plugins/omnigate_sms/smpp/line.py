@@ -34,6 +34,7 @@ FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
 JITTER: Final = 0.25
 _DOUBLINGS: Final = 16
+_NOT_BOUND_YET: Final = "not bound yet"
 STEADY_SECONDS: Final = 30.0
 """A bind that lasted so long was good: after it the back-off begins anew."""
 SETTLE_SECONDS: Final = 2.0
@@ -60,7 +61,7 @@ class Line:
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.state: State = "starting"
-        self.reason = "not bound yet"
+        self.reason = _NOT_BOUND_YET
         """Why it is not up."""
         self._command = command
         self._config = config
@@ -86,6 +87,11 @@ class Line:
         """The session that is bound now, if one is."""
         session = self._session
         return session if session is not None and session.ended is None else None
+
+    def forget(self) -> None:
+        """Be as at first: how it was before a pause says nothing about how it will be."""
+        self.state, self.reason = "starting", _NOT_BOUND_YET
+        self._told.clear()
 
     async def wait_told(self, seconds: float) -> None:
         """Wait until the first attempt to bind has come to something, but not longer than so."""

@@ -94,6 +94,8 @@ class SmppLink(Link):
         rejected: list[omnigate.CredentialsRejected] = []
         self._running = True
         self._told = None  # who starts us anew wants to hear how it is
+        for line in self._lines:
+            line.forget()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._repeats.run(), name="smpp repeats")
@@ -105,6 +107,10 @@ class SmppLink(Link):
             self._running = False
             await self._late.settled()
             await self._repeats.leave()
+            for line in self._lines:
+                # Texts may come before we are started anew; what was refused stays so until then.
+                if line.state != "refused":
+                    line.forget()
         if rejected:
             raise rejected[0]
 

@@ -162,6 +162,17 @@ async def test_a_link_that_is_started_anew_says_anew_how_it_is(smsc: Smsc) -> No
     assert link.host.states[0][0] == "down"
 
 
+async def test_after_a_pause_the_first_text_waits_for_the_bind(smsc: Smsc) -> None:
+    async with running(smsc) as bound:
+        await bound.up()
+        await bound.stop()
+        sending = asyncio.create_task(bound.link.send(text()))
+        await asyncio.sleep(0)  # it has been begun before the link is
+        bound.running = asyncio.create_task(bound.link.run())
+        sent = await sending
+    assert sent.external_id == "1000"
+
+
 async def test_an_enquiry_is_answered(bind: Bind, smsc: Smsc) -> None:
     await bind()
     smsc.tell(command="enquire_link", parameters={})
