@@ -126,7 +126,8 @@ def receipt(report: Report) -> omnigate.Receipt | None:
         message_id=_short(report.external_id),
         part=report.reference,
         state=report.state,
-        error=report.error[:LONGEST_ID] if report.error else None,
+        # Some operators give a code with a success, too: that is no error.
+        error=report.error[:LONGEST_ID] if report.error and report.state == "failed" else None,
         any_conversation=True,
     )
 

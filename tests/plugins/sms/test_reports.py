@@ -27,3 +27,12 @@ async def test_a_report_that_names_our_part_is_no_repeat_of_one_that_did_not(sho
     late = Report(external_id="17", reference="msg_1.0", state="sent", occurred_at=AT)
     await shop.hear(early, late, late)
     assert [item.part for item in shop.items] == [None, "msg_1.0"]
+
+
+@pytest.mark.parametrize("state", ["sent", "delivered", "read"])
+async def test_the_code_that_comes_with_a_success_is_no_error(shop, state):
+    await shop.hear(
+        Report(external_id="17", state=state, error="DELIVRD error 001", occurred_at=AT)
+    )
+    (receipt,) = shop.items
+    assert (receipt.state, receipt.error) == (state, None)
