@@ -143,11 +143,14 @@ def resolve(
     if as_json:
         terminal.say_json(answer)
         return
-    terminal.say(f"{answer['id']} is {answer['state']} now; the CRM is told.")
-    if answer["rest_waits"]:
-        terminal.note(
-            "Further parts of it were never begun. Send them: omnigate dead list, then dead replay."
-        )
+    if not answer["rest_waits"]:
+        terminal.say(f"{answer['id']} is {answer['state']} now; the CRM is told.")
+        return
+    terminal.say(f"{answer['id']} is {answer['state']} now; the CRM is told once the rest is, too.")
+    terminal.note(
+        "Further parts of it were never begun. Send them: omnigate dead list, then dead replay; or let"
+        " it fail: dead drop."
+    )
 
 
 def row(message: dict[str, Any]) -> dict[str, Any]:

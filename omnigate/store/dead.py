@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, select, tuple_
 
 from omnigate.store.ended import End, note_end
 from omnigate.store.errands import is_first_part
+from omnigate.store.partresult import PartResult
+from omnigate.store.parts import settle_part
 from omnigate.store.prepared import Bulk
-from omnigate.store.schema import SEND, attempt, dead, destination, event, message, message_part
+from omnigate.store.schema import (
+    SEND,
+    attempt,
+    dead,
+    destination,
+    event,
+    message,
+    message_part,
+    outbox,
+)
 from omnigate.store.selection import CHUNK, Pick, destinations_called, number_chunks
-from omnigate.store.transaction import Transaction
+from omnigate.store.transaction import Transaction, chunks
 
 
 class DeadFilter(NamedTuple):
@@ -84,7 +95,21 @@ def _drop(transaction: Transaction, wanted: DeadDrop) -> int:
         for row in connection.execute(query, {"ids": some})
     ]
     put_away(transaction, rows, "dropped", wanted.by)
+    _fail_rests(transaction, rows)
     return len(rows)
+
+
+def _fail_rests(transaction: Transaction, rows: Sequence[Any]) -> None:
+    """Let messages fail whose first parts were sent after all, and whose rest nothing sends any more."""
+    firsts: dict[str, int] = {}
+    for some in chunks([row.message_id for row in rows if row.message_id is not None]):
+        for part in transaction.connection.execute(_RESTS, {"ids": some}):
+            firsts.setdefault(part.message_id, part.number)
+    results = [
+        PartResult(known, first, "failed", error=_DROPPED) for known, first in firsts.items()
+    ]
+    if results:
+        settle_part(transaction, results)
 
 
 def _conditions(connection: Connection, wanted: DeadFilter) -> list[ColumnElement[bool]]:
@@ -102,6 +127,20 @@ def _conditions(connection: Connection, wanted: DeadFilter) -> list[ColumnElemen
     return conditions
 
 
+_DROPPED: Final = "its other parts were not sent: the dead letter was dropped"
+_RESTS: Final = (
+    select(message_part.c.message_id, message_part.c.number)
+    .join_from(message_part, message, message.c.id == message_part.c.message_id)
+    .where(
+        message_part.c.message_id.in_(bindparam("ids", expanding=True)),
+        message_part.c.action == SEND,
+        message_part.c.state == "queued",
+        message.c.state == "queued",
+        ~exists().where(outbox.c.message_id == message.c.id),
+        ~exists().where(dead.c.message_id == message.c.id),
+    )
+    .order_by(message_part.c.message_id, message_part.c.number)
+)
 _SHOWN: Final = select(
     dead,
     destination.c.direction,

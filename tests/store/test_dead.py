@@ -17,6 +17,7 @@ from omnigate.store.partresult import PartResult
 from omnigate.store.parts import settle_part
 from omnigate.store.record import OPERATIONS
 from omnigate.store.requeue import DeadReplay, replay_dead
+from omnigate.store.resolving import Resolution, resolve_messages
 from omnigate.store.settling import Settlement, settle
 from tests.store.test_parts import queue, states
 
@@ -168,6 +169,30 @@ def fail(desk: Any, app: int, message: str, sent: int) -> None:
 def state(desk: Any, message: str) -> tuple[str, str | None]:
     (row,) = desk.rows("SELECT state, error FROM message WHERE id = :id", id=message)
     return row.state, row.error
+
+
+@pytest.mark.parametrize("is_offered_again", [False, True])
+def test_what_was_never_begun_fails_with_its_dead_letter_unless_it_is_owed_again(
+    desk: Any, app: int, *, is_offered_again: bool
+) -> None:
+    message = queue(desk, app, "anna", parts=3)
+    (lease,) = take(desk, app)
+    desk.run(settle_part, PartResult(message, 0, "unknown", error="no answer"))
+    died = Settlement(lease, lease.items[0], "dead", last=True, reason="unknown", error="unknown")
+    desk.run(settle, died)
+    (letter,) = [row.outbox_id for row in desk.rows("SELECT outbox_id FROM dead")]
+    assert desk.run(resolve_messages, Resolution(message, "sent")) == ["rest_waits"]
+    assert state(desk, message) == ("queued", None)
+    if is_offered_again:
+        desk.run(replay_dead, DeadReplay([letter], {app}))
+    desk.run(drop_dead, DeadDrop([letter]))
+    if is_offered_again:
+        assert state(desk, message) == ("queued", None)
+        return
+    why = "its other parts were not sent: the dead letter was dropped"
+    assert state(desk, message) == ("failed", why)
+    rows = desk.rows("SELECT type FROM event WHERE message_id = :id ORDER BY position", id=message)
+    assert [row.type for row in rows] == ["message.unknown", "message.failed"]
 
 
 def test_of_a_message_only_what_did_not_arrive_is_sent_again(desk: Any, app: int) -> None:
