@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from omnigate_email.reading.charsets import storable
@@ -26,9 +27,17 @@ def printable(text: str) -> str:
     return "".join(sign for sign in kept if unicodedata.category(sign) not in ("Cc", "Cs"))
 
 
+_PATH = re.compile(r"[./~]|[a-z]+:|.*\\", re.IGNORECASE)
+"""How a path begins, where ``Invoice 5/2026.pdf`` is a name."""
+
+
 def file_name(given: str | None) -> str | None:
     """Return a name that is only a name, of at most ``NAME_SIGNS``; ``None`` if nothing is left."""
-    last = printable(given or "").replace("\\", "/").rstrip("/").rpartition("/")[2]
+    said = printable(given or "").strip()
+    if _PATH.match(said):
+        last = said.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    else:
+        last = said.strip("/").replace("/", "-")
     name = unicodedata.normalize("NFC", " ".join(last.split())).strip(". ")
     if last.lstrip().startswith(".") and name:
         name = f".{name}" if "." not in name else name  # .profile, but never .. or .

@@ -133,6 +133,10 @@ def test_file_names_are_read_in_every_form_that_is_sent(given_name):
     [
         ("../../etc/passwd", "passwd"),
         ("C:\\Users\\x\\a.txt", "a.txt"),
+        ("c:/users/x/a.txt", "a.txt"),
+        ("~/a.txt", "a.txt"),
+        ("Счёт № 5/2026.pdf", "Счёт № 5-2026.pdf"),
+        ("/", None),
         ("\u202egnp.exe", "gnp.exe"),
         ("a\0b\r\nc.txt", "ab c.txt"),
         ("..", None),
