@@ -174,6 +174,7 @@ class EchoMessage(Inbound):
     """The customer the message went to."""
     author: ShortText | None = None
     text: Text | None = None
+    subject: ShortText | None = None
     attachments: list[AttachmentRef] = Field(default_factory=list)
     message_id: ExternalId | None = None
 

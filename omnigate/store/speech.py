@@ -162,6 +162,8 @@ class Speech:
     def echo(self, channel: ChannelKey, item: EchoMessage) -> Meaning:
         """Record an answer that did not go through here."""
         thread = self._batch.correspondence.thread(channel, item, item.recipient)
+        if item.subject and thread.subject is None:
+            thread.subject = item.subject
         message_id = ids.message_id()
         own_id = item.message_id or item.external_id
         attachments = self._batch.shelf.take(channel.name, message_id, item.attachments)
@@ -171,6 +173,7 @@ class Speech:
             state="sent",
             created_at=time_text(milliseconds_of(item.occurred_at)),
             text=item.text,
+            subject=item.subject,
             attachments=attachments,
             author=Author(name=item.author) if item.author else None,
             external_ids=[own_id],

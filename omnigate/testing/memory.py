@@ -205,7 +205,7 @@ def _message(item: omnigate.Inbound) -> omnigate.Message | None:
         state="received" if inbound else "sent",
         created_at=item.occurred_at,
         text=item.text,
-        subject=item.subject if isinstance(item, omnigate.InboundMessage) else None,
+        subject=item.subject,
         external_ids=[item.message_id or item.external_id],
         extensions=item.extensions if isinstance(item, omnigate.InboundMessage) else {},
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ LONGEST_HTML: Final = 500_000
 LONGEST_SUBJECT: Final = 1000
 LONGEST_NAME: Final = 200
 MOST_ADDRESSES: Final = 100
+_MARK: Final = re.compile(r"\[cid:([^\]\s]{1,500})\]")
 HTML_CUT: Final = "the HTML is left out: it is too long"
 
 
@@ -49,7 +51,7 @@ def message_of(
 ) -> omnigate.InboundMessage:
     """Return what a customer wrote. Raises `BadPayload` when the model has no room for it."""
     whole = mail.text
-    text = quoting.newly_written(whole, marker=marker)
+    text = _newly_written(mail, found, marker)
     html = with_own_ids(mail.html, found.saved.by_content_id) if mail.html else None
     if html is not None and len(html) > LONGEST_HTML:
         html = None
@@ -63,7 +65,7 @@ def message_of(
             text=text or None,
             full_text=whole if whole.strip() != text else None,
             html=html,
-            subject=mail.subject[:LONGEST_SUBJECT] if mail.subject else None,
+            subject=_subject(mail),
             attachments=list(found.saved.references),
             message_id=message_id_of(mail),
             reply_to=found.answered,
@@ -92,12 +94,34 @@ def echo_of(
             occurred_at=arrival.arrived_at,
             recipient=_profile(customer),
             author=mail.author.name[:LONGEST_NAME] if mail.author and mail.author.name else None,
-            text=quoting.newly_written(mail.text, marker=marker) or None,
+            text=_newly_written(mail, found, marker) or None,
+            subject=_subject(mail),
             attachments=list(found.saved.references),
             message_id=message_id_of(mail),
         )
     except ValidationError as error:
         raise omnigate.BadPayload(f"the mail does not fit: {omnigate.describe(error)}") from None
+
+
+def _newly_written(mail: Mail, found: Findings, marker: str | None) -> str:
+    text = quoting.newly_written(mail.text, marker=marker)
+    return _without_marks(text, found.saved.by_content_id)
+
+
+def _without_marks(text: str, content_ids: Container[str]) -> str:
+    """Leave out ``[cid:…]``, which Outlook puts where its HTML shows a picture that came along."""
+    kept = []
+    for line in text.split("\n"):
+        rest = _MARK.sub(lambda mark: "" if mark[1] in content_ids else mark[0], line)
+        if rest == line:
+            kept.append(line)
+        elif rest.strip():
+            kept.append(rest.rstrip())
+    return "\n".join(kept).strip()
+
+
+def _subject(mail: Mail) -> str | None:
+    return mail.subject[:LONGEST_SUBJECT] if mail.subject else None
 
 
 def _profile(mailbox: Mailbox, *, verified: bool = False) -> omnigate.Profile:

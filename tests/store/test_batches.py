@@ -148,6 +148,7 @@ def inbound(world: World) -> st.SearchStrategy[Any]:
             EchoMessage,
             recipient=PROFILES,
             text=st.just("by hand"),
+            subject=maybe(some("s1", "s2")),
             message_id=maybe(MESSAGES),
             attachments=files,
         ),

@@ -200,7 +200,14 @@ def test_a_message_stands_in_the_log_as_the_model_writes_it(
             update={"occurred_at": moment}
         ),
         said("m-2", reply_to="m-1", location=Location(latitude=1.5, longitude=-2, title=NASTY)),
-        said("m-3", item=inbound.EchoMessage, recipient=PROFILE, author="Ann", text="from afar"),
+        said(
+            "m-3",
+            item=inbound.EchoMessage,
+            recipient=PROFILE,
+            author="Ann",
+            text="from afar",
+            subject="S",
+        ),
     )
     rows = desk.rows(
         "SELECT body FROM event_body JOIN event USING (position) WHERE message_id IS NOT NULL"
@@ -212,3 +219,11 @@ def test_a_message_stands_in_the_log_as_the_model_writes_it(
     assert Message.model_validate_json(texts[0]).created_at == moment
     first = json.loads(rows[0].body)
     assert first["timestamp"] == first["data"]["message"]["created_at"]
+
+
+def test_a_conversation_that_the_company_began_is_about_what_it_wrote(desk: Any, said: Any) -> None:
+    """What is answered in it, by the CRM too, has that subject."""
+    echo = said("m-1", item=inbound.EchoMessage, recipient=PROFILE, text="hello", subject="Offer")
+    desk.put(echo, said("m-2", subject="Re: Offer"))
+    (row,) = desk.rows("SELECT subject FROM conversation")
+    assert row.subject == "Offer"

@@ -61,6 +61,21 @@ async def test_what_is_quoted_stands_in_the_full_text_only(desk: Desk) -> None:
     assert "> Готово" in said.full_text
 
 
+async def test_a_picture_that_outlook_names_in_its_text_is_told_as_a_file_only(desk: Desk) -> None:
+    mail = EmailMessage(policy=email.policy.SMTP)
+    mail["From"], mail["To"], mail["Message-ID"] = ANNA, ADDRESS, "<1@client.test>"
+    mail.set_content(
+        "Вот:\n[cid:image001.png@01DB.7]\n\nсм. [cid:image001.png@01DB.7]\n[cid:typed]"
+    )
+    mail.add_related(PNG, "image", "png", filename="image001.png", cid="<image001.png@01DB.7>")
+    await desk.deliver(mail.as_bytes())
+    (said,) = desk.said()
+    assert said.text == "Вот:\n\nсм.\n[cid:typed]"
+    assert said.full_text is not None
+    assert "[cid:image001.png@01DB.7]" in said.full_text
+    assert [one.name for one in said.attachments] == ["image001.png"]
+
+
 async def test_an_answer_to_a_token_finds_its_conversation(desk: Desk) -> None:
     """Whatever the client makes of the headers, and whatever case the server makes of the address."""
     await desk.deliver(letter())
@@ -407,6 +422,7 @@ async def test_what_our_people_write_with_other_programs_is_an_echo() -> None:
         assert echo.recipient.address == f"mailto:{ANNA}"
         assert echo.author == "Пётр"
         assert echo.text == "Отвечаю из дома"
+        assert echo.subject == "Вопрос"
 
 
 async def test_what_our_people_forward_to_somebody_else_is_not_said_to_the_customer() -> None:
