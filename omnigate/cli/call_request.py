@@ -26,7 +26,9 @@ Channel = Annotated[
 ]
 Conversation = Annotated[
     str | None,
-    typer.Option(metavar="cnv_…", help="Where the customer asked for it; its contact is called."),
+    typer.Option(
+        metavar="cnv_…", help="Where the customer asked for it; whoever it is with is called."
+    ),
 ]
 Contact = Annotated[
     str | None, typer.Option(metavar="ctc_…", help="Call this contact at its number.")

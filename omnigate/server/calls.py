@@ -68,7 +68,7 @@ class CallAsked(Model):
     """Called at its proven number, else at the one that is known."""
     conversation: Named | None = None
     """Where the customer asked for it: the call's conversation refers to it. Without a number or a contact
-    its contact is called."""
+    the number that it is with is called, else its contact."""
     agent: ShortText | None = None
     """One of the channel's agents; the channel chooses by default."""
     callback_at: Timestamp | None = None
@@ -274,9 +274,11 @@ def _does_not_call(call: Call, name: str, there: Sequence[str]) -> Denied:
 
 
 async def _number(call: Call, asked: CallAsked) -> str:
-    person = await call.services.store.read(_person, asked, call.caller)
+    person, spoken_on = await call.services.store.read(_person, asked, call.caller)
     if person is None:
         raise missing("contact", asked.contact or "")
+    if spoken_on is not None:
+        return spoken_on
     written = [known for known in person.addresses if known.address.scheme == "tel"]
     written.sort(key=lambda known: not known.verified)
     number = written[0].address.path if written else person.phone
@@ -287,18 +289,26 @@ async def _number(call: Call, asked: CallAsked) -> str:
     return number
 
 
-def _person(connection: Connection, asked: CallAsked, caller: Caller) -> EventContact | None:
-    """Return who is to be called, as far as the caller may know."""
+def _person(
+    connection: Connection, asked: CallAsked, caller: Caller
+) -> tuple[EventContact | None, str | None]:
+    """Return who is to be called, as far as the caller may know, and the number that they are spoken to on.
+
+    That is where the conversation is one with a number, as on the phone: they may have others.
+    """
     if asked.contact is None:
         row = read_conversation(connection, asked.conversation or "")
-        return read_contact(connection, row.contact_id) if row is not None else None
+        if row is None:
+            return None, None
+        scheme, _, path = row.address.partition(":")
+        return read_contact(connection, row.contact_id), path if scheme == "tel" else None
     person = read_contact(connection, asked.contact)
     if person is not None and is_erased(connection, person.id):
         raise gone()
     if person is None or caller.channels is None:
-        return person
+        return person, None
     seen = list_conversations(connection, channels=caller.channels, contact_id=person.id, limit=1)
-    return person if seen else None
+    return (person if seen else None), None
 
 
 OPERATIONS: Final = (

@@ -87,6 +87,11 @@ async def contact_of(world: Any, **fields: str | None) -> str:
     return contact
 
 
+async def owner_of(world: Any, conversation: str) -> str:
+    _, found = await world.operate("GET", f"/v1/conversations/{conversation}")
+    return str(found["contact"]["id"])
+
+
 async def test_a_call_is_asked_for_and_shown(world: Any, phone: Phone) -> None:
     status, made = await ask(
         world, number=NUMBER, agent="sales", client_ref="deal-7", ip="192.0.2.7"
@@ -153,6 +158,23 @@ async def test_whoever_a_conversation_is_with_is_called_and_it_is_referred_to(
     assert (status, made["customer"], made["from_conversation"]) == (202, "+79160000001", chat)
     status, typed = await ask(world, conversation=chat, number=NUMBER)
     assert (status, typed["customer"], typed["from_conversation"]) == (202, NUMBER, chat)
+
+
+async def test_a_conversation_with_a_number_is_called_at_that_number(
+    world: Any, phone: Phone
+) -> None:
+    """Whom nobody reached at a second number is called there again, and not at the first."""
+    anna = await contact_of(world)
+    called = []
+    for number in ("+79160000001", NUMBER):
+        _, call = await ask(world, number=number)
+        other = await owner_of(world, call["conversation"])
+        await world.operate("POST", f"/v1/contacts/{anna}/merge", json={"contact": other})
+        called.append(call)
+    for earlier in called:
+        status, made = await ask(world, conversation=earlier["conversation"])
+        assert (status, made["customer"]) == (202, earlier["customer"])
+        assert made["conversation"] == earlier["conversation"]
 
 
 @pytest.mark.parametrize(
