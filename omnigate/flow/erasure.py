@@ -3,7 +3,8 @@
 Theory of operation. It is done in steps of the writer's, each short and each fit to be done again, in an
 order that leaves nothing behind whatever happens meanwhile:
 
-1. Requests in quarantine that name the person go while it is still known what names it.
+1. Requests in quarantine that name the person go while it is still known what names it. So does what events
+   of others say of a time at which they were one contact (`omnigate.store.parted`).
 2. Profile and addresses go, what channels have noted about them, and conversations are parted from the
    platform's: from here on whoever writes is somebody new, and nobody can send into the old
    conversations.
@@ -107,6 +108,7 @@ class Erasure:
             raise Refused("gone", "the contact is erased already")
         done = Erased(known.contact_id)
         done.quarantined = await self._from_quarantine(known)
+        await hearsay.forget_parted(self._store, known)
         await self._store.writer.do(erase.remove_person, Removal(known.contact_ids))
         # Anew, since somebody may have begun a conversation until just now.
         later = await self._store.read(person.read_person, contact_id)

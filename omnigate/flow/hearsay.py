@@ -1,7 +1,8 @@
 """What others' records tell of a person: gathered for an export, taken out by an erasure.
 
-Words that a handover or a wish to be called carried into somebody else's conversation, and what was said
-with a wish for a call to a number that is somebody else's.
+Words that a handover or a wish to be called carried into somebody else's conversation, what was said with a
+wish for a call to a number that is somebody else's, and what the events of others say of a time at which
+they were one contact.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from omnigate.store import callwishes, person, told
+from omnigate.store import callwishes, parted, person, told
 from omnigate.store.callends import Cancellation, cancel_calls
 from omnigate.store.callwishes import Wishes
 from omnigate.store.person import Person
@@ -40,8 +41,21 @@ async def forget_wishes(store: Store, known: Person) -> None:
         await store.writer.do(callwishes.hush_wishes, wishes)
         await _rewrite(store, wishes.conversation_ids, _without(wishes))
         if wishes.names:
-            await _rewrite_apart(store, wishes)
+            await _rewrite_apart(store, wishes.contact_id, _without(wishes))
         await store.writer.do(callwishes.forget_wishes, wishes.call_ids)
+
+
+async def forget_parted(store: Store, known: Person) -> None:
+    """Have events of others that the person was one contact with say nothing more of that.
+
+    To be called while the profile is still there: it says what to look for.
+    """
+    signs = await store.read(parted.signs_of, known)
+    for contact_id in await store.read(parted.parted_from, known):
+        other = await store.read(person.read_person, contact_id)
+        conversations = [row.id for row in other.conversations] if other is not None else []
+        await _rewrite(store, conversations, lambda events: parted.unsay_parted(events, signs))
+        await _rewrite_apart(store, contact_id, lambda events: parted.unsay_parted(events, signs))
 
 
 async def told_elsewhere(store: Store, known: Person) -> AsyncIterator[list[dict[str, Any]]]:
@@ -98,11 +112,13 @@ async def _rewrite(
             sequence = events[-1].sequence
 
 
-async def _rewrite_apart(store: Store, wishes: Wishes) -> None:
-    """Replace the texts of events of the other contact that belong to no conversation."""
-    other = await store.read(person.read_person, wishes.contact_id)
+async def _rewrite_apart(
+    store: Store, contact_id: str, unsaid: Callable[[Sequence[Any]], list[Unsaid]]
+) -> None:
+    """Replace the texts of events of another contact that belong to no conversation where that says so."""
+    other = await store.read(person.read_person, contact_id)
     position: int | None = 0
     while other is not None and position is not None:
         events, position = await store.read(person.events_apart, other, position)
-        if rows := await asyncio.to_thread(callwishes.unsay_wishes, events, wishes):
+        if rows := await asyncio.to_thread(unsaid, events):
             await store.writer.do(told.write_unsaid, rows)

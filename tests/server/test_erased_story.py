@@ -317,6 +317,38 @@ async def test_a_name_that_is_anothers_own_stays_theirs(
     assert found(tmp_path, CANARY) == []
 
 
+@pytest.mark.parametrize("winner", [CANARY, STAYS])
+async def test_what_others_events_said_while_they_were_one_contact_goes_too(
+    world: Any, tmp_path: Path, winner: str
+) -> None:
+    """Somebody took them for one, and parted them: each event of that time names the one that was left."""
+    people = {}
+    for number, who in enumerate((CANARY, STAYS)):
+        await world.receive(str(number), who=who)
+        people[who] = await contact_of(world, f"user:{who}")
+    anna, other = people.values()
+    await ask(world, "PATCH", f"/v1/contacts/{anna}", {"phone": NUMBER}, 200)
+    first, second = (anna, other) if winner == CANARY else (other, anna)
+    wish = {"contact": second, "note": f"{CANARY} said so"}
+    await ask(world, "POST", f"/v1/contacts/{first}/merge", wish, 200)
+    await world.receive("together", who=STAYS, text="I am another")
+    _, page = await world.operate("GET", f"/v1/contacts/{first}/merges")
+    wish = {"merge": page["items"][0]["merge"], "note": f"not {CANARY}"}
+    await ask(world, "POST", f"/v1/contacts/{first}/unmerge", wish, 200)
+    await world.receive("apart", who=STAYS, text="as I said")
+    assert (await world.operate("DELETE", f"/v1/contacts/{anna}"))[0] == 200
+    assert found(tmp_path) == []
+    _, page = await world.operate("GET", "/v1/events", params={"types": "message.received"})
+    theirs = [event for event in page["items"] if event["contact"]["id"] == other]
+    texts = ["hello", "as I said"] if winner == CANARY else ["hello", "I am another", "as I said"]
+    assert [event["data"]["message"]["text"] for event in theirs] == texts
+    for event in theirs:
+        assert event["contact"]["display_name"] == STAYS
+        assert [known["address"] for known in event["contact"]["addresses"]] == [f"user:{STAYS}"]
+    said = [event["data"]["message"]["text"] for event in page["items"]]
+    assert said == [None, "hello", "I am another", "as I said"]
+
+
 async def test_a_link_of_somebody_erased_leads_nowhere(world: Any) -> None:
     await world.receive("1", who=CANARY)
     brought = await token(world, CANARY, channel="other")
