@@ -91,17 +91,18 @@ class Admitting:
         wanted_at = wanted_at or now
         if wanted_at < now - timedelta(seconds=CLOCKS_APART_SECONDS):
             raise omnigate.Refused(
-                "bad_time", "callback_at is past; give a moment to come, or none"
+                "bad_time", "the moment in callback_at is past; give one to come, or none"
             )
-        latest = now + timedelta(days=self._config.ahead_days)
+        # Before its opening hours are looked for: there may be no days after it.
+        if wanted_at > now + timedelta(days=self._config.ahead_days):
+            raise omnigate.Refused(
+                "bad_time",
+                "the moment in callback_at is too far ahead; "
+                f"ahead_days, which is {self._config.ahead_days}, allows more",
+            )
         first_at = self._config.opening(max(wanted_at, now), agents)
         if first_at is None:
             raise omnigate.Refused("closed", "nobody is there in the next weeks; see hours")
-        if wanted_at > latest or first_at > latest:
-            raise omnigate.Refused(
-                "bad_time",
-                f"calls are placed within {self._config.ahead_days} days; ahead_days allows more",
-            )
         return first_at
 
 

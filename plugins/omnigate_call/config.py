@@ -194,7 +194,11 @@ class CallConfig(omnigate.ChannelConfig):
         description="How long after the moment for which it was asked a call is given up.",
     )
     ahead_days: int = Field(
-        14, ge=1, le=60, description="How far ahead a call may be asked for, at most."
+        14,
+        ge=1,
+        le=60,
+        description="How far ahead a call may be asked for, at most. Who asks for no moment waits for the "
+        "next opening, however far that is.",
     )
     record: bool = Field(
         False,

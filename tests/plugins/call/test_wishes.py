@@ -42,6 +42,16 @@ async def test_a_wish_out_of_hours_is_for_when_somebody_is_there(now, asked, fir
             )
 
 
+async def test_who_asks_for_no_moment_waits_for_the_next_opening_however_far_that_is():
+    """What was offered is kept: `ahead_days` is about what is asked for."""
+    holidays = [(MONDAY + timedelta(days=day)).date() for day in range(20)]
+    async with calls(hours={**HOURS, "closed_on": holidays}, ahead_days=1) as (channel, _):
+        admission = await channel.admit(wanted())
+        assert admission.callback_at == channel.offer().opens_at
+        assert admission.callback_at == datetime(2026, 12, 14, 9, tzinfo=UTC)
+        assert await refusal(channel, callback_at=MONDAY + timedelta(days=2)) == "bad_time"
+
+
 async def test_the_hours_of_agents_count_too():
     night = {"time_zone": "UTC", "days": {"mon": ["20:00-24:00"]}}
     agents = {
@@ -88,6 +98,8 @@ async def test_wishes_that_cannot_be_followed_are_refused():
         past, far = MONDAY - timedelta(hours=1), MONDAY + timedelta(days=30)
         assert await refusal(channel, consent=True, callback_at=past) == "bad_time"
         assert await refusal(channel, consent=True, callback_at=far) == "bad_time"
+        last = datetime.max.replace(tzinfo=UTC)
+        assert await refusal(channel, consent=True, callback_at=last) == "bad_time"
         assert channel.offer().consent == {"*": "It is recorded."}
     async with calls(hours={"time_zone": "UTC", "days": {}}) as (channel, _):
         assert await refusal(channel) == "closed"
