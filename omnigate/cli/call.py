@@ -70,7 +70,7 @@ def show(call: Identifier, config_path: ConfigPath = None, as_json: AsJson = Fal
             ("customer", answer["customer"]),
             ("agent", answer["agent"]),
             ("state", answer["state"]),
-            ("taken back", "it is being ended" if answer["cancel_asked"] else None),
+            ("taken back", _taken_back(answer)),
             ("asked for", terminal.moment(answer["requested_at"])),
             ("by", answer["source"]),
             ("in", answer["from_conversation"]),
@@ -104,11 +104,12 @@ def cancel(call: Identifier, config_path: ConfigPath = None, as_json: AsJson = F
     path = _path(call)
     with running(config_path) as client:
         answer = client.delete(path)
-        ending = _ending(client, answer["channel"]) if answer["cancel_asked"] else ""
+        is_ending = answer["cancel_asked"] and answer["ended_at"] is None
+        ending = _ending(client, answer["channel"]) if is_ending else ""
     if as_json:
         terminal.say_json(answer)
     elif answer["cancel_asked"]:
-        terminal.say(f"{call} is {answer['state']}; {ending}")
+        terminal.say(f"{call} is {answer['state']}{f'; {ending}' if ending else '.'}")
     else:
         terminal.say(f"Cancelled {call}: nobody is called.")
 
@@ -135,6 +136,12 @@ def resolve(
         terminal.say_json(answer)
     else:
         terminal.say(f"{call} is {answer['state']}.")
+
+
+def _taken_back(call: dict[str, Any]) -> str | None:
+    if not call["cancel_asked"]:
+        return None
+    return "it is being ended" if call["ended_at"] is None else "yes"
 
 
 def _ending(client: Client, channel: str) -> str:

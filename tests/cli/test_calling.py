@@ -16,6 +16,8 @@ from omnigate import rfc3339
 
 CHANNELS: list[dict[str, str]] = []
 """The channels of the daemon."""
+CALL: dict[str, str | None] = {"state": "bridged", "ended_at": None}
+"""How a call is that was taken back."""
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -28,7 +30,7 @@ class Refusing(BaseHTTPRequestHandler):
         self.answer(409, problem)
 
     def do_DELETE(self) -> None:
-        self.answer(200, {"state": "bridged", "cancel_asked": True, "channel": "phone"})
+        self.answer(200, {"channel": "phone", "cancel_asked": True, **CALL})
 
     def do_GET(self) -> None:
         self.answer(200, {"items": CHANNELS})
@@ -93,6 +95,13 @@ def test_whoever_takes_a_call_back_hears_when_it_is_ended(
     taken = omnigate("call", "cancel", f"cal_{'0' * 26}", "--config", config)
     assert (taken.code, taken.err) == (0, "")
     assert taken.out == f"cal_{'0' * 26} is bridged; {said}\n"
+
+
+def test_one_that_has_ended_by_then_is_not_said_to_be_ending(omnigate, config, monkeypatch):
+    monkeypatch.setitem(CALL, "state", "cancelled")
+    monkeypatch.setitem(CALL, "ended_at", "2026-11-23T10:00:00.000Z")
+    taken = omnigate("call", "cancel", f"cal_{'0' * 26}", "--config", config)
+    assert (taken.code, taken.out) == (0, f"cal_{'0' * 26} is cancelled.\n")
 
 
 def test_any_other_no_is_said_as_it_is(omnigate, config):
