@@ -37,6 +37,8 @@ class Note(omnigate.Model):
     is_chosen: bool
     """The channel chose the agent: the next attempt may have another."""
     is_agent_first: bool
+    is_recorded: bool = False
+    """Nobody is recorded who was called while that was off: they have not agreed to it."""
     begun_at: AwareDatetime
 
     @classmethod
@@ -55,6 +57,7 @@ def note_of(attempt: Attempt, *, is_chosen: bool) -> dict[str, str]:
         agent=attempt.agent_name,
         is_chosen=is_chosen,
         is_agent_first=attempt.is_agent_first,
+        is_recorded=attempt.is_recorded,
         begun_at=attempt.begun_at,
     )
     return {f"{PREFIX}{attempt.call_id}": note.model_dump_json()}
@@ -90,7 +93,7 @@ def attempt_of(config: CallConfig, call: omnigate.Call, note: Note) -> Attempt |
         is_agent_first=note.is_agent_first,
         ring_seconds=config.ring_seconds,
         max_seconds=config.max_call_seconds,
-        is_recorded=config.record,
+        is_recorded=note.is_recorded,
         state=call.state,
         is_bridged=call.bridged_at is not None,
         provider_ids=call.provider_ids,

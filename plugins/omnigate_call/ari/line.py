@@ -357,8 +357,8 @@ class Line:
             self._bridged_at = now
         if {phone.name for phone in self.phones.values()} <= look.joined:
             self._joined_at = now
-        if self._joined_at is not None and self.attempt.is_recorded:
-            self._was_recorded = self._awaits_recording = True
+        # While they talk it is asked for once more: an earlier run may have ended just before it did.
+        self._awaits_recording = self.attempt.is_recorded and self._bridged_at is not None
         self.compare(look)
 
     def _step(
