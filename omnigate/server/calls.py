@@ -321,7 +321,7 @@ OPERATIONS: Final = (
         body=CallAsked,
         answers=CallShown,
         status=202,
-        errors=(403, 404, 410, 429),
+        errors=(403, 404, 409, 410, 429),
         headers=(IDEMPOTENCY_HEADER,),
     ),
     Operation(

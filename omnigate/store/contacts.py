@@ -42,15 +42,17 @@ class Edit(NamedTuple):
 def merge(transaction: Transaction, items: Sequence[Merge]) -> list[EventContact]:
     """Merge contacts and record ``contact.merged``; conflicts between the two are resolved by it.
 
-    Raises `Refused`: ``not_found`` for unknown or equal ones, ``contradictory``, ``gone``.
+    Raises `Refused`: ``not_found`` for unknown ones, ``same_contact``, ``contradictory``, ``gone``.
     """
     results = []
     for item in items:
         ledger, recorder = Ledger(transaction), Recorder(transaction)
         people = ledger.people([item.winner, item.loser])
         winner, loser = people.get(item.winner), people.get(item.loser)
-        if winner is None or loser is None or winner is loser:
-            raise Refused("not_found", "both contacts must exist and be two")
+        if winner is None or loser is None:
+            raise Refused("not_found", "both contacts must exist")
+        if winner is loser:
+            raise Refused("same_contact", "both are one contact already")
         _refuse_erased(winner, loser)
         if not item.force:
             _refuse_contradictory(transaction, winner, loser)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import UTC, datetime
 from typing import Any
@@ -82,6 +83,22 @@ async def test_a_merge_is_listed_and_undone_by_its_number(world: Any) -> None:
     for junk in ({"merge": 0}, {"merge": 2**70}, {"merge": "x"}, {}):
         status, _ = await world.call("POST", f"{path}/unmerge", headers=auth, json=junk)
         assert status == 422, junk
+
+
+async def test_who_asks_at_the_same_time_hears_that_both_are_one_already(world: Any) -> None:
+    await write(world, "app:a")
+    await write(world, "app:b")
+    first, second = await who(world, "app:a"), await who(world, "app:b")
+    auth = await world.token(READ, WRITE)
+    wishes = [(first, second), (second, first)]
+    answers = await asyncio.gather(
+        *(
+            world.call("POST", f"/v1/contacts/{one}/merge", headers=auth, json={"contact": other})
+            for one, other in wishes
+        )
+    )
+    assert sorted(status for status, _ in answers) == [200, 422]
+    assert [told["code"] for status, told in answers if status == 422] == ["same_contact"]
 
 
 async def test_two_customer_ids_are_merged_with_force_only(world: Any) -> None:
