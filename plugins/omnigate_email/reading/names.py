@@ -15,6 +15,8 @@ _TURNING = frozenset(
     "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
 """Signs of direction and ones without width: ``exe.fdp`` shown as ``pdf.exe``."""
+_PATH = re.compile(r"[./~]|[a-z]:/|file:|.*\\", re.IGNORECASE)
+"""What tells a path from a name such as ``Invoice 5/2026.pdf``."""
 
 
 def printable(text: str) -> str:
@@ -25,10 +27,6 @@ def printable(text: str) -> str:
         if sign not in _TURNING
     )
     return "".join(sign for sign in kept if unicodedata.category(sign) not in ("Cc", "Cs"))
-
-
-_PATH = re.compile(r"[./~]|[a-z]+:|.*\\", re.IGNORECASE)
-"""How a path begins, where ``Invoice 5/2026.pdf`` is a name."""
 
 
 def file_name(given: str | None) -> str | None:

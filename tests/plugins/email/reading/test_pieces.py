@@ -136,6 +136,7 @@ def test_file_names_are_read_in_every_form_that_is_sent(given_name):
         ("c:/users/x/a.txt", "a.txt"),
         ("~/a.txt", "a.txt"),
         ("Счёт № 5/2026.pdf", "Счёт № 5-2026.pdf"),
+        ("Re: 5/2026.pdf", "Re: 5-2026.pdf"),
         ("/", None),
         ("\u202egnp.exe", "gnp.exe"),
         ("a\0b\r\nc.txt", "ab c.txt"),
