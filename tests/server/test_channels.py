@@ -268,8 +268,8 @@ async def test_a_body_that_does_not_come_is_cut_off(world, path):
 
 
 async def test_a_large_body_may_take_longer_as_long_as_it_comes_steadily(world, monkeypatch):
-    monkeypatch.setattr(bodies, "STEADY_BYTES_PER_SECOND", 10_000)
-    monkeypatch.setattr(bodies, "WINDOW_SECONDS", 0.1)
+    monkeypatch.setattr(bodies, "STEADY_BYTES_PER_SECOND", 1000)
+    monkeypatch.setattr(bodies, "WINDOW_SECONDS", 0.25)
 
     async def steady() -> AsyncIterator[bytes]:
         for _ in range(15):
