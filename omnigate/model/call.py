@@ -133,6 +133,8 @@ class Call(CallFact):
     """The conversation in which it was asked for."""
     note: str | None = None
     """What the agent should know beforehand."""
+    consent: bool = False
+    """The customer agreed to the text that the channel had when the call was asked for."""
     client_ref: str | None = None
     provider_ids: dict[str, str] = Field(default_factory=dict)
 

@@ -105,6 +105,7 @@ class _Requests:
             source=wanted.source,
             from_conversation=wanted.from_conversation,
             note=wanted.note,
+            consent=wanted.consent,
             client_ref=wanted.client_ref,
         )
         stored = StoredCall(item.channel.name, thread.id, call, wanted.model_dump_json())

@@ -50,6 +50,7 @@ class CallBook:
                 requested_at=datetime.now(UTC),
                 source=wanted.source,
                 from_conversation=wanted.from_conversation,
+                consent=wanted.consent,
             )
             self._asked[key] = call.id
             self.wanted[call.id] = wanted
@@ -60,8 +61,9 @@ class CallBook:
         """Return a call whose first attempt is to be dialled, as the daemon has it in that moment.
 
         ``more`` are fields of the call to be otherwise: ``provider_ids``, say, ``state`` or ``attempt``.
+        The customer has agreed to be called.
         """
-        begun = {"id": ids.call_id(), "state": "dialling", "attempt": 1}
+        begun = {"id": ids.call_id(), "state": "dialling", "attempt": 1, "consent": True}
         given = begun | {"customer": number, "requested_at": datetime.now(UTC)} | more
         call = omnigate.Call(**given)
         self.open_calls[call.id] = call

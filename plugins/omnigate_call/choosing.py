@@ -67,7 +67,8 @@ class Choosing:
             is_agent_first=self._config.order == "agent_first",
             ring_seconds=self._config.ring_seconds,
             max_seconds=self._config.max_call_seconds,
-            is_recorded=self._config.record,
+            # A call may have been asked for before it was recorded, and its customer told nothing of it.
+            is_recorded=self._config.record and call.consent,
             begun_at=now,
         )
 

@@ -20,6 +20,7 @@ class TestAsking:
     ) -> None:
         call = request(desk, name="Anna", agent=None)
         assert (call.state, call.customer, call.attempt) == ("requested", NUMBER, 0)
+        assert not call.consent
         assert types(desk, "") == ["conversation.started", "call.requested"]
         (row,) = desk.rows("SELECT external_id, address, channel FROM conversation")
         assert tuple(row) == (NUMBER, f"tel:{NUMBER}", "phone")
@@ -40,6 +41,13 @@ class TestAsking:
         request(desk, name="Mallory")
         (contact,) = desk.rows("SELECT display_name FROM contact")
         assert contact.display_name == "Anna"
+
+    def test_that_the_customer_has_agreed_is_told_with_the_call(self, desk: Any) -> None:
+        request(desk, consent=True)
+        (row,) = desk.rows(
+            "SELECT body FROM event_body JOIN event USING (position) WHERE type = 'call.requested'"
+        )
+        assert json.loads(row.body)["data"]["call"]["consent"] is True
 
     def test_a_wish_for_later_waits_and_says_so(self, desk: Any) -> None:
         call = request(desk, callback_at=at(BEGIN + 60_000))

@@ -99,6 +99,16 @@ async def test_a_call_that_was_begun_without_recording_is_not_recorded_later(swi
     assert not any(path.endswith("/record") for _, path in switch.asked)
 
 
+async def test_who_asked_before_calls_were_recorded_is_not(switch):
+    """The call waited, and nobody was shown a text to agree to when it was asked for."""
+    async with desk(switch, record=True, consent={"*": "It is recorded."}) as at:
+        call_id = await talking(at, consent=False)
+        await switch.hang_up(channel_of(call_id, "customer"))
+        await at.until(call_id, "completed")
+        await at.is_idle()
+    assert not any(path.endswith("/record") for _, path in switch.asked)
+
+
 async def test_a_folder_that_cannot_be_written_costs_no_call(switch):
     switch.folder_is_writable = False
     async with desk(switch, record=True, consent={"*": "It is recorded."}) as at:
