@@ -8,7 +8,6 @@ name numbers by what only this installation can make of them: whom somebody wrot
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -78,8 +77,10 @@ class Allowance:
 
     async def recall(self) -> None:
         """Read what was sent before a restart, for `require`; else that is done with the next text."""
-        with suppress(omnigate.Overloaded, omnigate.StoreError):
+        try:
             await self._tally.open()
+        except (omnigate.Overloaded, omnigate.StoreError) as error:
+            self._log.warning("what was sent before is not known yet", reason=str(error))
 
     def require(self, number: str, segments: int) -> None:
         """Raise `omnigate.Refused` (``limit_reached``) when a text of so many segments is too much."""
